@@ -1,0 +1,27 @@
+//! The vocabulary that every other room speaks: addresses, values, types, schemas, diagnostics, spans and digests.
+//!
+//! This crate does no input or output, knows no HCL and starts no task. What it deliberately leaves out: evaluation
+//! (`lang`), plans and state (`engine`, `state`), and everything that talks to the world (`provider` and beyond).
+
+pub mod address;
+pub mod convert;
+pub mod diagnostic;
+pub mod digest;
+pub mod json;
+pub mod number;
+pub mod path;
+pub mod schema;
+pub mod span;
+pub mod suggest;
+pub mod types;
+pub mod value;
+
+pub use address::{Address, InstanceKey, Kind as AddressKind};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use digest::Digest;
+pub use number::Number;
+pub use path::{Path, Step};
+pub use schema::{Attribute, Block, BlockBody, Nesting, Schema};
+pub use span::{SourceId, SourceMap, Span};
+pub use types::{ObjectField, Type};
+pub use value::{Kind, Marks, Refinement, Unknown, Value};

@@ -1,0 +1,192 @@
+//! Schemas: which arguments and blocks a body takes, and which attributes its object has.
+
+use std::collections::BTreeMap;
+
+use crate::{ObjectField, Type};
+
+/// The shape of a block's body and of the object that comes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// Version of stored instances; bump it when `upgrade` has something to do.
+    pub version: u32,
+    /// One sentence for the reference.
+    pub description: String,
+    /// Arguments and computed attributes by name.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// Nested blocks by type name.
+    pub blocks: BTreeMap<String, Block>,
+}
+
+/// An argument, a computed attribute, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// What values it takes.
+    pub ty: Type,
+    /// Must be given.
+    pub required: bool,
+    /// May be given.
+    pub optional: bool,
+    /// May be decided by the provider.
+    pub computed: bool,
+    /// Its value is never shown.
+    pub sensitive: bool,
+    /// A change replaces the object.
+    pub forces_replacement: bool,
+    /// One sentence for the reference: meaning, unit, default.
+    pub description: String,
+}
+
+impl Attribute {
+    /// An argument that must be given.
+    pub fn required(ty: Type, description: &str) -> Self {
+        Self { required: true, ..Self::base(ty, description) }
+    }
+
+    /// An argument that may be given.
+    pub fn optional(ty: Type, description: &str) -> Self {
+        Self { optional: true, ..Self::base(ty, description) }
+    }
+
+    /// An attribute that the provider decides.
+    pub fn computed(ty: Type, description: &str) -> Self {
+        Self { computed: true, ..Self::base(ty, description) }
+    }
+
+    /// Given, or else decided by the provider.
+    pub fn optional_computed(ty: Type, description: &str) -> Self {
+        Self { optional: true, computed: true, ..Self::base(ty, description) }
+    }
+
+    fn base(ty: Type, description: &str) -> Self {
+        Self {
+            ty,
+            required: false,
+            optional: false,
+            computed: false,
+            sensitive: false,
+            forces_replacement: false,
+            description: description.to_owned(),
+        }
+    }
+
+    /// Marks the value as never shown.
+    #[must_use]
+    pub fn sensitive(mut self) -> Self {
+        self.sensitive = true;
+        self
+    }
+
+    /// Makes a change replace the object.
+    #[must_use]
+    pub fn forces_replacement(mut self) -> Self {
+        self.forces_replacement = true;
+        self
+    }
+}
+
+/// A nested block type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Names of its labels: each becomes a string attribute of the block's object. `layer "gru" "first"` has `["kind", "name"]`.
+    pub labels: Vec<String>,
+    /// How many, and what comes of them.
+    pub nesting: Nesting,
+    /// What stands inside.
+    pub body: BlockBody,
+    /// One sentence for the reference.
+    pub description: String,
+}
+
+/// How many blocks of a type there may be, and what value they make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    /// At most one (`required`: exactly one): an object, or null.
+    Single {
+        /// Whether it must be there.
+        required: bool,
+    },
+    /// Any number from `minimum` on, in order: a tuple of objects.
+    List {
+        /// The least number.
+        minimum: usize,
+    },
+}
+
+/// What stands inside a nested block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockBody {
+    /// The same whatever the labels.
+    Uniform(Schema),
+    /// By the first label: `optimizer "adam"` and `optimizer "sgd"` take different arguments.
+    ByLabel(BTreeMap<String, Schema>),
+}
+
+impl Block {
+    /// At most one block without labels.
+    pub fn single(schema: Schema, description: &str) -> Self {
+        Self {
+            labels: Vec::new(),
+            nesting: Nesting::Single { required: false },
+            body: BlockBody::Uniform(schema),
+            description: description.to_owned(),
+        }
+    }
+
+    /// Any number of blocks without labels, in order.
+    pub fn list(schema: Schema, description: &str) -> Self {
+        Self { nesting: Nesting::List { minimum: 0 }, ..Self::single(schema, description) }
+    }
+
+    /// The same block with labels.
+    #[must_use]
+    pub fn labelled<const N: usize>(mut self, labels: [&str; N]) -> Self {
+        self.labels = labels.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// The same block with a body for each value of its first label.
+    #[must_use]
+    pub fn by_label<const N: usize>(mut self, bodies: [(&str, Schema); N]) -> Self {
+        self.body = BlockBody::ByLabel(bodies.into_iter().map(|(label, schema)| (label.to_owned(), schema)).collect());
+        self
+    }
+}
+
+impl Schema {
+    /// A schema of attributes only.
+    pub fn of<const N: usize>(attributes: [(&str, Attribute); N]) -> Self {
+        Self {
+            attributes: attributes.into_iter().map(|(name, attribute)| (name.to_owned(), attribute)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with a description.
+    #[must_use]
+    pub fn described(mut self, description: &str) -> Self {
+        self.description = description.to_owned();
+        self
+    }
+
+    /// The same with a nested block type.
+    #[must_use]
+    pub fn block(mut self, name: &str, block: Block) -> Self {
+        self.blocks.insert(name.to_owned(), block);
+        self
+    }
+
+    /// The same with one more attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, attribute: Attribute) -> Self {
+        self.attributes.insert(name.to_owned(), attribute);
+        self
+    }
+
+    /// The type of the object: every attribute optional (null when absent); blocks whose objects differ by label are `any`.
+    pub fn object_type(&self) -> Type {
+        let attributes =
+            self.attributes.iter().map(|(name, attribute)| (name.clone(), ObjectField::optional(attribute.ty.clone())));
+        let blocks = self.blocks.keys().map(|name| (name.clone(), ObjectField::optional(Type::Any)));
+        Type::Object(attributes.chain(blocks).collect())
+    }
+}

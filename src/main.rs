@@ -1,0 +1,5 @@
+//! The `pipectl` binary: everything lives in `pipectl-cli`.
+
+fn main() -> std::process::ExitCode {
+    pipectl_cli::main()
+}
