@@ -1,0 +1,68 @@
+//! What every call to a provider is given.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value as Json;
+
+use crate::{ArtifactStore, Cancel, Environment, Event, EventSink};
+
+/// The context of one call about one object.
+#[derive(Clone)]
+pub struct Cx {
+    /// The object's address.
+    pub address: String,
+    /// Asks the call to stop.
+    pub cancel: Cancel,
+    /// Takes the call's events.
+    pub events: Arc<dyn EventSink>,
+    /// The world outside.
+    pub environment: Arc<dyn Environment>,
+    /// The artifact store of the pipeline.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Random and unique for an announced call, the same when it is repeated after a crash.
+    pub token: String,
+    /// The folder of the root module: relative paths start here.
+    pub root: PathBuf,
+    /// A folder for working files of this pipeline and workspace: checkpoints, logs of attempts.
+    pub work: PathBuf,
+    /// Where the readable view of this pipeline's artifacts is, relative to `root`.
+    pub view: PathBuf,
+    /// Makes what the call learned while it ran durable.
+    pub recorder: Recorder,
+}
+
+impl Cx {
+    /// Tells an event.
+    pub fn emit(&self, event: Event) {
+        self.events.emit(&self.address, event);
+    }
+
+    /// Makes a piece of knowledge durable before the call goes on: the id of a long operation.
+    pub fn record(&self, recorded: Json) {
+        self.recorder.record(recorded);
+    }
+}
+
+type Write = dyn FnMut(Json) + Send;
+
+/// Writes what a running call learned into the state.
+#[derive(Clone)]
+pub struct Recorder(Arc<Mutex<Box<Write>>>);
+
+impl Recorder {
+    /// A recorder that hands on to `write`.
+    pub fn new(write: impl FnMut(Json) + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(write))))
+    }
+
+    /// A recorder that forgets.
+    pub fn none() -> Self {
+        Self::new(|_| {})
+    }
+
+    fn record(&self, recorded: Json) {
+        let mut write = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        write(recorded);
+    }
+}

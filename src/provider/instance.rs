@@ -1,0 +1,71 @@
+//! Instances of resources, and what comes of applying them.
+
+use pipectl_core::{Diagnostics, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// One object as the provider knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// All attributes of the schema: an object.
+    pub attributes: Value,
+    /// What only the provider reads: keys by parts, operation ids.
+    pub private: Json,
+    /// The schema's version when it was written.
+    pub schema_version: u32,
+}
+
+impl Instance {
+    /// An instance without private data at schema version 0.
+    pub fn new(attributes: Value) -> Self {
+        Self { attributes, private: Json::Null, schema_version: 0 }
+    }
+}
+
+/// What is left after `create`, `update` or `delete`: also a failed call may leave an object behind.
+#[derive(Debug)]
+pub struct ApplyOutcome {
+    /// The object as it is now; `None` when there is none.
+    pub instance: Option<Instance>,
+    /// What went wrong, if anything.
+    pub diagnostics: Diagnostics,
+}
+
+impl ApplyOutcome {
+    /// It worked.
+    pub fn done(instance: Instance) -> Self {
+        Self { instance: Some(instance), diagnostics: Diagnostics::new() }
+    }
+
+    /// It is gone.
+    pub fn gone() -> Self {
+        Self { instance: None, diagnostics: Diagnostics::new() }
+    }
+
+    /// It failed and left this behind.
+    pub fn failed(instance: Option<Instance>, diagnostics: impl Into<Diagnostics>) -> Self {
+        Self { instance, diagnostics: diagnostics.into() }
+    }
+}
+
+/// A remote call that was announced in the state before it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Random and unique for the call: given to the remote side where it supports that.
+    pub token: String,
+    /// The arguments as JSON, known ones only, no sensitive ones.
+    pub arguments: Json,
+    /// What the provider recorded while the call ran: an operation id.
+    pub recorded: Json,
+}
+
+/// What became of an announced call.
+#[derive(Debug)]
+pub enum Found {
+    /// The object exists.
+    One(Box<Instance>),
+    /// Nothing was made.
+    None,
+    /// Several candidates: a person must decide. Their descriptions.
+    Ambiguous(Vec<String>),
+}

@@ -1,0 +1,23 @@
+//! What a kind of resource implements, and what it is given: traits, instances, context.
+//!
+//! Knows no HCL, no engine, no cloud. Shapes stay mappable one to one to Terraform's plugin protocol 6.
+//! The engine calls these traits; providers and stages implement them; `cli` brings both together.
+
+pub mod artifacts;
+pub mod cancel;
+pub mod context;
+pub mod environment;
+pub mod event;
+pub mod instance;
+pub mod planning;
+pub mod registry;
+pub mod resource;
+
+pub use artifacts::{ArtifactError, ArtifactStore, FileEntry, Manifest, ViewState};
+pub use cancel::{Cancel, Stop};
+pub use context::Cx;
+pub use environment::Environment;
+pub use event::{Event, EventSink, Progress};
+pub use instance::{ApplyOutcome, Found, Instance, Intent};
+pub use registry::{Registry, ValueBlock};
+pub use resource::{DataSource, Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};

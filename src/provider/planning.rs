@@ -1,0 +1,86 @@
+//! The plan that follows from a schema alone: what most kinds of resource need.
+
+use pipectl_core::{Kind, Path, Schema, Value};
+use serde_json::Value as Json;
+
+use crate::{Effect, PlanRequest, PlanResponse, Reason};
+
+/// Compares arguments with the prior instance attribute by attribute.
+///
+/// An argument that is given counts; one that is absent keeps the prior value if the provider computed it, else becomes null.
+/// A change to an attribute that forces replacement replaces; on create and replace, computed attributes are unknown; on update, they stay,
+/// because only the kind knows which of them an update changes (it overrides `plan` to say so).
+pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanResponse {
+    let private = request.prior.map_or(Json::Null, |prior| prior.private.clone());
+    let Some(prior) = request.prior else {
+        return PlanResponse {
+            effect: Effect::Create,
+            planned: with_unknown_computed(schema, request.config),
+            private,
+            reasons: vec![Reason::new("it does not exist")],
+            requires_replace: Vec::new(),
+        };
+    };
+    let mut planned = request.config.clone();
+    let mut reasons = Vec::new();
+    let mut requires_replace = Vec::new();
+    for (name, attribute) in &schema.attributes {
+        let null = Value::null();
+        let configured = request.config.attribute(name).unwrap_or(&null);
+        let before = prior.attributes.attribute(name).unwrap_or(&null);
+        if configured.is_null() && attribute.computed {
+            planned = planned.with_attribute(name, before.clone());
+            continue;
+        }
+        if same(configured, before) {
+            continue;
+        }
+        let path = Path::of(name);
+        if attribute.forces_replacement {
+            reasons.push(Reason::on(&path, format!("argument `{name}` forces replacement")));
+            requires_replace.push(path);
+        } else {
+            reasons.push(Reason::on(&path, format!("argument `{name}` changed")));
+        }
+    }
+    for name in schema.blocks.keys() {
+        let null = Value::null();
+        let configured = request.config.attribute(name).unwrap_or(&null);
+        let before = prior.attributes.attribute(name).unwrap_or(&null);
+        if !same(configured, before) {
+            reasons.push(Reason::on(&Path::of(name), format!("block `{name}` changed")));
+        }
+    }
+    if request.replace {
+        reasons.insert(0, Reason::new("replacement was asked for"));
+    }
+    let effect = match (request.replace || !requires_replace.is_empty(), reasons.is_empty()) {
+        (true, _) => Effect::Replace,
+        (false, true) => Effect::NoOp,
+        (false, false) => Effect::Update,
+    };
+    if effect == Effect::Replace {
+        planned = with_unknown_computed(schema, request.config);
+    }
+    PlanResponse { effect, planned, private, reasons, requires_replace }
+}
+
+/// The arguments with every computed attribute that is not given unknown.
+pub fn with_unknown_computed(schema: &Schema, config: &Value) -> Value {
+    schema.attributes.iter().filter(|(_, attribute)| attribute.computed).fold(
+        config.clone(),
+        |planned, (name, attribute)| match planned.set_attribute(name) {
+            Some(_) => planned,
+            None => planned.with_attribute(name, Value::unknown(attribute.ty.clone())),
+        },
+    )
+}
+
+/// Whether two values hold the same: a tuple as a list, an object as a map, nulls of any type, marks aside.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a.kind(), b.kind()) {
+        (Kind::Null(_), Kind::Null(_)) => true,
+        (Kind::Unknown(_), _) | (_, Kind::Unknown(_)) => false,
+        _ => a.is_wholly_known() && b.is_wholly_known() && a.compare_content(b).is_eq(),
+    }
+}
