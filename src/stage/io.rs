@@ -44,6 +44,20 @@ impl StageError {
         Self { summary: summary.into(), detail: detail.into(), transient: false, stopped: false }
     }
 
+    /// A failure that an error explains: the detail is the error with all that caused it.
+    pub fn caused(summary: impl Into<String>, error: &dyn std::error::Error) -> Self {
+        let mut detail = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            detail = format!("{detail}: {inner}");
+            cause = inner.source();
+        }
+        let mut letters = detail.chars();
+        let detail =
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default();
+        Self::new(summary, format!("{detail}."))
+    }
+
     /// A failure that another attempt may mend.
     pub fn transient(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { transient: true, ..Self::new(summary, detail) }
