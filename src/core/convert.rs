@@ -1,8 +1,9 @@
-//! Conversion of values to types, and the one type that several have in common, as Terraform does both.
+//! Conversion of values to types, as Terraform does it. What several types have in common is in [`crate::unify`].
 
 use std::collections::BTreeMap;
 
-use crate::{Kind, Number, ObjectField, Path, Type, Value};
+pub use crate::unify::unify;
+use crate::{Kind, Number, ObjectField, Path, Refinement, Step, Type, Unknown, Value};
 
 /// A value does not fit a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +22,13 @@ impl ConvertError {
 
 impl std::fmt::Display for ConvertError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.path.0.is_empty() {
-            true => f.write_str(&self.message),
-            false => write!(f, "attribute {}: {}", self.path, self.message),
+        for step in &self.path.0 {
+            match step {
+                Step::Name(name) => write!(f, "attribute {name:?}: ")?,
+                Step::Index(index) => write!(f, "element {index}: ")?,
+            }
         }
+        f.write_str(&self.message)
     }
 }
 
@@ -35,126 +39,218 @@ impl std::error::Error for ConvertError {}
 /// # Errors
 /// When the value does not fit, with the path inside it.
 pub fn convert(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
+    if let (Type::Any, _) | (_, true) = (ty, ty.is_primitive() && value.ty() == *ty) {
+        return Ok(value.clone());
+    }
+    let given = value.ty();
+    if !may_convert(&given, ty) {
+        return Err(ConvertError::new(&Path::root(), mismatch(&given, ty)));
+    }
     convert_at(value, ty, &Path::root())
 }
 
+/// Converts where the types allow it; what depends on the value may still fail.
 fn convert_at(value: &Value, ty: &Type, path: &Path) -> Result<Value, ConvertError> {
-    let marks = value.marks();
-    let required = || Err(ConvertError::new(path, requirement(ty)));
     let converted = match (value.kind(), ty) {
         (_, Type::Any) => return Ok(value.clone()),
-        (Kind::Null(_), _) => Value::null_of(ty.clone()),
-        (Kind::Unknown(unknown), _) => {
-            if unknown.ty == *ty {
-                return Ok(value.clone());
-            }
-            if !may_convert(&unknown.ty, ty) {
-                return required();
-            }
-            let mut refinement = unknown.refinement.clone();
-            if !same_shape(&unknown.ty, ty) {
-                refinement = crate::Refinement { not_null: refinement.not_null, ..Default::default() };
-            }
-            Value::refined(ty.clone(), refinement)
-        }
+        (Kind::Null(given), _) => Value::null_of(fill_any(given, &ty.without_optional())),
+        (Kind::Unknown(unknown), _) => unknown_as(unknown, ty, path)?,
         (Kind::Bool(_), Type::Bool) | (Kind::Number(_), Type::Number) | (Kind::String(_), Type::String) => {
             return Ok(value.clone());
         }
         (Kind::Bool(flag), Type::String) => Value::from(if *flag { "true" } else { "false" }),
         (Kind::Number(number), Type::String) => Value::from(number.to_string()),
-        (Kind::String(text), Type::Bool) => match &**text {
-            "true" | "1" => Value::from(true),
-            "false" | "0" => Value::from(false),
-            _ => return required(),
-        },
+        (Kind::String(text), Type::Bool) => {
+            Value::from(parse_bool(text).map_err(|message| ConvertError::new(path, message))?)
+        }
         (Kind::String(text), Type::Number) => match text.parse::<Number>() {
             Ok(number) => Value::from(number),
-            Err(_) => return required(),
+            Err(_) => return Err(ConvertError::new(path, "a number is required")),
         },
-        (Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements), Type::List(element)) => {
-            let (element, elements) = convert_elements(elements, element, path)?;
+        (Kind::Set(given, elements), Type::List(_)) if !elements.iter().all(Value::is_wholly_known) => {
+            // Elements may turn out equal, so not even the length is known.
+            Value::unknown(Type::list(given.clone()))
+        }
+        (Kind::List(given, elements) | Kind::Set(given, elements), Type::List(element)) => {
+            let (element, elements) = elements_as(elements, given, element, path, "list")?;
             Value::list(element, elements)
         }
-        (Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements), Type::Set(element)) => {
-            let (element, elements) = convert_elements(elements, element, path)?;
+        (Kind::List(given, elements) | Kind::Set(given, elements), Type::Set(element)) => {
+            let (element, elements) = elements_as(elements, given, element, path, "set")?;
             Value::set(element, elements)
         }
-        (Kind::List(_, elements) | Kind::Tuple(elements), Type::Tuple(types)) => {
-            if elements.len() != types.len() {
-                return Err(ConvertError::new(path, format!("tuple of {} elements is required", types.len())));
+        (Kind::Tuple(elements), Type::List(element)) => {
+            let (element, elements) = unified_elements(elements, element, path, "list")?;
+            Value::list(element, elements)
+        }
+        (Kind::Tuple(elements), Type::Set(element)) => {
+            let (element, elements) = unified_elements(elements, element, path, "set")?;
+            Value::set(element, elements)
+        }
+        (Kind::Tuple(elements), Type::Tuple(types)) => {
+            let each = |(index, (value, ty)): (usize, (&Value, &Type))| convert_at(value, ty, &path.index(index));
+            Value::tuple(elements.iter().zip(types).enumerate().map(each).collect::<Result<Vec<_>, _>>()?)
+        }
+        (Kind::Map(given, attributes), Type::Map(element)) => named_as(attributes, Some(given), element, path)?,
+        (Kind::Object(attributes), Type::Map(element)) => named_as(attributes, None, element, path)?,
+        (Kind::Map(_, attributes), Type::Object(fields)) => {
+            if let Some((name, _)) =
+                fields.iter().find(|(name, field)| !field.optional && !attributes.contains_key(*name))
+            {
+                return Err(ConvertError::new(path, format!("map has no element for required attribute {name:?}")));
             }
-            let convert_one =
-                |(index, (value, ty)): (usize, (&Value, &Type))| convert_at(value, ty, &path.index(index));
-            Value::tuple(elements.iter().zip(types).enumerate().map(convert_one).collect::<Result<Vec<_>, _>>()?)
+            Value::object(fields_as(attributes, fields, path)?)
         }
-        (Kind::Map(_, attributes) | Kind::Object(attributes), Type::Map(element)) => {
-            let names: Vec<&String> = attributes.keys().collect();
-            let element = match **element {
-                Type::Any => common_type(attributes.values(), path)?,
-                ref given => given.clone(),
-            };
-            let values = names.into_iter().zip(attributes.values());
-            let convert_one =
-                |(name, value): (&String, &Value)| Ok((name.clone(), convert_at(value, &element, &path.name(name))?));
-            Value::map(element.clone(), values.map(convert_one).collect::<Result<Vec<_>, ConvertError>>()?)
-        }
-        (Kind::Map(_, attributes) | Kind::Object(attributes), Type::Object(fields)) => {
-            Value::object(convert_fields(attributes, fields, path)?)
-        }
-        _ => return required(),
+        (Kind::Object(attributes), Type::Object(fields)) => Value::object(fields_as(attributes, fields, path)?),
+        _ => return Err(ConvertError::new(path, mismatch(&value.ty(), ty))),
     };
-    Ok(converted.marked(marks))
+    Ok(converted.marked(value.marks()))
 }
 
-fn convert_elements(elements: &[Value], element: &Type, path: &Path) -> Result<(Type, Vec<Value>), ConvertError> {
+fn parse_bool(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ if text.eq_ignore_ascii_case("true") => {
+            Err("a bool is required; to convert from string, use lowercase \"true\"")
+        }
+        _ if text.eq_ignore_ascii_case("false") => {
+            Err("a bool is required; to convert from string, use lowercase \"false\"")
+        }
+        _ => Err("a bool is required"),
+    }
+}
+
+/// An unknown value as `ty`. What is known about it is kept where the conversion keeps it true.
+fn unknown_as(unknown: &Unknown, ty: &Type, path: &Path) -> Result<Value, ConvertError> {
+    if !may_convert(&unknown.ty, ty) {
+        return Err(ConvertError::new(path, mismatch(&unknown.ty, ty)));
+    }
+    let given = &unknown.refinement;
+    let mut kept = Refinement { not_null: given.not_null, ..Refinement::default() };
+    let exactly = |length: usize| (Some(length), Some(length));
+    match (&unknown.ty, ty) {
+        (Type::String, Type::String) | (Type::Number, Type::Number) => kept = given.clone(),
+        (Type::Object(fields), Type::Map(_)) => (kept.minimum_length, kept.maximum_length) = exactly(fields.len()),
+        (Type::Tuple(elements), Type::List(_)) => (kept.minimum_length, kept.maximum_length) = exactly(elements.len()),
+        (Type::Tuple(elements), Type::Set(_)) => {
+            (kept.minimum_length, kept.maximum_length) = (Some(elements.len().min(1)), Some(elements.len()));
+        }
+        (Type::List(_) | Type::Set(_), Type::Set(_)) => {
+            (kept.minimum_length, kept.maximum_length) =
+                (given.minimum_length.map(|length| length.min(1)), given.maximum_length);
+        }
+        (Type::List(_) | Type::Set(_), Type::List(_)) | (Type::Map(_), Type::Map(_)) => {
+            (kept.minimum_length, kept.maximum_length) = (given.minimum_length, given.maximum_length);
+        }
+        _ => {}
+    }
+    Ok(Value::refined(fill_any(&unknown.ty, &ty.without_optional()), kept))
+}
+
+/// Elements of a list or set as elements of another collection.
+fn elements_as(
+    elements: &[Value],
+    given: &Type,
+    element: &Type,
+    path: &Path,
+    collection: &str,
+) -> Result<(Type, Vec<Value>), ConvertError> {
+    let each = |(index, value): (usize, &Value)| convert_at(value, element, &path.index(index));
+    let converted: Vec<Value> = elements.iter().enumerate().map(each).collect::<Result<_, _>>()?;
+    let ty = match converted.first() {
+        Some(first) => first.ty(),
+        None if *element == Type::Any => given.clone(),
+        None => element.without_optional(),
+    };
+    match converted.iter().all(|value| value.ty() == ty) {
+        true => Ok((ty, converted)),
+        false => Err(ConvertError::new(path, format!("element types must all match for conversion to {collection}"))),
+    }
+}
+
+/// Elements of a tuple, each of its own type, as elements of a collection, all of one type.
+fn unified_elements(
+    elements: &[Value],
+    element: &Type,
+    path: &Path,
+    collection: &str,
+) -> Result<(Type, Vec<Value>), ConvertError> {
+    if elements.is_empty() {
+        return Ok((element.without_optional(), Vec::new()));
+    }
     let element = match element {
-        Type::Any => common_type(elements.iter(), path)?,
+        Type::Any => common_type(elements.iter())
+            .ok_or_else(|| ConvertError::new(path, format!("all {collection} elements must have the same type")))?,
         given => given.clone(),
     };
-    let convert_one = |(index, value): (usize, &Value)| convert_at(value, &element, &path.index(index));
-    let converted = elements.iter().enumerate().map(convert_one).collect::<Result<_, _>>()?;
-    Ok((element, converted))
+    let each = |(index, value): (usize, &Value)| convert_at(value, &element, &path.index(index));
+    let converted: Vec<Value> = elements.iter().enumerate().map(each).collect::<Result<_, _>>()?;
+    let ty = common_type(converted.iter())
+        .ok_or_else(|| ConvertError::new(path, "cannot find a common base type for all elements"))?;
+    let each = |(index, value): (usize, &Value)| convert_at(value, &ty, &path.index(index));
+    let unified = converted.iter().enumerate().map(each).collect::<Result<_, _>>()?;
+    Ok((ty, unified))
 }
 
-fn common_type<'a>(values: impl Iterator<Item = &'a Value>, path: &Path) -> Result<Type, ConvertError> {
+/// Attributes of an object, or elements of a map whose type is `given`, as a map.
+fn named_as(
+    attributes: &BTreeMap<String, Value>,
+    given: Option<&Type>,
+    element: &Type,
+    path: &Path,
+) -> Result<Value, ConvertError> {
+    if attributes.is_empty() {
+        let ty = match (element, given) {
+            (Type::Any, Some(given)) => given.clone(),
+            _ => element.without_optional(),
+        };
+        return Ok(Value::map::<String>(ty, []));
+    }
+    let element = match (element, given) {
+        (Type::Any, Some(given)) => given.clone(),
+        (Type::Any, None) => common_type(attributes.values())
+            .ok_or_else(|| ConvertError::new(path, "all map elements must have the same type"))?,
+        (wanted, _) => wanted.clone(),
+    };
+    let convert_to = |values: &BTreeMap<String, Value>, ty: &Type| {
+        let each = |(name, value): (&String, &Value)| Ok((name.clone(), convert_at(value, ty, &path.name(name))?));
+        values.iter().map(each).collect::<Result<BTreeMap<_, _>, ConvertError>>()
+    };
+    let converted = convert_to(attributes, &element)?;
+    let ty = common_type(converted.values())
+        .ok_or_else(|| ConvertError::new(path, "cannot find a common base type for all elements"))?;
+    Ok(Value::map(ty.clone(), convert_to(&converted, &ty)?))
+}
+
+fn common_type<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Type> {
     let types: Vec<Type> = values.map(Value::ty).collect();
-    unify(types.iter()).ok_or_else(|| ConvertError::new(path, "all elements must have the same type"))
+    unify(types.iter())
 }
 
-fn convert_fields(
+fn fields_as(
     attributes: &BTreeMap<String, Value>,
     fields: &BTreeMap<String, ObjectField>,
     path: &Path,
 ) -> Result<BTreeMap<String, Value>, ConvertError> {
-    let mut converted = BTreeMap::new();
-    for (name, field) in fields {
+    let each = |(name, field): (&String, &ObjectField)| {
         let given = attributes.get(name);
-        if given.is_none() && !field.optional {
-            return Err(ConvertError::new(path, format!("attribute \"{name}\" is required")));
-        }
-        let value = match (given.filter(|value| !value.is_null()), &field.default) {
+        let value = match (given, &field.default) {
+            (Some(value), Some(default)) if value.is_null() => default.clone().marked(value.marks()),
             (Some(value), _) => value.clone(),
             (None, Some(default)) => default.clone(),
-            (None, None) => given.cloned().unwrap_or_else(Value::null),
+            (None, None) => Value::null(),
         };
-        converted.insert(name.clone(), convert_at(&value, &field.ty, &path.name(name))?);
-    }
-    Ok(converted)
+        let at = path.name(name);
+        if !may_convert(&value.ty(), &field.ty) {
+            return Err(ConvertError::new(&at, mismatch(&value.ty(), &field.ty)));
+        }
+        Ok((name.clone(), convert_at(&value, &field.ty, &at)?))
+    };
+    fields.iter().map(each).collect()
 }
 
-fn requirement(ty: &Type) -> String {
-    match ty {
-        Type::Bool => "a bool is required".to_owned(),
-        Type::Number => "a number is required".to_owned(),
-        Type::String => "string required".to_owned(),
-        Type::Object(_) => "object required".to_owned(),
-        Type::Tuple(_) => "tuple required".to_owned(),
-        Type::Any => "any value is allowed".to_owned(),
-        Type::List(_) | Type::Set(_) | Type::Map(_) => format!("{} required", ty.friendly_name()),
-    }
-}
-
-/// Whether some value of type `from` converts to `to`.
+/// Whether a value of type `from` may convert to `to`: whether a string is a number, only its value tells.
 pub fn may_convert(from: &Type, to: &Type) -> bool {
     match (from, to) {
         (Type::Any, _) | (_, Type::Any) => true,
@@ -163,13 +259,14 @@ pub fn may_convert(from: &Type, to: &Type) -> bool {
         (Type::List(a) | Type::Set(a), Type::List(b) | Type::Set(b)) | (Type::Map(a), Type::Map(b)) => {
             may_convert(a, b)
         }
-        (Type::Tuple(elements), Type::List(to) | Type::Set(to)) => elements.iter().all(|from| may_convert(from, to)),
+        (Type::Tuple(elements), Type::List(to) | Type::Set(to)) => may_unify_to(elements.iter(), to),
+        (Type::Object(fields), Type::Map(to)) => may_unify_to(fields.values().map(|field| &field.ty), to),
         (Type::Tuple(from), Type::Tuple(to)) => {
             from.len() == to.len() && from.iter().zip(to).all(|(a, b)| may_convert(a, b))
         }
-        (Type::List(from), Type::Tuple(to)) => to.iter().all(|to| may_convert(from, to)),
-        (Type::Object(fields), Type::Map(to)) => fields.values().all(|field| may_convert(&field.ty, to)),
-        (Type::Map(from), Type::Object(fields)) => fields.values().all(|field| may_convert(from, &field.ty)),
+        (Type::Map(from), Type::Object(fields)) => {
+            fields.values().all(|field| field.optional || may_convert(from, &field.ty))
+        }
         (Type::Object(from), Type::Object(to)) => to.iter().all(|(name, field)| match from.get(name) {
             Some(given) => may_convert(&given.ty, &field.ty),
             None => field.optional,
@@ -178,63 +275,121 @@ pub fn may_convert(from: &Type, to: &Type) -> bool {
     }
 }
 
-fn same_shape(from: &Type, to: &Type) -> bool {
-    matches!(
-        (from, to),
-        (Type::List(_), Type::List(_))
-            | (Type::Map(_), Type::Map(_))
-            | (Type::Number, Type::Number)
-            | (Type::String, Type::String)
-    )
+fn may_unify_to<'a>(types: impl Iterator<Item = &'a Type> + Clone, to: &Type) -> bool {
+    match to {
+        Type::Any => match unify(types.clone()) {
+            Some(Type::Any) => types.into_iter().all(|ty| *ty == Type::Any),
+            Some(_) => true,
+            None => false,
+        },
+        to => types.into_iter().all(|from| may_convert(from, to)),
+    }
 }
 
-/// The one type to which all convert, or `None`. No type at all gives `Any`.
-pub fn unify<'a>(types: impl IntoIterator<Item = &'a Type>) -> Option<Type> {
-    types.into_iter().try_fold(Type::Any, |common, ty| unify_two(&common, ty))
+/// `wanted` with every `any` in it replaced by what stands there in `given`.
+fn fill_any(given: &Type, wanted: &Type) -> Type {
+    let unified = |types: &mut dyn Iterator<Item = &Type>| {
+        let types: Vec<&Type> = types.collect();
+        unify(types).unwrap_or(Type::Any)
+    };
+    match (given, wanted) {
+        (Type::Any, _) => wanted.clone(),
+        (_, Type::Any) => given.clone(),
+        (Type::Map(given), Type::Map(wanted)) => Type::map(fill_any(given, wanted)),
+        (Type::Object(fields), Type::Map(wanted)) => {
+            Type::map(fill_any(&unified(&mut fields.values().map(|field| &field.ty)), wanted))
+        }
+        (Type::Set(given) | Type::List(given), Type::Set(wanted)) => Type::set(fill_any(given, wanted)),
+        (Type::Set(given) | Type::List(given), Type::List(wanted)) => Type::list(fill_any(given, wanted)),
+        (Type::Tuple(elements), Type::Set(wanted)) => Type::set(fill_any(&unified(&mut elements.iter()), wanted)),
+        (Type::Tuple(elements), Type::List(wanted)) => Type::list(fill_any(&unified(&mut elements.iter()), wanted)),
+        (Type::Tuple(given), Type::Tuple(wanted)) => {
+            Type::Tuple(given.iter().zip(wanted).map(|(a, b)| fill_any(a, b)).collect())
+        }
+        (_, Type::Object(fields)) => {
+            let inside = |name: &str| match given {
+                Type::Map(element) => Some((**element).clone()),
+                Type::Object(given) => given.get(name).map(|field| field.ty.clone()),
+                _ => None,
+            };
+            let each = |(name, field): (&String, &ObjectField)| {
+                let ty = inside(name).map_or_else(|| field.ty.clone(), |given| fill_any(&given, &field.ty));
+                (name.clone(), ty)
+            };
+            Type::object(fields.iter().map(each))
+        }
+        _ => wanted.clone(),
+    }
 }
 
-fn unify_two(a: &Type, b: &Type) -> Option<Type> {
-    if a == b {
-        return Some(a.clone());
+/// Why no value of type `got` converts to `want`, as a fragment.
+pub fn mismatch(got: &Type, want: &Type) -> String {
+    let required = || format!("{} required", want.constraint_name());
+    match (got, want) {
+        (Type::Object(got), Type::Object(want)) => mismatched_objects(got, want),
+        (Type::Tuple(_), Type::List(element)) if **element == Type::Any => {
+            "all list elements must have the same type".to_owned()
+        }
+        (Type::Tuple(_), Type::Set(element)) if **element == Type::Any => {
+            "all set elements must have the same type".to_owned()
+        }
+        (Type::Object(_), Type::Map(element)) if **element == Type::Any => {
+            "all map elements must have the same type".to_owned()
+        }
+        (Type::Tuple(elements), Type::List(element) | Type::Set(element)) => {
+            let wrong = elements.iter().enumerate().find(|(_, ty)| !may_convert(ty, element));
+            wrong.map_or_else(
+                || format!("all elements must be {}", element.constraint_name()),
+                |(index, ty)| format!("element {index}: {}", mismatch(ty, element)),
+            )
+        }
+        (Type::Object(fields), Type::Map(element)) => {
+            let wrong = fields.iter().find(|(_, field)| !may_convert(&field.ty, element));
+            wrong.map_or_else(
+                || format!("all elements must be {}", element.constraint_name()),
+                |(name, field)| format!("element {name:?}: {}", mismatch(&field.ty, element)),
+            )
+        }
+        (Type::Tuple(_) | Type::Object(_), Type::List(_) | Type::Set(_) | Type::Map(_)) => required(),
+        (Type::List(got) | Type::Set(got), Type::List(want)) => {
+            format!("incorrect list element type: {}", mismatch(got, want))
+        }
+        (Type::List(got) | Type::Set(got), Type::Set(want)) => {
+            format!("incorrect set element type: {}", mismatch(got, want))
+        }
+        (Type::Map(got), Type::Map(want)) => format!("incorrect map element type: {}", mismatch(got, want)),
+        (Type::List(_) | Type::Set(_) | Type::Map(_), Type::List(_) | Type::Set(_) | Type::Map(_)) => required(),
+        // Naming both types helps where no reader would expect a conversion; for a text that is no number it would mislead.
+        _ if got.is_primitive() != want.is_primitive()
+            || *want == Type::String
+            || matches!(
+                (got, want),
+                (Type::Bool, Type::Number) | (Type::Number, Type::Bool) | (Type::Tuple(_), Type::Object(_))
+            ) =>
+        {
+            format!("{} required, but have {}", want.friendly_name(), got.friendly_name())
+        }
+        _ => required(),
     }
-    match (a, b) {
-        (Type::Any, other) | (other, Type::Any) => Some(other.clone()),
-        (Type::String, Type::Bool | Type::Number) | (Type::Bool | Type::Number, Type::String) => Some(Type::String),
-        (Type::List(a), Type::List(b)) => Some(Type::list(unify_two(a, b)?)),
-        (Type::Set(a), Type::Set(b)) => Some(Type::set(unify_two(a, b)?)),
-        (Type::List(a), Type::Set(b)) | (Type::Set(a), Type::List(b)) => Some(Type::list(unify_two(a, b)?)),
-        (Type::Map(a), Type::Map(b)) => Some(Type::map(unify_two(a, b)?)),
-        (Type::Tuple(elements), Type::List(element)) | (Type::List(element), Type::Tuple(elements)) => {
-            Some(Type::list(elements.iter().try_fold((**element).clone(), |common, ty| unify_two(&common, ty))?))
-        }
-        (Type::Tuple(elements), Type::Set(element)) | (Type::Set(element), Type::Tuple(elements)) => {
-            Some(Type::set(elements.iter().try_fold((**element).clone(), |common, ty| unify_two(&common, ty))?))
-        }
-        (Type::Object(fields), Type::Map(element)) | (Type::Map(element), Type::Object(fields)) => Some(Type::map(
-            fields.values().try_fold((**element).clone(), |common, field| unify_two(&common, &field.ty))?,
-        )),
-        (Type::Tuple(a), Type::Tuple(b)) => {
-            if a.len() == b.len() {
-                let each: Option<Vec<Type>> = a.iter().zip(b).map(|(a, b)| unify_two(a, b)).collect();
-                if let Some(elements) = each {
-                    return Some(Type::Tuple(elements));
-                }
-            }
-            Some(Type::list(unify(a.iter().chain(b))?))
-        }
-        (Type::Object(a), Type::Object(b)) => {
-            if a.keys().eq(b.keys()) {
-                let unify_field = |(name, field): (&String, &ObjectField)| {
-                    Some((name.clone(), ObjectField::required(unify_two(&field.ty, &b.get(name)?.ty)?)))
-                };
-                if let Some(fields) = a.iter().map(unify_field).collect::<Option<BTreeMap<_, _>>>() {
-                    return Some(Type::Object(fields));
-                }
-            }
-            Some(Type::map(unify(a.values().chain(b.values()).map(|field| &field.ty))?))
-        }
-        _ => None,
+}
+
+fn mismatched_objects(got: &BTreeMap<String, ObjectField>, want: &BTreeMap<String, ObjectField>) -> String {
+    let missing: Vec<String> = want
+        .iter()
+        .filter(|(name, field)| !field.optional && !got.contains_key(*name))
+        .map(|(name, _)| format!("{name:?}"))
+        .collect();
+    match missing.as_slice() {
+        [] => {}
+        [only] => return format!("attribute {only} is required"),
+        [first, second] => return format!("attributes {first} and {second} are required"),
+        [first @ .., last] => return format!("attributes {}, and {last} are required", first.join(", ")),
     }
+    let wrong = want.iter().find_map(|(name, field)| {
+        let given = &got.get(name)?.ty;
+        (!may_convert(given, &field.ty)).then(|| format!("attribute {name:?}: {}", mismatch(given, &field.ty)))
+    });
+    wrong.unwrap_or_else(|| "incorrect object attributes".to_owned())
 }
 
 #[cfg(test)]
@@ -247,6 +402,10 @@ mod tests {
         assert_eq!(convert(&"true".into(), &Type::Bool), Ok(true.into()));
         assert_eq!(convert(&5.into(), &Type::String), Ok("5".into()));
         assert_eq!(convert(&"x".into(), &Type::Number).expect_err("not a number").message, "a number is required");
+        assert_eq!(
+            convert(&"True".into(), &Type::Bool).expect_err("not a bool").message,
+            "a bool is required; to convert from string, use lowercase \"true\""
+        );
     }
 
     #[test]
@@ -263,10 +422,34 @@ mod tests {
     }
 
     #[test]
-    fn unification_prefers_strings_and_refuses_the_rest() {
-        assert_eq!(unify([&Type::Number, &Type::String]), Some(Type::String));
-        assert_eq!(unify([&Type::Number, &Type::Bool]), None);
-        let tuple = Value::tuple([1.into(), "a".into()]);
-        assert_eq!(convert(&tuple, &Type::list(Type::Any)).expect("unifies").ty(), Type::list(Type::String));
+    fn collections_unify_their_elements() {
+        let tuple = Value::tuple([1.into(), "a".into(), Value::null()]);
+        let list = convert(&tuple, &Type::list(Type::Any)).expect("unifies");
+        assert_eq!(list.ty(), Type::list(Type::String));
+        assert_eq!(list.as_slice().map(|elements| elements[2].clone()), Some(Value::null_of(Type::String)));
+        let nested = Value::tuple([Value::tuple([1.into()]), Value::tuple(["a".into(), "b".into()])]);
+        let list = convert(&nested, &Type::list(Type::Any)).expect("unifies");
+        assert_eq!(list.ty(), Type::list(Type::list(Type::String)));
+    }
+
+    #[test]
+    fn errors_tell_where() {
+        let ty = Type::list(Type::object([("a", Type::Number)]));
+        let given = Value::tuple([Value::object([("a", Value::from("x"))])]);
+        let error = convert(&given, &ty).expect_err("x is no number");
+        assert_eq!(error.to_string(), "element 0: attribute \"a\": a number is required");
+        assert_eq!(error.path, Path::root().index(0).name("a"));
+        let error = convert(&Value::tuple([true.into()]), &Type::list(Type::Number)).expect_err("no number");
+        assert_eq!(error.to_string(), "element 0: number required, but have bool");
+    }
+
+    #[test]
+    fn unknown_values_keep_what_stays_true() {
+        let refinement = Refinement { not_null: true, minimum_length: Some(2), ..Refinement::default() };
+        let list = Value::refined(Type::list(Type::Number), refinement);
+        let set = convert(&list, &Type::set(Type::String)).expect("lists become sets");
+        let expected = Refinement { not_null: true, minimum_length: Some(1), ..Refinement::default() };
+        assert_eq!(set, Value::refined(Type::set(Type::String), expected));
+        assert!(convert(&Value::unknown(Type::Bool), &Type::Number).is_err());
     }
 }

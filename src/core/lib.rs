@@ -14,6 +14,7 @@ pub mod schema;
 pub mod span;
 pub mod suggest;
 pub mod types;
+pub mod unify;
 pub mod value;
 
 pub use address::{Address, InstanceKey, Kind as AddressKind};

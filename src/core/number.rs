@@ -237,6 +237,72 @@ impl Number {
         }
     }
 
+    /// The number with exactly `decimals` digits after the point, ties to even. Infinities are "+Inf" and "-Inf".
+    pub fn to_fixed(&self, decimals: usize) -> String {
+        let (negative, digits, point) = self.exact_digits();
+        if !self.is_finite() {
+            return self.to_string();
+        }
+        // `digits` without `point` digits before the point: keep what stands before the cut, round by what stands after.
+        let keep = point + decimals as i64;
+        let rounded = round_digits(&digits, keep);
+        let padded = format!("{}{rounded}", "0".repeat((decimals + 1).saturating_sub(rounded.len())));
+        let (whole, fraction) = padded.split_at(padded.len() - decimals);
+        let sign = if negative { "-" } else { "" };
+        if decimals == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    }
+
+    /// Sign, `digits` significant digits rounded ties to even, and the power of ten of the first one: 1234 to two digits is
+    /// (false, "12", 3). Nothing for infinities.
+    pub fn to_significant(&self, digits: usize) -> Option<(bool, String, i64)> {
+        if !self.is_finite() {
+            return None;
+        }
+        let (negative, all, point) = self.exact_digits();
+        if all.bytes().all(|digit| digit == b'0') {
+            return Some((negative, "0".repeat(digits), 0));
+        }
+        let rounded = round_digits(&all, digits as i64);
+        // Rounding up may have made a digit more: 9.99 to two digits is 10.
+        let carried = i64::from(rounded.len() > digits);
+        Some((negative, rounded[..digits].to_owned(), point - 1 + carried))
+    }
+
+    /// Sign, the shortest digits that read back as this number, and the power of ten of the first one. Nothing for infinities.
+    pub fn to_shortest(&self) -> Option<(bool, String, i64)> {
+        if !self.is_finite() {
+            return None;
+        }
+        let text = self.to_string();
+        let (negative, text) = text.strip_prefix('-').map_or((false, text.as_str()), |rest| (true, rest));
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let all = format!("{whole}{fraction}");
+        let leading = all.len() - all.trim_start_matches('0').len();
+        let digits = all.trim_matches('0');
+        if digits.is_empty() {
+            return Some((negative, "0".to_owned(), 0));
+        }
+        Some((negative, digits.to_owned(), whole.len() as i64 - 1 - leading as i64))
+    }
+
+    /// Sign, all decimal digits without leading zeros, and how many of them stand before the point (negative: zeros after it).
+    fn exact_digits(&self) -> (bool, String, i64) {
+        let text = match &self.0 {
+            Repr::Big(value) => {
+                // Every binary fraction has a finite decimal one with as many digits as the binary one has places.
+                let places = value.repr().exponent().unsigned_abs() + 2 * PRECISION;
+                positional(&(**value).clone().with_base_and_precision::<10>(places).value())
+            }
+            Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.to_string(),
+        };
+        let unsigned = text.trim_start_matches('-');
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let all = format!("{whole}{fraction}");
+        let digits = all.trim_start_matches('0');
+        let point = whole.len() as i64 - (all.len() - digits.len()) as i64;
+        (text.starts_with('-'), digits.to_owned(), point)
+    }
+
     fn binary(&self) -> Binary {
         match &self.0 {
             Repr::Small(value) => binary_from_integer(IBig::from(*value)),
@@ -272,16 +338,22 @@ fn parse_decimal(text: &str) -> Result<Binary, NumberError> {
 impl FromStr for Number {
     type Err = NumberError;
 
+    /// Reads what Terraform reads: a sign, digits with or without a point, an exponent; or `Inf`.
     fn from_str(text: &str) -> Result<Self, NumberError> {
         if let Ok(small) = text.parse::<i64>() {
-            return if text.starts_with('+') { Err(NumberError::Syntax) } else { Ok(Self::from(small)) };
+            return Ok(Self::from(small));
         }
-        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        if matches!(unsigned, "Inf" | "inf") {
+            return Ok(if negative { Self::NEGATIVE_INFINITY } else { Self::INFINITY });
+        }
         let mut parts = unsigned.splitn(2, ['e', 'E']);
         let mantissa = parts.next().unwrap_or("");
         let valid = mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-            && mantissa.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
-            && !mantissa.ends_with('.')
+            && mantissa.bytes().any(|byte| byte.is_ascii_digit())
             && mantissa.bytes().filter(|byte| *byte == b'.').count() <= 1;
         if !valid {
             return Err(NumberError::Syntax);
@@ -292,7 +364,11 @@ impl FromStr for Number {
                 return Err(NumberError::Range);
             }
         }
-        Ok(Self::from_binary(parse_decimal(text)?))
+        // `.5` and `5.` are numbers, too; the decimal parser wants digits on both sides.
+        let padded = format!("0{unsigned}").replacen(".e", ".0e", 1).replacen(".E", ".0E", 1);
+        let padded = if padded.ends_with('.') { padded + "0" } else { padded };
+        let magnitude = Self::from_binary(parse_decimal(&padded)?);
+        Ok(if negative { magnitude.negate() } else { magnitude })
     }
 }
 
@@ -300,8 +376,8 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Small(value) => write!(f, "{value}"),
-            Repr::Infinity => f.write_str("Infinity"),
-            Repr::NegativeInfinity => f.write_str("-Infinity"),
+            Repr::Infinity => f.write_str("+Inf"),
+            Repr::NegativeInfinity => f.write_str("-Inf"),
             Repr::Big(value) => f.write_str(&shortest(value)),
         }
     }
@@ -326,6 +402,33 @@ fn shortest(value: &Binary) -> String {
     }
     reads_back(high)
         .unwrap_or_else(|| positional(&value.clone().with_base_and_precision::<10>(MAX_DECIMAL_DIGITS + 4).value()))
+}
+
+/// The first `keep` of `digits`, rounded by the rest, ties to even. Fewer than none gives nothing; missing digits are zeros.
+fn round_digits(digits: &str, keep: i64) -> String {
+    let Ok(keep) = usize::try_from(keep) else { return String::new() };
+    if digits.len() <= keep {
+        return format!("{digits}{}", "0".repeat(keep - digits.len()));
+    }
+    let (kept, rest) = digits.split_at(keep);
+    let beyond_half = rest.as_bytes()[1..].iter().any(|digit| *digit != b'0');
+    let odd = kept.as_bytes().last().is_some_and(|digit| (digit - b'0') % 2 == 1);
+    let up = match rest.as_bytes()[0] {
+        b'5' => beyond_half || odd,
+        digit => digit > b'5',
+    };
+    if !up {
+        return kept.to_owned();
+    }
+    let mut bytes = kept.as_bytes().to_vec();
+    for digit in bytes.iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            return String::from_utf8_lossy(&bytes).into_owned();
+        }
+        *digit = b'0';
+    }
+    format!("1{}", String::from_utf8_lossy(&bytes))
 }
 
 fn positional(value: &Decimal) -> String {
@@ -441,10 +544,41 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", "-", "1.", ".5", "0x10", "1e", "Inf", "NaN", "1_000", "+1", "1.2.3"] {
+        for text in ["", "-", ".", "0x10", "1e", "NaN", "1_000", "+-1", "1.2.3", " 1", "infinity"] {
             assert!(text.parse::<Number>().is_err(), "{text} is not a number");
         }
         assert_eq!("1e999999999".parse::<Number>(), Err(NumberError::Range));
+    }
+
+    #[test]
+    fn rounds_to_digits_ties_to_even() {
+        for (text, decimals, expected) in [
+            ("0.125", 2, "0.12"),
+            ("0.375", 2, "0.38"),
+            ("2.5", 0, "2"),
+            ("3.5", 0, "4"),
+            ("999.96", 1, "1000.0"),
+            ("-0.05", 1, "-0.1"),
+            ("0.0004", 2, "0.00"),
+            ("12", 3, "12.000"),
+            ("0", 2, "0.00"),
+        ] {
+            assert_eq!(number(text).to_fixed(decimals), expected, "{text} to {decimals}");
+        }
+        assert_eq!(number("1234").to_significant(2), Some((false, "12".to_owned(), 3)));
+        assert_eq!(number("-0.0999").to_significant(2), Some((true, "10".to_owned(), -1)));
+        assert_eq!(number("1000000").to_shortest(), Some((false, "1".to_owned(), 6)));
+        assert_eq!(number("-0.00120").to_shortest(), Some((true, "12".to_owned(), -3)));
+        assert_eq!(Number::INFINITY.to_shortest(), None);
+    }
+
+    #[test]
+    fn reads_numbers_as_terraform_does() {
+        assert_eq!(number("+1"), number("1"));
+        assert_eq!(number(".5"), number("0.5"));
+        assert_eq!(number("-5."), number("-5"));
+        assert_eq!(number("5.e2"), number("500"));
+        assert_eq!(number("-Inf"), Number::NEGATIVE_INFINITY);
     }
 
     proptest::proptest! {

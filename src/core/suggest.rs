@@ -7,7 +7,11 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
     candidates
         .into_iter()
         .map(|candidate| (distance(given, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= (given.len().max(candidate.len()) / 3).max(1))
+        // A third of the name, and never all of it: `a` is not what `b` was meant to be.
+        .filter(|(distance, candidate)| {
+            let longer = given.chars().count().max(candidate.chars().count());
+            *distance <= (longer / 3).max(1) && *distance < longer
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -46,6 +50,7 @@ mod tests {
         assert_eq!(nearest("dataest", ["dataset", "model"]), Some("dataset"));
         assert_eq!(nearest("epoch", ["epochs", "batch_size"]), Some("epochs"));
         assert_eq!(nearest("zzz", ["epochs", "model"]), None);
+        assert_eq!(nearest("a", ["b"]), None);
         assert_eq!(did_you_mean("wrkers", ["workers"]), " Did you mean \"workers\"?");
     }
 }

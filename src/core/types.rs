@@ -83,6 +83,35 @@ impl Type {
         }
     }
 
+    /// The same type with every attribute required and without defaults: the type that converted values have.
+    #[must_use]
+    pub fn without_optional(&self) -> Type {
+        match self {
+            Type::Any | Type::Bool | Type::Number | Type::String => self.clone(),
+            Type::List(element) => Type::list(element.without_optional()),
+            Type::Set(element) => Type::set(element.without_optional()),
+            Type::Map(element) => Type::map(element.without_optional()),
+            Type::Tuple(elements) => Type::Tuple(elements.iter().map(Type::without_optional).collect()),
+            Type::Object(fields) => {
+                Type::object(fields.iter().map(|(name, field)| (name.clone(), field.ty.without_optional())))
+            }
+        }
+    }
+
+    /// The words for people where the type is a demand: "list of any single type" where values of one type will do.
+    pub fn constraint_name(&self) -> String {
+        let element_name = |element: &Type| match element {
+            Type::Any => "any single type".to_owned(),
+            other => other.constraint_name(),
+        };
+        match self {
+            Type::List(element) => format!("list of {}", element_name(element)),
+            Type::Set(element) => format!("set of {}", element_name(element)),
+            Type::Map(element) => format!("map of {}", element_name(element)),
+            other => other.friendly_name(),
+        }
+    }
+
     /// Whether it is bool, number or string.
     pub fn is_primitive(&self) -> bool {
         matches!(self, Type::Bool | Type::Number | Type::String)

@@ -390,7 +390,7 @@ impl Value {
         }
     }
 
-    /// A total order over contents, marks aside: what sets are sorted by. Strings by bytes, numbers by size.
+    /// A total order over contents, marks aside: what sets are sorted by. Strings by bytes, numbers by size, null last.
     pub fn compare_content(&self, other: &Self) -> Ordering {
         let lists = |a: &[Value], b: &[Value]| {
             a.iter()
@@ -428,13 +428,13 @@ impl Value {
 impl Kind {
     fn rank(&self) -> u8 {
         match self {
-            Kind::Null(_) => 0,
             Kind::Bool(_) => 1,
             Kind::Number(_) => 2,
             Kind::String(_) => 3,
             Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => 4,
             Kind::Map(..) | Kind::Object(_) => 5,
-            Kind::Unknown(_) => 6,
+            Kind::Null(_) => 6,
+            Kind::Unknown(_) => 7,
         }
     }
 }

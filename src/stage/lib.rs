@@ -11,6 +11,7 @@ pub mod job;
 pub mod key;
 pub mod kind;
 pub mod output;
+pub mod reference;
 pub mod resource;
 pub mod resources;
 pub mod sources;

@@ -88,7 +88,7 @@ impl StageResource {
         let mut attributes = arguments.clone();
         for output in self.stage.outputs() {
             let value = match manifest {
-                None => Value::refined(output.ty(), pipectl_core::Refinement { not_null: true, ..Default::default() }),
+                None => Value::unknown(output.ty()),
                 Some(manifest) => match &output.kind {
                     OutputKind::Value(ty) => {
                         let json = manifest.values.get(output.name).unwrap_or(&Json::Null);
@@ -123,13 +123,13 @@ impl StageResource {
     }
 
     async fn run(&self, cx: &Cx, prior: Option<&Instance>, planned: &Instance) -> ApplyOutcome {
-        match self.try_run(cx, planned).await {
+        match self.try_run(cx, prior, planned).await {
             Ok(instance) => ApplyOutcome::done(instance),
             Err(diagnostics) => ApplyOutcome::failed(prior.cloned(), diagnostics),
         }
     }
 
-    async fn try_run(&self, cx: &Cx, planned: &Instance) -> Result<Instance, Diagnostics> {
+    async fn try_run(&self, cx: &Cx, prior: Option<&Instance>, planned: &Instance) -> Result<Instance, Diagnostics> {
         let arguments = self.arguments(&planned.attributes);
         let (parts, found) = self.observe(cx, &arguments).await?;
         let parts = parts.ok_or_else(|| {
@@ -158,22 +158,45 @@ impl StageResource {
             .hint("pipectl plan")
             .into());
         }
-        let force = decided.is_some_and(|record| record.force);
-        let manifest = match self.cached(cx, key).await?.filter(|_| !force) {
-            Some(manifest) => {
-                cx.emit(Event::Restored { key: key.to_string() });
-                manifest
-            }
-            None => self.execute(cx, key, &arguments, &found).await?,
+        let (manifest, is_laid_out) = if is_forced(&planned.private) {
+            (self.execute(cx, key, &arguments, &found).await?, false)
+        } else if let Some(manifest) = self.unchanged(cx, prior, key).await? {
+            (manifest, true)
+        } else if let Some(manifest) = self.cached(cx, key).await? {
+            cx.emit(Event::Restored { key: key.to_string() });
+            (manifest, false)
+        } else {
+            (self.execute(cx, key, &arguments, &found).await?, false)
         };
         let (store, view, whole) = (cx.artifacts.clone(), cx.root.join(self.view(cx)), manifest.clone());
-        blocking(move || store.materialise(&whole, &view)).await.map_err(|error| store_failed(cx, &error))?;
+        if !is_laid_out {
+            blocking(move || store.materialise(&whole, &view)).await.map_err(|error| store_failed(cx, &error))?;
+        }
         let record = Record { key, parts, manifest: Some(manifest.digest()), force: false };
         Ok(Instance {
             attributes: self.attributes(cx, &arguments, Some(&manifest))?,
             private: serde_json::to_value(record).expect("a record is plain data"),
             schema_version: self.schema.version,
         })
+    }
+
+    /// What the last run made, if it had the same key and everything is still in place: inputs that were unknown turned out the same.
+    async fn unchanged(&self, cx: &Cx, prior: Option<&Instance>, key: Digest) -> Result<Option<Manifest>, Diagnostics> {
+        let Some(digest) = prior
+            .and_then(|prior| serde_json::from_value::<Record>(prior.private.clone()).ok())
+            .filter(|record| record.key == key)
+            .and_then(|record| record.manifest)
+        else {
+            return Ok(None);
+        };
+        let (store, view) = (cx.artifacts.clone(), cx.root.join(self.view(cx)));
+        let found = blocking(move || match store.manifest(&digest) {
+            Ok(Some(manifest)) if store.view_state(&manifest, &view)? == ViewState::Intact => Ok(Some(manifest)),
+            // What is damaged is made again.
+            Ok(_) | Err(ArtifactError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error),
+        });
+        found.await.map_err(|error| store_failed(cx, &error).into())
     }
 
     async fn cached(&self, cx: &Cx, key: Digest) -> Result<Option<Manifest>, Diagnostics> {
@@ -364,13 +387,14 @@ impl Resource for StageResource {
         let arguments = self.arguments(request.config);
         let (parts, _) = self.observe(cx, &arguments).await?;
         let before: Option<Record> = request.prior.and_then(|prior| serde_json::from_value(prior.private.clone()).ok());
-        let respond = |effect, planned, record: Option<Record>, reasons| PlanResponse {
+        let respond = |effect, planned, private, reasons| PlanResponse {
             effect,
             planned,
-            private: record.map_or(Json::Null, |record| serde_json::to_value(record).expect("a record is plain data")),
+            private,
             reasons,
             requires_replace: Vec::new(),
         };
+        let to_private = |record: Record| serde_json::to_value(record).expect("a record is plain data");
         let mut reasons: Vec<Reason> = request.drift.iter().map(Reason::new).collect();
         if request.replace {
             reasons.push(Reason::new("a new run was asked for"));
@@ -382,7 +406,9 @@ impl Resource for StageResource {
             let certain = !reasons.is_empty();
             reasons.extend(unknown_inputs(&arguments));
             let effect = if certain { Effect::Run } else { Effect::RunIfChanged };
-            return Ok(respond(effect, self.attributes(cx, &arguments, None)?, None, reasons));
+            // There is no key yet, so the wish to run must be kept without one.
+            let private = if request.replace { serde_json::json!({ "force": true }) } else { Json::Null };
+            return Ok(respond(effect, self.attributes(cx, &arguments, None)?, private, reasons));
         };
         let key = parts.key();
         if let Some(before) = &before {
@@ -396,14 +422,14 @@ impl Resource for StageResource {
                 let value = prior.attributes.attribute(output.name).cloned().unwrap_or_else(Value::null);
                 planned.with_attribute(output.name, value)
             });
-            return Ok(respond(Effect::NoOp, planned, Some(before), reasons));
+            return Ok(respond(Effect::NoOp, planned, to_private(before), reasons));
         }
         let cached = if request.replace { None } else { self.cached(cx, key).await? };
         if cached.is_some() {
             reasons.push(Reason::new("its outputs are in the action cache: they are restored, nothing runs"));
         }
         let record = Record { key, parts, manifest: None, force: request.replace };
-        Ok(respond(Effect::Run, self.attributes(cx, &arguments, cached.as_ref())?, Some(record), reasons))
+        Ok(respond(Effect::Run, self.attributes(cx, &arguments, cached.as_ref())?, to_private(record), reasons))
     }
 
     async fn create(&self, cx: &Cx, planned: &Instance) -> ApplyOutcome {
@@ -438,6 +464,11 @@ impl Resource for StageResource {
             Err(error) => ApplyOutcome::failed(Some(prior.clone()), store_failed(cx, &error)),
         }
     }
+}
+
+/// Whether a plan asks for a run even where the outputs are at hand.
+fn is_forced(private: &Json) -> bool {
+    private.get("force").and_then(Json::as_bool).unwrap_or(false)
 }
 
 /// Which arguments are not known yet, in words.

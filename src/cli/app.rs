@@ -1,0 +1,113 @@
+//! What every command is given: the console, the world, where the user stands, and the switch that stops things.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
+use pipectl_engine::Engine;
+use pipectl_provider::{Cancel, Environment, Registry};
+
+use crate::console::Console;
+use crate::environment::ProcessEnvironment;
+use crate::exit::Exit;
+use crate::files::RootFiles;
+use crate::project::Project;
+use crate::registry::registry;
+use crate::reporter::Follower;
+use crate::roots::{self, Root};
+use crate::view::diagnostic;
+
+/// A run of the program.
+pub struct App {
+    /// Where to write, whom to ask.
+    pub console: Console,
+    /// The world.
+    pub environment: Arc<dyn Environment>,
+    /// Where the user stands: `-chdir` is applied.
+    pub here: PathBuf,
+    /// Turned by Ctrl-C.
+    pub cancel: Cancel,
+    /// All kinds of this build.
+    pub registry: Arc<Registry>,
+}
+
+impl App {
+    /// A run on a console, in a folder.
+    pub fn new(console: Console, here: PathBuf) -> Self {
+        let registry = Arc::new(registry(&ProcessEnvironment));
+        Self { console, environment: Arc::new(ProcessEnvironment), here, cancel: Cancel::new(), registry }
+    }
+
+    /// The root modules that a command line means.
+    ///
+    /// # Errors
+    /// When there is none; it has been said.
+    pub fn roots(&self, path: Option<&std::path::Path>) -> Result<Vec<Root>, Exit> {
+        roots::discover(&self.here, path).map_err(|error| self.fail(error))
+    }
+
+    /// The one root module that a command line means.
+    ///
+    /// # Errors
+    /// When there is none, or several; it has been said.
+    pub fn root(&self, path: Option<&std::path::Path>) -> Result<Root, Exit> {
+        let mut roots = self.roots(path)?;
+        if roots.len() > 1 {
+            let names: Vec<&str> = roots.iter().map(|root| root.shown.as_str()).collect();
+            let error = Diagnostic::error(
+                "Several pipelines",
+                format!("This command works on one pipeline, and there are several: {}.", names.join(", ")),
+            );
+            return Err(self.fail(error.hint(format!("Name one of them: {}", names[0]))));
+        }
+        Ok(roots.swap_remove(0))
+    }
+
+    /// The one root module that a command line means, for looking at its state.
+    ///
+    /// # Errors
+    /// When there is none, or several, or its name cannot be read from it; it has been said.
+    pub fn project(&self, path: Option<&std::path::Path>) -> Result<Project, Exit> {
+        let root = self.root(path)?;
+        let (project, diagnostics) = Project::load(root, &*self.environment);
+        // What is wrong elsewhere does not matter for looking at the state, as long as it is known which state.
+        if diagnostics.has_errors() && project.configuration.pipeline.is_none() && project.entry != "." {
+            self.complain(&diagnostics, &project.configuration.sources);
+            return Err(Exit::Failure);
+        }
+        Ok(project)
+    }
+
+    /// The engine for a project.
+    pub fn engine(&self, project: &Project, parallelism: usize, follower: &Follower) -> Engine {
+        Engine {
+            registry: self.registry.clone(),
+            environment: self.environment.clone(),
+            artifacts: Arc::new(project.artifact_store()),
+            files: Arc::new(RootFiles::new(project.folder.clone(), self.environment.home())),
+            folders: project.folders(),
+            workspace: project.workspace.clone(),
+            parallelism,
+            events: Arc::new(follower.clone()),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// Says what was found.
+    pub fn complain(&self, diagnostics: &Diagnostics, sources: &SourceMap) {
+        if !diagnostics.is_empty() {
+            self.console.complain(&diagnostic::render_all(diagnostics, sources, self.console.error_paint(), false));
+        }
+    }
+
+    /// Says an error that is about no file.
+    pub fn fail(&self, error: Diagnostic) -> Exit {
+        self.fail_in(error, &SourceMap::default())
+    }
+
+    /// Says an error.
+    pub fn fail_in(&self, error: Diagnostic, sources: &SourceMap) -> Exit {
+        self.complain(&error.into(), sources);
+        Exit::Failure
+    }
+}

@@ -1,0 +1,509 @@
+//! The command line as clap reads it: commands, arguments, and the words of `-help`.
+//!
+//! Flags have Terraform's names. [`crate::spelling`] has already turned `-name` into `--name` when clap sees them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+
+/// From a bare cloud account to a scored model: one graph, one plan, one state.
+#[derive(Debug, Parser)]
+#[command(name = "pipectl", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub struct CommandLine {
+    /// Behave as if started in this folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub chdir: Option<PathBuf>,
+    /// Write no colours.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Long flags may be written with one dash, as in Terraform: -auto-approve.
+PATH is a folder, or a file ending in .hcl or .tf. Without it: the root module of the current folder, else every pipeline \
+of the current folder or of ./pipelines.
+
+Exit status: 0 it worked, 1 it failed, 2 changes are present (plan -detailed-exitcode), 3 not formatted (fmt -check), \
+130 interrupted.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check that a pipeline can be worked on here, and say what was found.
+    Init(InitArguments),
+    /// Check the configuration without looking at the world.
+    Validate(ValidateArguments),
+    /// Rewrite configuration files in the canonical style.
+    Fmt(FmtArguments),
+    /// Show what would be done, and why.
+    Plan(PlanArguments),
+    /// Do it.
+    Apply(ApplyArguments),
+    /// Remove everything that is in the state.
+    Destroy(DestroyArguments),
+    /// Show the state, or a saved plan.
+    Show(ShowArguments),
+    /// Show output values.
+    Output(OutputArguments),
+    /// Look into the state.
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Print the dependency graph in the DOT language.
+    Graph(GraphArguments),
+    /// Show the log of a stage's last attempt.
+    Logs(LogsArguments),
+    /// Look after what stages have made.
+    #[command(subcommand)]
+    Artifacts(ArtifactsCommand),
+    /// Print the version.
+    Version(VersionArguments),
+    /// Run one stage as the engine asks; not for people.
+    #[command(hide = true)]
+    Worker(WorkerArguments),
+}
+
+/// Which root module.
+#[derive(Clone, Debug, Args)]
+pub struct RootArguments {
+    /// The root module: a folder, or a file ending in .hcl or .tf.
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
+}
+
+/// One way of setting variables on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VariableSetting {
+    /// `-var 'name=value'`
+    Assignment(String),
+    /// `-var-file=FILE`
+    File(PathBuf),
+}
+
+/// Settings of variables in the order in which they were written: a later one wins.
+#[derive(Clone, Debug, Default)]
+pub struct VariableArguments {
+    /// `-var` and `-var-file`.
+    pub settings: Vec<VariableSetting>,
+}
+
+impl FromArgMatches for VariableArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut variables = Self::default();
+        variables.update_from_arg_matches(matches)?;
+        Ok(variables)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let mut settings = Vec::new();
+        if let (Some(places), Some(values)) = (matches.indices_of("var"), matches.get_many::<String>("var")) {
+            settings.extend(places.zip(values.cloned().map(VariableSetting::Assignment)));
+        }
+        if let (Some(places), Some(values)) = (matches.indices_of("var-file"), matches.get_many::<PathBuf>("var-file"))
+        {
+            settings.extend(places.zip(values.cloned().map(VariableSetting::File)));
+        }
+        settings.sort_by_key(|(place, _)| *place);
+        self.settings = settings.into_iter().map(|(_, setting)| setting).collect();
+        Ok(())
+    }
+}
+
+impl Args for VariableArguments {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command
+            .arg(
+                clap::Arg::new("var")
+                    .long("var")
+                    .value_name("NAME=VALUE")
+                    .action(clap::ArgAction::Append)
+                    .help("Set a variable"),
+            )
+            .arg(
+                clap::Arg::new("var-file")
+                    .long("var-file")
+                    .value_name("FILE")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .action(clap::ArgAction::Append)
+                    .help("Set variables from a file, in addition to terraform.tfvars and *.auto.tfvars"),
+            )
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// What `plan`, `apply` and `destroy` share.
+#[derive(Clone, Debug, Args)]
+pub struct OperationArguments {
+    /// Variables.
+    #[command(flatten)]
+    pub variables: VariableArguments,
+    /// Work on this object, its instances, and what they need, and on nothing else.
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<String>,
+    /// Leave this object and what needs it out.
+    #[arg(long, value_name = "ADDRESS")]
+    pub exclude: Vec<String>,
+    /// Replace this object, or run this stage, even if nothing changed.
+    #[arg(long, value_name = "ADDRESS")]
+    pub replace: Vec<String>,
+    /// Look at real objects first.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub refresh: bool,
+    /// How many objects to work on at the same time; stages also wait for cores and memory.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub parallelism: u32,
+    /// Hold the state's lock.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub lock: bool,
+    /// Wait this long for the state's lock: 30s, 5m.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub lock_timeout: Duration,
+    /// Ask for variables that have no value, and for approval.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub input: bool,
+    /// Show warnings without their details.
+    #[arg(long)]
+    pub compact_warnings: bool,
+    /// Write one JSON event per line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Accepted for Terraform's sake: nothing is ever asked.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set, hide = true)]
+    pub input: bool,
+}
+
+/// `validate`
+#[derive(Debug, Args)]
+pub struct ValidateArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Write the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fmt`
+#[derive(Debug, Args)]
+pub struct FmtArguments {
+    /// Files or folders; `-` is standard input. Default: the current folder.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; exit with status 3 when a file is not in the canonical style.
+    #[arg(long)]
+    pub check: bool,
+    /// Show what changes.
+    #[arg(long)]
+    pub diff: bool,
+    /// Folders inside folders too.
+    #[arg(long)]
+    pub recursive: bool,
+    /// Write the files.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub write: bool,
+    /// List the names of files that are not in the canonical style.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub list: bool,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// What all operations share.
+    #[command(flatten)]
+    pub operation: OperationArguments,
+    /// Plan to remove everything.
+    #[arg(long)]
+    pub destroy: bool,
+    /// Save the plan, for `apply FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with status 2 when there is something to change.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    /// The root module, or a plan saved by `plan -out=FILE`.
+    #[arg(value_name = "PATH|PLANFILE")]
+    pub path: Option<PathBuf>,
+    /// What all operations share.
+    #[command(flatten)]
+    pub operation: OperationArguments,
+    /// Remove everything.
+    #[arg(long)]
+    pub destroy: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+/// `destroy`
+#[derive(Debug, Args)]
+pub struct DestroyArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// What all operations share.
+    #[command(flatten)]
+    pub operation: OperationArguments,
+    /// Do not ask.
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// The root module whose state to show, or a plan saved by `plan -out=FILE`.
+    #[arg(value_name = "PATH|PLANFILE")]
+    pub path: Option<PathBuf>,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `output`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl output [OPTIONS] [PATH] [NAME]")]
+pub struct OutputArguments {
+    /// The root module, and the name of one output. Default: all outputs.
+    #[arg(value_name = "PATH|NAME", num_args = 0..=2)]
+    pub words: Vec<String>,
+    /// Write JSON, sensitive values too.
+    #[arg(long, conflicts_with = "raw")]
+    pub json: bool,
+    /// Write the text of one string, number or bool, and nothing else.
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// `state`
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// List the addresses of all objects.
+    List(StateListArguments),
+    /// Show one object.
+    Show(StateShowArguments),
+}
+
+/// `state list`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl state list [OPTIONS] [PATH] [ADDRESS]...")]
+pub struct StateListArguments {
+    /// The root module, and addresses: only these objects and their instances.
+    #[arg(value_name = "PATH|ADDRESS")]
+    pub words: Vec<String>,
+}
+
+/// `state show`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl state show [OPTIONS] [PATH] ADDRESS")]
+pub struct StateShowArguments {
+    /// The root module, and the address of the object.
+    #[arg(value_name = "PATH|ADDRESS", num_args = 1..=2, required = true)]
+    pub words: Vec<String>,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub struct GraphArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Variables, locals, outputs and all other nodes too.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl logs [OPTIONS] [PATH] ADDRESS")]
+pub struct LogsArguments {
+    /// The root module, and the address of the stage.
+    #[arg(value_name = "PATH|ADDRESS", num_args = 1..=2, required = true)]
+    pub words: Vec<String>,
+    /// Which of the stage's worker processes.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rank: u32,
+    /// An earlier attempt: 1 is the first. Default: the last one.
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<u32>,
+    /// Go on as the log grows, until the attempt ends.
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+/// `artifacts`
+#[derive(Debug, Subcommand)]
+pub enum ArtifactsCommand {
+    /// List what the stages of the state have made.
+    List(ArtifactsArguments),
+    /// Remove what nothing refers to any more.
+    Gc(ArtifactsGcArguments),
+    /// Read everything and compare it with its digests.
+    Verify(ArtifactsArguments),
+}
+
+/// `artifacts list`, `artifacts verify`
+#[derive(Debug, Args)]
+pub struct ArtifactsArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `artifacts gc`
+#[derive(Debug, Args)]
+pub struct ArtifactsGcArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Say what would go, and remove nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep what runs have made or reused within this time: 30d, 12h.
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = duration)]
+    pub keep: Duration,
+}
+
+/// `version`
+#[derive(Debug, Args)]
+pub struct VersionArguments {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `worker`
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The job.
+    #[arg(value_name = "JOB.json")]
+    pub job: PathBuf,
+}
+
+/// Words whose first may be a root module: the root, and the rest.
+///
+/// A root is a file ending in `.hcl` or `.tf`, or a folder written with a separator: `pipelines/`, `./cluster`, `.`.
+/// Any other word is a name or an address.
+pub fn split_root(words: &[String]) -> (Option<PathBuf>, &[String]) {
+    match words.split_first() {
+        Some((first, rest)) if names_a_root(first) => (Some(PathBuf::from(first)), rest),
+        _ => (None, words),
+    }
+}
+
+fn names_a_root(word: &str) -> bool {
+    let separated = word.contains(std::path::is_separator) || word == "." || word == "..";
+    // The key of an instance may hold anything: `stage.train.a["x/y.tf"]`.
+    !word.contains('[') && (separated || word.ends_with(".hcl") || word.ends_with(".tf"))
+}
+
+/// A duration as Terraform's flags take it: `10s`, `3m`, `1h`, `1m30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration like 30s, 5m or 1m30s");
+    let mut seconds = 0.0;
+    let mut rest = text;
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let units = &rest[digits..];
+        let length = units.find(|c: char| c.is_ascii_digit()).unwrap_or(units.len());
+        seconds += number
+            * match &units[..length] {
+                "ms" => 0.001,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                "d" => 86_400.0,
+                _ => return Err(wrong()),
+            };
+        rest = &units[length..];
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn later_settings_come_later() {
+        let line = CommandLine::try_parse_from(["pipectl", "plan", "--var", "a=1", "--var-file=f", "--var=a=2"])
+            .expect("a good command line");
+        let Command::Plan(plan) = line.command else { panic!("another command") };
+        assert_eq!(
+            plan.operation.variables.settings,
+            [
+                VariableSetting::Assignment("a=1".to_owned()),
+                VariableSetting::File("f".into()),
+                VariableSetting::Assignment("a=2".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_root_may_come_first() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (line, root, rest) in [
+            ("pipelines/hep.hcl accuracy", Some("pipelines/hep.hcl"), 1),
+            (". accuracy", Some("."), 1),
+            ("accuracy", None, 1),
+            ("stage.train.a[\"x/y.tf\"]", None, 1),
+            ("cluster.tf", Some("cluster.tf"), 0),
+        ] {
+            let words = words(line);
+            let (found, others) = split_root(&words);
+            assert_eq!((found, others.len()), (root.map(PathBuf::from), rest), "{line}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("0s", 0.0), ("1m30s", 90.0), ("1.5h", 5400.0), ("200ms", 0.2), ("30d", 2_592_000.0)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "5", "s", "5 s", "1m30", "-1s", "1e400s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

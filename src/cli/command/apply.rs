@@ -1,0 +1,149 @@
+//! `apply`: plans, asks, and does it; or does what a saved plan says.
+
+use std::path::Path;
+
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
+use pipectl_engine::{Mode, Planned, is_plan_file};
+
+use crate::app::App;
+use crate::arguments::{ApplyArguments, OperationArguments};
+use crate::environment;
+use crate::exit::Exit;
+use crate::operation::{self, Purpose, Ready};
+use crate::reporter::Reporter;
+use crate::roots::Root;
+use crate::variables;
+
+/// Runs the command.
+pub async fn run(app: &App, arguments: ApplyArguments) -> Exit {
+    let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
+    let ApplyArguments { path, operation, auto_approve, destroy } = arguments;
+    if let Some(path) = &path
+        && let Some(bytes) = saved_plan(&app.here.join(path))
+    {
+        return run_saved(app, path, &bytes, &operation, destroy).await;
+    }
+    run_roots(app, path.as_deref(), &operation, mode, auto_approve).await
+}
+
+/// Plans and applies the roots that a path means, one after the other.
+pub async fn run_roots(
+    app: &App,
+    path: Option<&Path>,
+    operation: &OperationArguments,
+    mode: Mode,
+    auto_approve: bool,
+) -> Exit {
+    let mut reporter =
+        Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
+    if let Err(exit) = refuse_no_lock(&reporter, operation) {
+        return exit;
+    }
+    let roots = match app.roots(path) {
+        Ok(roots) => roots,
+        Err(exit) => return exit,
+    };
+    let several = roots.len() > 1;
+    let mut exit = Exit::Success;
+    for root in roots {
+        if several {
+            reporter.begin_pipeline(&root.shown);
+        }
+        exit = exit.and(one(app, &reporter, root, operation, mode, auto_approve).await);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    exit
+}
+
+async fn one(
+    app: &App,
+    reporter: &Reporter,
+    root: Root,
+    operation: &OperationArguments,
+    mode: Mode,
+    auto_approve: bool,
+) -> Exit {
+    let ready = match operation::plan(app, reporter, root, operation, mode, Purpose::Apply).await {
+        Ok(ready) => ready,
+        Err(exit) => return exit,
+    };
+    reporter.plan(&app.registry, &ready.planned.plan);
+    reporter.diagnostics(&ready.planned.diagnostics, &ready.sources);
+    if ready.planned.plan.has_changes() {
+        match operation::approved(app, reporter, mode, auto_approve, operation.input).await {
+            Ok(true) => reporter.say(""),
+            Ok(false) => {
+                reporter.say("Apply cancelled.");
+                return Exit::Failure;
+            }
+            Err(exit) => return exit,
+        }
+    }
+    operation::apply(app, reporter, ready, operation.parallelism, operation.lock_timeout).await
+}
+
+/// The bytes of a saved plan; `None` when the path is something else.
+pub fn saved_plan(path: &Path) -> Option<Vec<u8>> {
+    let bytes = path.is_file().then(|| std::fs::read(path).ok())??;
+    is_plan_file(&bytes).then_some(bytes)
+}
+
+async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationArguments, destroy: bool) -> Exit {
+    let reporter =
+        Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
+    let fail = |problems: &Diagnostics, sources: &SourceMap| {
+        reporter.diagnostics(problems, sources);
+        Exit::Failure
+    };
+    if let Err(exit) = refuse_no_lock(&reporter, operation) {
+        return exit;
+    }
+    if destroy || !operation.target.is_empty() || !operation.exclude.is_empty() || !operation.replace.is_empty() {
+        let error = Diagnostic::error(
+            "Flags of another plan",
+            format!(
+                "`{}` is a saved plan: what it does was decided when it was made. -destroy, -target, -exclude and -replace are for making plans.",
+                path.display()
+            ),
+        );
+        return fail(&error.into(), &SourceMap::default());
+    }
+    // Secrets are not in the plan: their variables are given again.
+    let mut sources = SourceMap::default();
+    let folder = app.here.as_path();
+    let collected =
+        variables::collect(&app.here, folder, environment::variables(), &operation.variables.settings, &mut sources);
+    let inputs = match collected {
+        Ok((inputs, _)) => inputs,
+        Err(problems) => return fail(&problems, &sources),
+    };
+    let planned = match Planned::open(bytes, &inputs) {
+        Ok(planned) => planned,
+        Err(problems) => return fail(&problems, &sources),
+    };
+    let sources = operation::sources_of(&planned);
+    let project = match operation::root_of_plan(&app.here, &planned, &*app.environment) {
+        Ok(project) => project,
+        Err(error) => return fail(&error.into(), &sources),
+    };
+    reporter.diagnostics(&planned.diagnostics, &sources);
+    let ready = Ready { project, planned, sources, writer: None };
+    operation::apply(app, &reporter, ready, operation.parallelism, operation.lock_timeout).await
+}
+
+/// Whoever writes holds the lock.
+fn refuse_no_lock(reporter: &Reporter, operation: &OperationArguments) -> Result<(), Exit> {
+    if operation.lock {
+        return Ok(());
+    }
+    let error = Diagnostic::error(
+        "Lock required",
+        "Without the lock two runs could write one state. It is held by the operating system and ends with the process, so it never stays \
+         behind and never has to be broken.",
+    )
+    .hint("-lock-timeout=10m");
+    reporter.diagnostics(&error.into(), &SourceMap::default());
+    Err(Exit::Failure)
+}

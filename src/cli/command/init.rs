@@ -1,0 +1,76 @@
+//! `init`: checks that root modules can be worked on here, and says what was found. It makes nothing: folders are made when they are needed.
+
+use pipectl_core::{AddressKind, Diagnostic, Diagnostics};
+
+use crate::app::App;
+use crate::arguments::InitArguments;
+use crate::console::Color;
+use crate::exit::Exit;
+use crate::project::Project;
+use crate::roots::Root;
+use crate::view::figures::count;
+
+/// Runs the command.
+pub fn run(app: &App, arguments: &InitArguments) -> Exit {
+    let roots = match app.roots(arguments.root.path.as_deref()) {
+        Ok(roots) => roots,
+        Err(exit) => return exit,
+    };
+    roots.into_iter().fold(Exit::Success, |exit, root| exit.and(one(app, root)))
+}
+
+fn one(app: &App, root: Root) -> Exit {
+    let (project, mut diagnostics) = Project::load(root, &*app.environment);
+    diagnostics.extend(unsupported_backend(&project));
+    let state = match diagnostics.has_errors() {
+        true => None,
+        false => project.read_state().unwrap_or_else(|error| {
+            diagnostics.push(error);
+            None
+        }),
+    };
+    app.complain(&diagnostics, &project.configuration.sources);
+    if diagnostics.has_errors() {
+        return Exit::Failure;
+    }
+    let configuration = &project.configuration;
+    let of_kind = |kind| configuration.objects.keys().filter(move |address| address.kind == kind).count();
+    let found = [
+        (of_kind(AddressKind::Stage), "stage"),
+        (of_kind(AddressKind::Resource), "resource"),
+        (of_kind(AddressKind::Data), "data source"),
+        (configuration.models.len(), "model"),
+        (configuration.variables.len(), "variable"),
+        (configuration.outputs.len(), "output"),
+    ];
+    let found: Vec<String> =
+        found.into_iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(number, noun)).collect();
+    let found = if found.is_empty() { "an empty configuration".to_owned() } else { found.join(", ") };
+    let kinds: Vec<&str> = app.registry.stages.keys().map(String::as_str).collect();
+    let state = match state {
+        Some(state) => format!("serial {}, {}", state.serial, count(state.objects().count(), "object")),
+        None => "none yet".to_owned(),
+    };
+    let work = crate::roots::shown(&app.here, &project.work());
+    let paint = app.console.paint();
+    let gap = if app.console.has_spoken() { "\n" } else { "" };
+    app.console.print(&format!(
+        "{gap}{}\n\n  configuration  {found}\n  state          {work} ({state})\n  stage kinds    {}\n\n{}",
+        paint.on(Color::Bold, &format!("Initialising {}", project.shown)),
+        if kinds.is_empty() { "none in this build".to_owned() } else { kinds.join(", ") },
+        paint.on(Color::Green, "pipectl is ready: nothing has to be installed. Next: pipectl plan"),
+    ));
+    Exit::Success
+}
+
+/// States are kept in folders only, so far.
+fn unsupported_backend(project: &Project) -> Diagnostics {
+    let backend = project.configuration.pipeline.as_ref().and_then(|block| block.backend.as_ref());
+    match backend {
+        Some((kind, body)) if kind != "local" => {
+            let detail = format!("The state can be kept on a local disk only; there is no backend \"{kind}\" yet.");
+            Diagnostic::error("Unsupported backend", detail).at(body.span()).into()
+        }
+        _ => Diagnostics::new(),
+    }
+}

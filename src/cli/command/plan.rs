@@ -1,0 +1,75 @@
+//! `plan`: shows what would be done, and why.
+
+use pipectl_core::{Diagnostic, SourceMap};
+use pipectl_engine::Mode;
+
+use crate::app::App;
+use crate::arguments::PlanArguments;
+use crate::exit::Exit;
+use crate::operation::{self, Purpose, Ready};
+use crate::reporter::Reporter;
+use crate::roots::Root;
+
+/// Runs the command.
+pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
+    let operation = &arguments.operation;
+    let mut reporter =
+        Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
+    let roots = match app.roots(arguments.root.path.as_deref()) {
+        Ok(roots) => roots,
+        Err(exit) => return exit,
+    };
+    let several = roots.len() > 1;
+    if several && arguments.out.is_some() {
+        let error = Diagnostic::error("Several pipelines", "A saved plan is of one pipeline. Name it.");
+        reporter.diagnostics(&error.into(), &SourceMap::default());
+        return Exit::Failure;
+    }
+    let mut exit = Exit::Success;
+    for root in roots {
+        if several {
+            reporter.begin_pipeline(&root.shown);
+        }
+        exit = exit.and(one(app, &reporter, root, &arguments).await);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    exit
+}
+
+async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArguments) -> Exit {
+    let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
+    let planned = operation::plan(app, reporter, root, &arguments.operation, mode, Purpose::Look).await;
+    let Ready { planned, sources, .. } = match planned {
+        Ok(ready) => ready,
+        Err(exit) => return exit,
+    };
+    reporter.plan(&app.registry, &planned.plan);
+    reporter.diagnostics(&planned.diagnostics, &sources);
+    if let Some(out) = &arguments.out {
+        let saved = planned.plan.save().and_then(|bytes| {
+            // Who may read it is who may read the state: only the owner.
+            crate::replace_file::replace_private_file(&app.here.join(out), &bytes).map_err(|error| {
+                let detail = format!("Cannot write `{}`: {error}.", out.display());
+                Diagnostic::error("Plan not saved", detail).into()
+            })
+        });
+        if let Err(problems) = saved {
+            reporter.diagnostics(&problems, &sources);
+            return Exit::Failure;
+        }
+        let out = out.display();
+        reporter.say(&format!(
+            "\nThe plan is saved in {out}. To do exactly this:\n    pipectl apply {}",
+            shell_word(&out.to_string())
+        ));
+    }
+    if arguments.detailed_exitcode && planned.plan.has_changes() { Exit::Changes } else { Exit::Success }
+}
+
+/// A word that a shell takes as it is.
+fn shell_word(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "./_-+=:@%".contains(c));
+    if plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,62 @@
+//! `state list` and `state show`.
+
+use pipectl_core::suggest::did_you_mean;
+use pipectl_core::{Address, Diagnostic};
+
+use crate::app::App;
+use crate::arguments::{StateCommand, StateListArguments, StateShowArguments, split_root};
+use crate::exit::Exit;
+use crate::view::state as state_view;
+
+/// Runs the command.
+pub fn run(app: &App, command: &StateCommand) -> Exit {
+    let result = match command {
+        StateCommand::List(arguments) => list(app, arguments),
+        StateCommand::Show(arguments) => show(app, arguments),
+    };
+    result.unwrap_or_else(|exit| exit)
+}
+
+fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
+    let (root, addresses) = split_root(&arguments.words);
+    let wanted: Vec<Address> = addresses.iter().map(|text| address(app, text)).collect::<Result<_, _>>()?;
+    let project = app.project(root.as_deref())?;
+    let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
+    for (address, deposed, _) in state.iter().flat_map(|state| state.objects()) {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == address || *wanted == address.block()) {
+            let deposed = deposed.map(|key| format!(" (deposed {key})")).unwrap_or_default();
+            app.console.print(&format!("{address}{deposed}"));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn show(app: &App, arguments: &StateShowArguments) -> Result<Exit, Exit> {
+    let (root, rest) = split_root(&arguments.words);
+    let [text] = rest else {
+        let error = Diagnostic::error("Address required", "This command shows one object of the state.");
+        return Err(app.fail(error.hint("pipectl state show [PATH] ADDRESS")));
+    };
+    let address = address(app, text)?;
+    let project = app.project(root.as_deref())?;
+    let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
+    let state = state.unwrap_or_default();
+    let Some(object) = state.object(&address) else {
+        let known: Vec<String> = state.objects().map(|(address, _, _)| address.to_string()).collect();
+        let suggestion = did_you_mean(text, known.iter().map(String::as_str));
+        let error = Diagnostic::error("Object not found", format!("The state holds no object {address}.{suggestion}"));
+        return Err(app.fail(error.hint("pipectl state list")));
+    };
+    app.console.print_raw(&state_view::object(&app.registry, &address, None, object, app.console.paint()));
+    Ok(Exit::Success)
+}
+
+/// Reads an address, or says what is wrong with it.
+pub fn address(app: &App, text: &str) -> Result<Address, Exit> {
+    text.parse().map_err(|error: pipectl_core::address::AddressError| {
+        app.fail(
+            Diagnostic::error("Invalid address", format!("{error}."))
+                .hint("An address is like terraform_data.a, stage.train.inclusive or stage.train.scan[\"x\"]."),
+        )
+    })
+}

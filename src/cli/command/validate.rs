@@ -1,0 +1,70 @@
+//! `validate`: judges the configuration without looking at the world.
+
+use pipectl_core::{Diagnostics, Severity};
+use serde_json::{Value as Json, json};
+
+use crate::app::App;
+use crate::arguments::ValidateArguments;
+use crate::console::Color;
+use crate::exit::Exit;
+use crate::project::Project;
+use crate::reporter::Follower;
+use crate::roots::{self, Root};
+use crate::view::diagnostic;
+
+/// Runs the command.
+pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
+    let roots = match roots::discover(&app.here, arguments.root.path.as_deref()) {
+        Ok(roots) => roots,
+        Err(error) if arguments.json => {
+            let diagnostics = vec![diagnostic::to_json(&error, &pipectl_core::SourceMap::default())];
+            app.console.print(&format!("{:#}", document(diagnostics, 1, 0)));
+            return Exit::Failure;
+        }
+        Err(error) => return app.fail(error),
+    };
+    let judged: Vec<(Project, Diagnostics)> = roots.into_iter().map(|root| judge(app, root)).collect();
+    let failed = judged.iter().any(|(_, diagnostics)| diagnostics.has_errors());
+    if arguments.json {
+        let found = judged.iter().flat_map(|(project, diagnostics)| {
+            let found = diagnostic::in_order(diagnostics).into_iter();
+            found.map(|one| diagnostic::to_json(one, &project.configuration.sources))
+        });
+        let errors = judged.iter().map(|(_, diagnostics)| diagnostics.error_count()).sum();
+        let warning = |diagnostics: &Diagnostics| {
+            diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count()
+        };
+        let warnings = judged.iter().map(|(_, diagnostics)| warning(diagnostics)).sum();
+        app.console.print(&format!("{:#}", document(found.collect(), errors, warnings)));
+    } else {
+        for (project, diagnostics) in &judged {
+            app.complain(diagnostics, &project.configuration.sources);
+            if !diagnostics.has_errors() {
+                let success = app.console.paint().on(Color::Green, "Success!");
+                let but = if diagnostics.is_empty() { "" } else { ", but there were some validation warnings as shown above" };
+                app.console.print(&format!("{success} The configuration of {} is valid{but}.", project.shown));
+            }
+        }
+    }
+    if failed { Exit::Failure } else { Exit::Success }
+}
+
+/// Reads and judges one root module.
+pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
+    let (project, mut diagnostics) = Project::load(root, &*app.environment);
+    let engine = app.engine(&project, 1, &Follower::Nobody);
+    let known: Vec<_> = diagnostics.iter().cloned().collect();
+    diagnostics.extend(engine.validate(&project.configuration).into_iter().filter(|found| !known.contains(found)));
+    (project, diagnostics)
+}
+
+/// The document of `terraform validate -json`.
+fn document(diagnostics: Vec<Json>, errors: usize, warnings: usize) -> Json {
+    json!({
+        "format_version": "1.0",
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": warnings,
+        "diagnostics": diagnostics,
+    })
+}

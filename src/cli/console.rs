@@ -1,0 +1,167 @@
+//! The terminal: where text goes, whether it has colours, and questions to the person who sits there.
+//!
+//! Writing never fails and never panics: when the reader of a pipe has gone, what is left to say is dropped and the work goes on,
+//! because the state matters more than the words.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anstream::{AutoStream, ColorChoice};
+use indicatif::MultiProgress;
+
+/// Where a command writes. Clones share the streams.
+#[derive(Clone)]
+pub struct Console(Arc<Streams>);
+
+struct Streams {
+    /// Colours on standard output, and on standard error.
+    colors: (bool, bool),
+    output_is_terminal: bool,
+    can_ask: bool,
+    bars: Mutex<Option<MultiProgress>>,
+    has_spoken: AtomicBool,
+}
+
+/// A colour of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// What is added.
+    Green,
+    /// What changes.
+    Yellow,
+    /// What goes away, and errors.
+    Red,
+    /// What is read or run.
+    Cyan,
+    /// What matters less.
+    Dim,
+    /// What matters more.
+    Bold,
+}
+
+/// Puts colours on text, or leaves them out.
+#[derive(Clone, Copy, Debug)]
+pub struct Paint {
+    /// Whether there are colours.
+    pub colors: bool,
+}
+
+impl Paint {
+    /// Paint without colours.
+    #[cfg(test)]
+    pub const PLAIN: Paint = Paint { colors: false };
+
+    /// The text in a colour.
+    pub fn on(self, color: Color, text: &str) -> String {
+        if !self.colors {
+            return text.to_owned();
+        }
+        let code = match color {
+            Color::Green => "32",
+            Color::Yellow => "33",
+            Color::Red => "31",
+            Color::Cyan => "36",
+            Color::Dim => "2",
+            Color::Bold => "1",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+impl Console {
+    /// The console of this process. Colours are on where the stream is a terminal that has them, unless `NO_COLOR` or `no_color` says no.
+    pub fn of_process(no_color: bool) -> Self {
+        let wants = |choice| !no_color && choice != ColorChoice::Never;
+        let (output, errors) = (io::stdout(), io::stderr());
+        let colors = (wants(AutoStream::choice(&output)), wants(AutoStream::choice(&errors)));
+        let output_is_terminal = output.is_terminal();
+        Self(Arc::new(Streams {
+            colors,
+            output_is_terminal,
+            can_ask: output_is_terminal && io::stdin().is_terminal(),
+            bars: Mutex::new(None),
+            has_spoken: AtomicBool::new(false),
+        }))
+    }
+
+    /// A line, or several, on standard output.
+    pub fn print(&self, text: &str) {
+        self.above_bars(|| write_all(io::stdout().lock(), text, true));
+    }
+
+    /// Text on standard output as it is, without a line end.
+    pub fn print_raw(&self, text: &str) {
+        self.above_bars(|| write_all(io::stdout().lock(), text, false));
+    }
+
+    /// A line, or several, on standard error.
+    pub fn complain(&self, text: &str) {
+        self.above_bars(|| write_all(io::stderr().lock(), text, true));
+    }
+
+    /// Paint for standard output.
+    pub fn paint(&self) -> Paint {
+        Paint { colors: self.0.colors.0 }
+    }
+
+    /// Paint for standard error.
+    pub fn error_paint(&self) -> Paint {
+        Paint { colors: self.0.colors.1 }
+    }
+
+    /// Whether standard output is a terminal: bars may move there.
+    pub fn is_terminal(&self) -> bool {
+        self.0.output_is_terminal
+    }
+
+    /// Whether someone sits there who can answer.
+    pub fn can_ask(&self) -> bool {
+        self.0.can_ask
+    }
+
+    /// Asks for one line; `None` when there is no answer.
+    pub async fn ask(&self, question: &str) -> Option<String> {
+        self.print_raw(question);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // A thread of its own: nothing waits for it when Ctrl-C comes before the answer.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = io::stdin().read_line(&mut line);
+            let _ = sender.send(read.ok().filter(|length| *length > 0).map(|_| line));
+        });
+        receiver.await.ok().flatten().map(|line| line.trim().to_owned())
+    }
+
+    /// From now on, lines go above these bars; `None`: there are no bars any more.
+    pub fn set_bars(&self, bars: Option<MultiProgress>) {
+        *lock(&self.0.bars) = bars;
+    }
+
+    /// Whether anything was written yet.
+    pub fn has_spoken(&self) -> bool {
+        self.0.has_spoken.load(Ordering::Relaxed)
+    }
+
+    fn above_bars(&self, write: impl FnOnce()) {
+        self.0.has_spoken.store(true, Ordering::Relaxed);
+        let bars = lock(&self.0.bars).clone();
+        match bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+fn write_all(mut stream: impl Write, text: &str, end_line: bool) {
+    let mut whole = text.to_owned();
+    if end_line && !whole.ends_with('\n') {
+        whole.push('\n');
+    }
+    // A closed pipe is the reader's choice.
+    let _ = stream.write_all(whole.as_bytes()).and_then(|()| stream.flush());
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

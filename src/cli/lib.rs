@@ -1,0 +1,106 @@
+//! The command line: the composition root.
+//!
+//! Owns what meets the person: arguments, the files of a root module, views, progress, exit statuses. Brings together what the other
+//! rooms offer, and is the only place that sees the process: its arguments, environment, clock, streams and signals.
+//! It decides nothing about plans or stages: `engine` and `stage` do.
+
+mod app;
+mod arguments;
+mod clock;
+mod command;
+mod console;
+mod environment;
+mod exit;
+mod files;
+mod interrupt;
+mod models;
+mod operation;
+mod project;
+mod registry;
+mod replace_file;
+mod reporter;
+mod required_version;
+mod roots;
+mod spelling;
+mod stages;
+mod variables;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use pipectl_core::Diagnostic;
+
+use crate::app::App;
+use crate::arguments::{Command, CommandLine};
+use crate::console::Console;
+use crate::exit::Exit;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let words = spelling::with_two_dashes(&CommandLine::command(), environment::arguments());
+    let line = CommandLine::command()
+        .try_get_matches_from(words)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let line = match line {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version are what was asked for; anything else is a mistake, with the status of all mistakes.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Failure } else { Exit::Success };
+            return exit.into();
+        }
+    };
+    if let Command::Worker(arguments) = &line.command {
+        return command::worker::run(arguments);
+    }
+    let console = Console::of_process(line.no_color);
+    match environment::standing_folder(line.chdir.as_deref()) {
+        Ok(here) => run(App::new(console, here), line.command).into(),
+        Err(error) => {
+            let folder = line.chdir.unwrap_or_default();
+            let detail = format!("Cannot work in the folder `{}`: {error}.", folder.display());
+            let here = std::path::PathBuf::new();
+            App::new(console, here).fail(Diagnostic::error("Folder not found", detail)).into()
+        }
+    }
+}
+
+fn run(app: App, command: Command) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let detail = format!("Cannot start threads: {error}.");
+            return app.fail(Diagnostic::error("Program not started", detail));
+        }
+    };
+    let exit = runtime.block_on(dispatch(&app, command));
+    // What still runs in the background (a question nobody answered, a file being hashed) is not waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(app: &App, command: Command) -> Exit {
+    if let Command::Plan(_) | Command::Apply(_) | Command::Destroy(_) = &command {
+        let console = app.console.clone();
+        // Where signals cannot be watched they end the program, which loses nothing: the state is a log.
+        let _ = interrupt::watch(app.cancel.clone(), move |text| console.complain(text));
+    }
+    match command {
+        Command::Init(arguments) => command::init::run(app, &arguments),
+        Command::Validate(arguments) => command::validate::run(app, &arguments),
+        Command::Fmt(arguments) => command::fmt::run(app, &arguments),
+        Command::Plan(arguments) => command::plan::run(app, arguments).await,
+        Command::Apply(arguments) => command::apply::run(app, arguments).await,
+        Command::Destroy(arguments) => command::destroy::run(app, arguments).await,
+        Command::Show(arguments) => command::show::run(app, &arguments),
+        Command::Output(arguments) => command::output::run(app, &arguments),
+        Command::State(arguments) => command::state::run(app, &arguments),
+        Command::Graph(arguments) => command::graph::run(app, &arguments),
+        Command::Logs(arguments) => command::logs::run(app, &arguments).await,
+        Command::Artifacts(arguments) => command::artifacts::run(app, &arguments),
+        Command::Version(arguments) => command::version::run(app, &arguments),
+        // A worker has no runtime: it is started before.
+        Command::Worker(_) => Exit::Failure,
+    }
+}

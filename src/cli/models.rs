@@ -1,0 +1,191 @@
+//! The `model` block: its arguments, and what becomes of it.
+//!
+//! The shapes, references and layers are `network`'s to judge. Here its words are brought to the places in the block, and its checked
+//! declaration becomes the value that expressions see.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::{Attribute, Block, BlockBody, Diagnostic, Diagnostics, Path, Schema, Step, Type, Value, json};
+use pipectl_network::{LayerKind, Network, NetworkError};
+use pipectl_provider::ValueBlock;
+
+/// The `model` block.
+///
+/// Its value is the checked declaration with all defaults spelt out, `{ name, inputs, layers, output }`, and the number of trainable
+/// `parameters`. So a default that is spelt out changes nothing, and layers may be declared in any order.
+pub fn model() -> ValueBlock {
+    ValueBlock { schema: schema(), finish: Box::new(finish) }
+}
+
+fn schema() -> Schema {
+    let input = Schema::of([(
+        "shape",
+        Attribute::required(Type::list(Type::Number), "Size of each axis of one row. A sequence is `[steps, features]`."),
+    )]);
+    let layers: BTreeMap<String, Schema> =
+        LayerKind::NAMES.iter().map(|kind| ((*kind).to_owned(), layer(kind))).collect();
+    let any_number = Block::list(Schema::default(), "A layer: its kind and its name.").labelled(["kind", "name"]);
+    Schema::of([
+        ("description", Attribute::optional(Type::String, "What the model is for.")),
+        ("output", Attribute::required(Type::Any, "The layer whose value is the model's: `layer.class`.")),
+    ])
+    .described("A network, declared once; it trains, exports and scores.")
+    .block("input", Block::list(input, "An input and its shape.").labelled(["name"]))
+    .block("layer", Block { body: BlockBody::ByLabel(layers), ..any_number })
+}
+
+/// The arguments of a layer kind. All may be absent here: `network` knows which must be there.
+fn layer(kind: &str) -> Schema {
+    let units = ("units", Attribute::optional(Type::Number, "Width of the layer's value."));
+    let activation = ("activation", Attribute::optional(Type::String, "Function applied to the layer's value."));
+    let recurrent = [
+        ("recurrent_activation", Attribute::optional(Type::String, "Function of the gates: \"sigmoid\".")),
+        (
+            "return_sequences",
+            Attribute::optional(Type::Bool, "Whether the value is the state after every step. Default false."),
+        ),
+    ];
+    let own = match kind {
+        "masking" => vec![("mask_value", Attribute::optional(Type::Number, "The value of padding. Default 0."))],
+        "gru" => {
+            let reset_after = Attribute::optional(Type::Bool, "Whether the reset gate comes after the product: true.");
+            [units, activation, ("reset_after", reset_after)].into_iter().chain(recurrent).collect()
+        }
+        "lstm" => [units, activation].into_iter().chain(recurrent).collect(),
+        "dense" => vec![units, activation],
+        "dropout" => vec![("rate", Attribute::optional(Type::Number, "The part set to zero in training."))],
+        "concat" => vec![(
+            "axis",
+            Attribute::optional(Type::Number, "The axis to join along; the batch is axis 0. Default -1, the last."),
+        )],
+        _ => Vec::new(),
+    };
+    let input = Attribute::required(Type::Any, "What the layer reads: `input.<name>`, `layer.<name>`, or a list of them.");
+    own.into_iter().fold(Schema::of([("input", input)]), |schema, (name, attribute)| schema.attribute(name, attribute))
+}
+
+/// Judges an evaluated block: `{ name, description, input = [...], layer = [...], output }`.
+fn finish(block: Value) -> (Value, Diagnostics) {
+    let list = |name: &str| block.set_attribute(name).cloned().unwrap_or_else(|| Value::tuple([]));
+    let declaration = Value::object([
+        ("name", block.attribute("name").cloned().unwrap_or_else(Value::null)),
+        ("inputs", list("input")),
+        ("layers", list("layer")),
+        ("output", block.attribute("output").cloned().unwrap_or_else(Value::null)),
+    ]);
+    let Some(declared) = json::to_json(&declaration) else {
+        // Something is known after apply, or evaluation has failed and said so.
+        let unknown = Value::unknown(Type::Number);
+        return (declaration.with_attribute("parameters", unknown), Diagnostics::new());
+    };
+    match Network::from_json(&without_nulls(&declared)) {
+        Ok(network) => {
+            let parameters = i64::try_from(network.parameter_count()).unwrap_or(i64::MAX);
+            let value = json::from_json(&network.to_json());
+            (value.with_attribute("parameters", Value::from(parameters)), Diagnostics::new())
+        }
+        Err(errors) => {
+            let broken = Value::unknown(Type::Any);
+            (broken, errors.iter().map(|error| diagnostic(&block, error)).collect())
+        }
+    }
+}
+
+fn diagnostic(block: &Value, error: &NetworkError) -> Diagnostic {
+    let path = in_block(&Path::parse(&error.path));
+    let subject = match (path.0.first(), path.0.get(1)) {
+        (Some(Step::Name(kind)), Some(Step::Index(index))) => {
+            let name = block.at(&Path::of(kind).index(*index).name("name")).and_then(Value::as_str);
+            name.map(|name| format!("In {kind} \"{name}\"")).unwrap_or_else(|| format!("In {kind} {}", index + 1))
+        }
+        _ => match block.attribute("name").and_then(Value::as_str) {
+            Some(name) => format!("In model \"{name}\""),
+            None => "In the model".to_owned(),
+        },
+    };
+    let argument = match path.0.last() {
+        Some(Step::Name(name)) if path.0.len() > 2 => format!(", argument `{name}`"),
+        _ => String::new(),
+    };
+    let diagnostic =
+        Diagnostic::error("Invalid model", format!("{subject}{argument}: {}.", error.message.trim_end_matches('.')));
+    let diagnostic = match &error.hint {
+        Some(hint) => diagnostic.hint(hint.clone()),
+        None => diagnostic,
+    };
+    diagnostic.on(path)
+}
+
+/// `layers[3].units` of the declaration is `layer[3].units` of the block.
+fn in_block(path: &Path) -> Path {
+    let rename = |step: &Step| match step {
+        Step::Name(name) if name == "layers" => Step::Name("layer".to_owned()),
+        Step::Name(name) if name == "inputs" => Step::Name("input".to_owned()),
+        step => step.clone(),
+    };
+    Path(path.0.iter().enumerate().map(|(at, step)| if at == 0 { rename(step) } else { step.clone() }).collect())
+}
+
+fn without_nulls(json: &serde_json::Value) -> serde_json::Value {
+    match json {
+        serde_json::Value::Object(members) => members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_nulls(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        serde_json::Value::Array(elements) => elements.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classifier(units: i64, reads: &str) -> Value {
+        let input = Value::object([("name", Value::from("x")), ("shape", Value::list(Type::Number, [Value::from(14)]))]);
+        let layer = Value::object([
+            ("kind", Value::from("dense")),
+            ("name", "class".into()),
+            ("input", reads.into()),
+            ("units", units.into()),
+            ("activation", Value::null()),
+        ]);
+        Value::object([
+            ("name", Value::from("small")),
+            ("description", Value::null()),
+            ("input", Value::tuple([input])),
+            ("layer", Value::tuple([layer])),
+            ("output", "layer.class".into()),
+        ])
+    }
+
+    #[test]
+    fn counts_parameters() {
+        let (value, diagnostics) = finish(classifier(3, "input.x"));
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        assert_eq!(value.attribute("parameters"), Some(&Value::from(14 * 3 + 3)));
+        let kind = Path::of("layers").index(0).name("activation");
+        assert_eq!(value.at(&kind).and_then(Value::as_str), Some("linear"));
+    }
+
+    #[test]
+    fn mistakes_carry_their_place_in_the_block() {
+        for (block, path) in
+            [(classifier(0, "input.x"), "layer[0].units"), (classifier(3, "input.y"), "layer[0].input")]
+        {
+            let (_, diagnostics) = finish(block);
+            let paths: Vec<String> =
+                diagnostics.iter().filter_map(|diagnostic| Some(diagnostic.path.as_ref()?.to_string())).collect();
+            assert!(paths.iter().any(|found| found.starts_with(path)), "{diagnostics:?}");
+        }
+    }
+
+    #[test]
+    fn every_layer_kind_has_arguments() {
+        for kind in LayerKind::NAMES {
+            assert!(layer(kind).attributes.contains_key("input"), "{kind}");
+        }
+    }
+}

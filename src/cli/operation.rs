@@ -1,0 +1,384 @@
+//! Planning and applying one root module: what `plan`, `apply` and `destroy` have in common.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipectl_core::{Address, Diagnostic, Diagnostics, Digest, SourceMap, json};
+use pipectl_engine::{
+    Applied, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, missing_variables,
+};
+use pipectl_provider::{Environment, Stop};
+use pipectl_state::{Holder, OutputState, State, StateError, StateStore as _, StateWriter};
+
+use crate::app::App;
+use crate::arguments::OperationArguments;
+use crate::clock::{elapsed, rfc3339};
+use crate::console::Color;
+use crate::environment;
+use crate::exit::Exit;
+use crate::project::Project;
+use crate::reporter::{Follower, Reporter};
+use crate::roots::Root;
+use crate::variables;
+use crate::view::outputs::Output;
+
+/// How long an apply may take to end after the second interrupt before it is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A plan, and what is needed to show and to apply it.
+pub struct Ready {
+    /// The root module.
+    pub project: Project,
+    /// The plan.
+    pub planned: Planned,
+    /// Files of the configuration, then variable files.
+    pub sources: SourceMap,
+    /// The state's lock, when it was taken before planning.
+    pub writer: Option<Box<dyn StateWriter>>,
+}
+
+/// Whether a plan is made to be looked at, or to be applied at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Take no lock.
+    Look,
+    /// Take the lock first, so that the plan cannot go stale.
+    Apply,
+}
+
+/// Reads a root module and plans it.
+///
+/// # Errors
+/// When there can be no plan; everything has been said.
+pub async fn plan(
+    app: &App,
+    reporter: &Reporter,
+    root: Root,
+    arguments: &OperationArguments,
+    mode: Mode,
+    purpose: Purpose,
+) -> Result<Ready, Exit> {
+    let options = plan_options(app, arguments, mode).map_err(|problems| {
+        reporter.diagnostics(&problems, &SourceMap::default());
+        Exit::Failure
+    })?;
+    let (project, mut diagnostics) = Project::load(root, &*app.environment);
+    let mut sources = project.configuration.sources.clone();
+    let fail = |problems: &Diagnostics, sources: &SourceMap| {
+        reporter.diagnostics(problems, sources);
+        Exit::Failure
+    };
+    if diagnostics.has_errors() {
+        return Err(fail(&diagnostics, &sources));
+    }
+    let settings = &arguments.variables.settings;
+    let collected = variables::collect(&app.here, &project.folder, environment::variables(), settings, &mut sources);
+    let mut inputs = match collected {
+        Ok((inputs, warnings)) => {
+            diagnostics.extend(warnings);
+            inputs
+        }
+        Err(problems) => {
+            diagnostics.extend(problems);
+            return Err(fail(&diagnostics, &sources));
+        }
+    };
+    if arguments.input && !reporter.is_json() && app.console.can_ask() {
+        ask_for_variables(app, &project, &mut inputs).await?;
+    }
+    let (state, writer) = match purpose {
+        Purpose::Look => (project.read_state().map_err(|error| fail(&error.into(), &sources))?, None),
+        Purpose::Apply => {
+            let writer = lock(app, reporter, &project, arguments.lock_timeout, mode).await?;
+            let known = writer.state();
+            let state = match known.lineage.is_empty() {
+                true => project.read_state(),
+                false => project.check_owner(known).map(|()| Some(known.clone())),
+            };
+            (state.map_err(|error| fail(&error.into(), &sources))?, Some(writer))
+        }
+    };
+    let follower = reporter.follow();
+    let engine = app.engine(&project, arguments.parallelism as usize, &follower);
+    let planning = engine.plan(project.configuration.clone(), &inputs, state.as_ref(), &options);
+    let planned = tokio::select! {
+        planned = ticking(&follower, planning) => planned,
+        // A plan changes nothing: there is nothing to end well.
+        () = app.cancel.reached(Stop::Gentle) => {
+            follower.finish();
+            return Err(Exit::Interrupted);
+        }
+    };
+    follower.finish();
+    match planned {
+        Ok(mut planned) => {
+            diagnostics.extend(std::mem::take(&mut planned.diagnostics));
+            planned.diagnostics = diagnostics;
+            Ok(Ready { project, planned, sources, writer })
+        }
+        Err(problems) => {
+            diagnostics.extend(project.locate(problems));
+            Err(fail(&diagnostics, &sources))
+        }
+    }
+}
+
+/// Applies a plan to its end, or to where it was stopped, and says what came of it.
+pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, parallelism: u32, lock_timeout: Duration) -> Exit {
+    let Ready { project, planned, sources, writer } = ready;
+    let mode = planned.plan.mode;
+    let writer = match writer {
+        Some(writer) => writer,
+        None => match lock(app, reporter, &project, lock_timeout, mode).await {
+            Ok(writer) => writer,
+            Err(exit) => return exit,
+        },
+    };
+    let follower = reporter.follow();
+    let engine = app.engine(&project, parallelism as usize, &follower);
+    let given_up = async {
+        app.cancel.reached(Stop::Now).await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    let applied = tokio::select! {
+        applied = ticking(&follower, engine.apply(planned, writer)) => Some(applied),
+        () = given_up => None,
+    };
+    follower.finish();
+    match applied {
+        Some(mut applied) => {
+            applied.diagnostics = project.locate(applied.diagnostics);
+            conclude(app, reporter, &applied, &sources, mode)
+        }
+        None => {
+            let error = Diagnostic::error(
+                "Given up",
+                "What ran did not end. The state holds what was done; calls whose end is not known are looked up by the next plan.",
+            );
+            reporter.diagnostics(&error.into(), &sources);
+            Exit::Interrupted
+        }
+    }
+}
+
+fn conclude(app: &App, reporter: &Reporter, applied: &Applied, sources: &SourceMap, mode: Mode) -> Exit {
+    let outputs = outputs_of(&applied.state);
+    if applied.succeeded() {
+        reporter.diagnostics(&applied.diagnostics, sources);
+        reporter.applied(&applied.summary, mode);
+        reporter.outputs(&outputs);
+        return Exit::Success;
+    }
+    reporter.diagnostics(&applied.diagnostics, sources);
+    if applied.stopped || !applied.summary.is_empty() {
+        let word = if applied.stopped { "Apply stopped." } else { "Apply incomplete." };
+        let text = format!("{word} {}", crate::view::plan::done(&applied.summary));
+        reporter.event(crate::view::events::log(&text));
+        let text = app.console.paint().on(Color::Yellow, &text);
+        reporter.say(&format!("\n{text}\nThe state holds what was done. Apply again to go on from there."));
+    }
+    if reporter.is_json() {
+        reporter.outputs(&outputs);
+    }
+    if applied.stopped || app.cancel.state() > Stop::No { Exit::Interrupted } else { Exit::Failure }
+}
+
+/// Asks whether to go on. `Ok(true)` without asking when that was said before, or there is nothing to do.
+///
+/// # Errors
+/// When nobody can be asked; it has been said.
+pub async fn approved(app: &App, reporter: &Reporter, mode: Mode, auto_approve: bool, input: bool) -> Result<bool, Exit> {
+    if auto_approve {
+        return Ok(true);
+    }
+    if reporter.is_json() || !input || !app.console.can_ask() {
+        let error = Diagnostic::error(
+            "Approval required",
+            "This needs a person's approval, and nobody can be asked here: standard input or output is not a terminal, or asking was \
+             turned off.",
+        )
+        .hint("-auto-approve")
+        .hint("pipectl plan -out=FILE, and then pipectl apply FILE");
+        reporter.diagnostics(&error.into(), &SourceMap::default());
+        return Err(Exit::Failure);
+    }
+    let (question, detail) = match mode {
+        Mode::Destroy => (
+            "Do you really want to destroy everything?",
+            "pipectl will destroy all that is shown above. There is no undo.",
+        ),
+        Mode::Normal | Mode::RefreshOnly => (
+            "Do you want to perform these actions?",
+            "pipectl will perform the actions described above.",
+        ),
+    };
+    let paint = app.console.paint();
+    let text = format!(
+        "\n{}\n  {detail}\n  Only 'yes' will be accepted to approve.\n\n  {} ",
+        paint.on(Color::Bold, question),
+        paint.on(Color::Bold, "Enter a value:")
+    );
+    let answer = tokio::select! {
+        answer = app.console.ask(&text) => answer,
+        () = app.cancel.reached(Stop::Gentle) => return Err(Exit::Interrupted),
+    };
+    app.console.print("");
+    Ok(answer.as_deref() == Some("yes"))
+}
+
+/// Outputs of a state as values.
+pub fn outputs_of(state: &State) -> BTreeMap<String, Output> {
+    let value = |output: &OutputState| {
+        let ty = json::type_from_json(&output.ty);
+        let typed = ty.and_then(|ty| json::from_json_as(&output.value, &ty).ok());
+        Output { value: typed.unwrap_or_else(|| json::from_json(&output.value)), sensitive: output.sensitive }
+    };
+    state.outputs.iter().map(|(name, output)| (name.clone(), value(output))).collect()
+}
+
+/// The root of a saved plan: its files are named as they were known where the plan was made.
+///
+/// # Errors
+/// When the folder is not there.
+pub fn root_of_plan(here: &Path, planned: &Planned, environment: &dyn Environment) -> Result<Project, Diagnostic> {
+    let shown = planned.plan.sources.first().map_or(".", |source| source.name.as_str());
+    let file = here.join(shown);
+    let folder = file.parent().filter(|folder| folder.is_dir()).ok_or_else(|| {
+        let detail = format!("The plan is for `{shown}`, and from here there is no such folder.");
+        Diagnostic::error("Folder of the plan not found", detail)
+            .hint("Apply a plan in the folder in which it was made, or say so: -chdir=DIR")
+    })?;
+    let is_pipeline = planned.configuration.pipeline.is_some();
+    let entry = match file.file_name().filter(|_| is_pipeline) {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => ".".to_owned(),
+    };
+    let configuration = planned.configuration.clone();
+    Ok(Project::of(folder.to_owned(), entry, shown.to_owned(), configuration, environment))
+}
+
+fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result<PlanOptions, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let mut addresses = |flag: &str, texts: &[String]| -> Vec<Address> {
+        let mut addresses = Vec::new();
+        for text in texts {
+            match text.parse() {
+                Ok(address) => addresses.push(address),
+                Err(error) => problems.push(
+                    Diagnostic::error("Invalid address", format!("-{flag}: {error}."))
+                        .hint("An address is like terraform_data.a, stage.train.inclusive or stage.train.scan[\"x\"]."),
+                ),
+            }
+        }
+        addresses
+    };
+    let targets = addresses("target", &arguments.target);
+    let excludes = addresses("exclude", &arguments.exclude);
+    let replace = addresses("replace", &arguments.replace);
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    let seed = seed(&*app.environment);
+    Ok(PlanOptions { refresh: arguments.refresh, targets, excludes, replace, ..PlanOptions::new(mode, seed) })
+}
+
+/// Randomness of the operating system.
+fn seed(environment: &dyn Environment) -> Seed {
+    use std::io::Read as _;
+    let mut bytes = [0; 32];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
+    if read.is_err() {
+        // Where there is no such file: the time and the process tell two plans apart.
+        let text = format!("{:?} {}", environment.now(), std::process::id());
+        let digest = Digest::of(text.as_bytes()).hex();
+        bytes.copy_from_slice(&digest.as_bytes()[..32]);
+    }
+    Seed(bytes)
+}
+
+/// Becomes the only writer of the state. Says so when that takes waiting.
+async fn lock(
+    app: &App,
+    reporter: &Reporter,
+    project: &Project,
+    timeout: Duration,
+    mode: Mode,
+) -> Result<Box<dyn StateWriter>, Exit> {
+    let holder = holder(&*app.environment, mode);
+    let fail = |error: &StateError| {
+        reporter.diagnostics(&project.state_error(error).into(), &SourceMap::default());
+        Exit::Failure
+    };
+    let held = match project.state_store().lock(&holder, Duration::ZERO) {
+        Ok(writer) => return Ok(writer),
+        Err(StateError::Locked { holder, .. }) if !timeout.is_zero() => holder,
+        Err(error) => return Err(fail(&error)),
+    };
+    let by = held.map(|holder| format!(" by {holder}")).unwrap_or_default();
+    let text = format!("The state is locked{by}. Waiting for it, up to {}.", elapsed(timeout));
+    reporter.say(&text);
+    reporter.event(crate::view::events::log(&text));
+    let store = project.state_store();
+    let locked = tokio::task::spawn_blocking(move || store.lock(&holder, timeout));
+    tokio::select! {
+        locked = locked => locked.expect("locking does not panic").map_err(|error| fail(&error)),
+        () = app.cancel.reached(Stop::Gentle) => Err(Exit::Interrupted),
+    }
+}
+
+fn holder(environment: &dyn Environment, mode: Mode) -> Holder {
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.variable(name));
+    let host = environment.variable("HOSTNAME").or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
+    let (user, host) = (user.unwrap_or_else(|| "someone".to_owned()), host.unwrap_or_else(|| "this machine".to_owned()));
+    let operation = match mode {
+        Mode::Normal => "apply",
+        Mode::Destroy => "destroy",
+        Mode::RefreshOnly => "refresh",
+    };
+    Holder {
+        pid: std::process::id(),
+        who: format!("{user}@{}", host.trim()),
+        operation: operation.to_owned(),
+        since: format!("{} UTC", rfc3339(environment.now())[..19].replace('T', " ")),
+    }
+}
+
+async fn ask_for_variables(app: &App, project: &Project, inputs: &mut Vec<VariableInput>) -> Result<(), Exit> {
+    let missing = missing_variables(&project.configuration, inputs);
+    let missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
+    for name in missing {
+        let block = project.configuration.variables.get(&name);
+        let description = block.and_then(|block| block.description.as_deref());
+        let description = description.map(|text| format!("  {text}\n")).unwrap_or_default();
+        let question = format!("{}\n{description}\n  Enter a value: ", app.console.paint().on(Color::Bold, &format!("var.{name}")));
+        let answer = tokio::select! {
+            answer = app.console.ask(&question) => answer,
+            () = app.cancel.reached(Stop::Gentle) => return Err(Exit::Interrupted),
+        };
+        app.console.print("");
+        if let Some(text) = answer {
+            inputs.push(VariableInput { name, value: InputValue::Text(text), origin: Origin::CommandLine });
+        }
+    }
+    Ok(())
+}
+
+/// Waits for an operation, and lets its follower speak about every second.
+async fn ticking<T>(follower: &Follower, operation: impl Future<Output = T>) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    tokio::pin!(operation);
+    loop {
+        tokio::select! {
+            done = &mut operation => return done,
+            _ = ticks.tick() => follower.tick(),
+        }
+    }
+}
+
+/// The configuration that a saved plan carries may have been made elsewhere: its files by name.
+pub fn sources_of(planned: &Planned) -> SourceMap {
+    Arc::clone(&planned.configuration).sources.clone()
+}

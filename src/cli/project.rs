@@ -1,0 +1,182 @@
+//! A root module that is being worked on: its configuration, its state, its artifacts, and the folders that belong to it.
+//!
+//! The state lies beside the root, in `.pipectl/<pipeline, or "default">/<workspace>/`, so that the working folder never matters.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pipectl_artifact::LocalStore as ArtifactFolder;
+use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_engine::Folders;
+use pipectl_lang::Configuration;
+use pipectl_provider::Environment;
+use pipectl_state::{LocalStore, State, StateError, StateStore as _};
+
+use crate::required_version;
+use crate::roots::Root;
+
+/// Name of what has no `pipeline` block, and of the usual workspace.
+const DEFAULT: &str = "default";
+
+/// A root module with its configuration.
+pub struct Project {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its file, or `.`: what its state remembers it by.
+    pub entry: String,
+    /// What people call it.
+    pub shown: String,
+    /// Its configuration.
+    pub configuration: Arc<Configuration>,
+    /// The pipeline's name, or `default`.
+    pub pipeline: String,
+    /// The workspace: `TF_WORKSPACE`, or `default`.
+    pub workspace: String,
+}
+
+impl Project {
+    /// Reads the configuration of a root module. All that is wrong with it is in the diagnostics; the project is there in any case.
+    pub fn load(root: Root, environment: &dyn Environment) -> (Self, Diagnostics) {
+        let (configuration, mut diagnostics) = pipectl_lang::load(root.sources);
+        diagnostics.extend(required_version::check(&configuration));
+        let project = Self::of(root.folder, root.entry, root.shown, Arc::new(configuration), environment);
+        if !is_folder_name(&project.workspace) {
+            let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", project.workspace);
+            diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint("Change TF_WORKSPACE."));
+        }
+        (project, diagnostics)
+    }
+
+    /// A project whose configuration is known already.
+    pub fn of(
+        folder: PathBuf,
+        entry: String,
+        shown: String,
+        configuration: Arc<Configuration>,
+        environment: &dyn Environment,
+    ) -> Self {
+        let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
+        let workspace = environment.variable("TF_WORKSPACE").filter(|name| !name.is_empty());
+        Self { folder, entry, shown, configuration, pipeline, workspace: workspace.unwrap_or_else(|| DEFAULT.to_owned()) }
+    }
+
+    /// Where things are.
+    pub fn folders(&self) -> Folders {
+        let artifacts = self.configuration.pipeline.as_ref().and_then(|block| block.artifacts.as_deref());
+        let view = match self.workspace.as_str() {
+            DEFAULT => self.pipeline.clone(),
+            workspace => format!("{}@{workspace}", self.pipeline),
+        };
+        Folders {
+            root: self.folder.clone(),
+            root_name: self.entry.clone(),
+            work: self.work(),
+            view: Path::new(artifacts.unwrap_or("artifacts")).join(view),
+        }
+    }
+
+    /// The folder of the state, and of working files.
+    pub fn work(&self) -> PathBuf {
+        self.folder.join(".pipectl").join(&self.pipeline).join(&self.workspace)
+    }
+
+    /// The store of the state.
+    pub fn state_store(&self) -> LocalStore {
+        LocalStore::new(self.work())
+    }
+
+    /// The artifact store, which all pipelines of a folder share.
+    pub fn artifact_store(&self) -> ArtifactFolder {
+        ArtifactFolder::new(self.folder.join(".pipectl").join("store"), pipectl_artifact::Options::default())
+    }
+
+    /// The state as last committed; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, belongs to another root, or was left behind under another name.
+    pub fn read_state(&self) -> Result<Option<State>, Diagnostic> {
+        let state = self.state_store().read().map_err(|error| self.state_error(&error))?;
+        match &state {
+            Some(state) => self.check_owner(state)?,
+            None => self.check_renamed()?,
+        }
+        Ok(state)
+    }
+
+    /// A state's error with paths as people know them.
+    pub fn state_error(&self, error: &StateError) -> Diagnostic {
+        let mut diagnostic = error.diagnostic();
+        // Paths below the root's folder are known by what comes after it.
+        let prefix = format!("{}/", self.folder.display());
+        diagnostic.detail = diagnostic.detail.replace(&prefix, &self.prefix());
+        diagnostic
+    }
+
+    /// Refuses a state that another root has made. A root whose file is gone was renamed: its state goes on.
+    ///
+    /// # Errors
+    /// When both roots are there.
+    pub fn check_owner(&self, state: &State) -> Result<(), Diagnostic> {
+        let is_renamed = state.root != "." && !self.folder.join(&state.root).exists();
+        if state.root.is_empty() || state.root == self.entry || is_renamed {
+            return Ok(());
+        }
+        let detail = format!(
+            "The state of pipeline \"{}\" belongs to `{}`, and this is `{}`. Two roots of a folder cannot have the same name.",
+            self.pipeline, state.root, self.entry
+        );
+        let span = self.configuration.pipeline.as_ref().map(|block| &block.span);
+        Err(Diagnostic::error("State of another root", detail).or_at(span).hint("Give one of the two pipelines another name."))
+    }
+
+    /// Refuses to begin anew when this root has a state under another name.
+    fn check_renamed(&self) -> Result<(), Diagnostic> {
+        // A folder's root is always called the same.
+        let Some(block) = &self.configuration.pipeline else { return Ok(()) };
+        let states = self.folder.join(".pipectl");
+        for entry in std::fs::read_dir(&states).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let store = LocalStore::new(entry.path().join(&self.workspace));
+            let Ok(Some(state)) = store.read() else { continue };
+            if name != self.pipeline && state.root == self.entry && state.objects().next().is_some() {
+                let detail = format!(
+                    "`{}` has a state under the name \"{name}\", and now its pipeline is called \"{}\". Without that state, everything \
+                     would be made again.",
+                    self.entry, self.pipeline
+                );
+                let at = self.prefix();
+                return Err(Diagnostic::error("Pipeline renamed", detail)
+                    .at(block.span.clone())
+                    .hint(format!("mv {at}.pipectl/{name} {at}.pipectl/{}", self.pipeline)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says where in the configuration an object stands that a diagnostic is about, where nobody has said so: what a running stage finds
+    /// wrong knows its address only.
+    #[must_use]
+    pub fn locate(&self, mut diagnostics: Diagnostics) -> Diagnostics {
+        for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.span.is_none()) {
+            let address = diagnostic.address.as_deref().and_then(|text| text.parse::<Address>().ok());
+            if let Some(block) = address.and_then(|address| self.configuration.objects.get(&address.block())) {
+                let inside = diagnostic.path.as_ref().and_then(|path| block.body.span_of(path));
+                diagnostic.span = Some(inside.unwrap_or_else(|| block.span.clone()));
+            }
+        }
+        diagnostics
+    }
+
+    /// What stands before a path below the root's folder when people read it: `pipelines/`, or nothing.
+    fn prefix(&self) -> String {
+        let folder = if self.entry == "." { self.shown.as_str() } else { self.shown.strip_suffix(&self.entry).unwrap_or("") };
+        match folder.trim_end_matches('/') {
+            "" | "." => String::new(),
+            folder => format!("{folder}/"),
+        }
+    }
+}
+
+fn is_folder_name(name: &str) -> bool {
+    !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+}

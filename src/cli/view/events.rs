@@ -1,0 +1,268 @@
+//! One JSON event per line: Terraform's machine-readable UI, with our stages added.
+//!
+//! `@level @message @module @timestamp type` are on every line. Where Terraform has an event, ours has its fields; fields of our own
+//! (`run` in a summary, `progress`, `position`, `reasons`) come on top, so that a reader made for Terraform still works.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use pipectl_core::{Address, AddressKind, Diagnostic, InstanceKey, Severity, SourceMap};
+use pipectl_engine::{Action, ApplyEnd, Drift, Event, OutputAction, OutputView, Plan, Summary};
+use pipectl_provider::Reason;
+use serde_json::{Value as Json, json};
+
+use super::{diagnostic, figures, plan as plan_view};
+use crate::clock::{elapsed, rfc3339};
+
+/// Version of the events: Terraform's `ui` version whose events these extend.
+pub const UI_VERSION: &str = "1.2";
+
+/// An event before it has a time.
+pub struct Line {
+    level: &'static str,
+    message: String,
+    kind: &'static str,
+    fields: Json,
+}
+
+impl Line {
+    fn info(kind: &'static str, message: impl Into<String>, fields: Json) -> Self {
+        Self { level: "info", message: message.into(), kind, fields }
+    }
+
+    /// The line as text, without its end. `pipeline` is given where one command works on several.
+    pub fn at(&self, now: SystemTime, pipeline: Option<&str>) -> String {
+        let mut json = json!({
+            "@level": self.level,
+            "@message": self.message,
+            "@module": "pipectl.ui",
+            "@timestamp": rfc3339(now),
+            "type": self.kind,
+        });
+        if let Some(members) = self.fields.as_object() {
+            for (name, value) in members {
+                json[name] = value.clone();
+            }
+        }
+        if let Some(pipeline) = pipeline {
+            json["pipeline"] = json!(pipeline);
+        }
+        json.to_string()
+    }
+}
+
+/// The first line.
+pub fn version() -> Line {
+    let version = env!("CARGO_PKG_VERSION");
+    Line::info("version", format!("pipectl {version}"), json!({ "pipectl": version, "ui": UI_VERSION }))
+}
+
+/// A line that only says something.
+pub fn log(message: &str) -> Line {
+    Line::info("log", message, json!({}))
+}
+
+/// Something was found.
+pub fn diagnostic(found: &Diagnostic, sources: &SourceMap) -> Line {
+    let (level, word) = match found.severity {
+        Severity::Warning => ("warn", "Warning"),
+        Severity::Error => ("error", "Error"),
+    };
+    Line {
+        level,
+        message: format!("{word}: {}", found.summary),
+        kind: "diagnostic",
+        fields: json!({ "diagnostic": diagnostic::to_json(found, sources) }),
+    }
+}
+
+/// Everything a plan says: drift, changes, outputs, and the summary.
+pub fn plan(plan: &Plan) -> Vec<Line> {
+    let mut lines: Vec<Line> = plan.drift.iter().map(drift).collect();
+    for change in plan.changes.iter().filter(|change| !change.action.is_no_op()) {
+        let reasons: Vec<&str> = change.reasons.iter().map(|reason: &Reason| reason.text.as_str()).collect();
+        let mut fields = json!({
+            "change": { "resource": resource(&change.address), "action": change.action.name(), "reasons": reasons },
+        });
+        if let Some(key) = &change.deposed {
+            fields["change"]["deposed"] = json!(key);
+        }
+        let message = format!("{}: Plan to {}", change.address, change.action.name());
+        lines.push(Line::info("planned_change", message, fields));
+    }
+    let summary = plan.summary();
+    let message = format!("Plan: {}", plan_view::to_do(&summary));
+    lines.push(Line::info("change_summary", message, changes(&summary, "plan")));
+    let changed = plan.outputs.iter().filter(|output| output.action != OutputAction::NoOp);
+    let outputs: serde_json::Map<String, Json> = changed
+        .map(|output| {
+            let action = match output.action {
+                OutputAction::NoOp => "no-op",
+                OutputAction::Create => "create",
+                OutputAction::Update => "update",
+                OutputAction::Delete => "delete",
+            };
+            (output.name.clone(), json!({ "sensitive": output.sensitive, "action": action }))
+        })
+        .collect();
+    if !outputs.is_empty() {
+        lines.push(Line::info("outputs", format!("Outputs: {}", outputs.len()), json!({ "outputs": outputs })));
+    }
+    lines
+}
+
+fn drift(drift: &Drift) -> Line {
+    let fields = json!({
+        "change": { "resource": resource(&drift.address), "action": "update", "notes": drift.notes },
+    });
+    Line::info("resource_drift", format!("{}: {}", drift.address, drift.notes.join("; ")), fields)
+}
+
+/// The summary after an apply or destroy.
+pub fn summary(summary: &Summary, destroy: bool) -> Line {
+    let (operation, word) = if destroy { ("destroy", "Destroy") } else { ("apply", "Apply") };
+    Line::info("change_summary", format!("{word} complete! {}", plan_view::done(summary)), changes(summary, operation))
+}
+
+fn changes(summary: &Summary, operation: &str) -> Json {
+    json!({
+        "changes": {
+            "add": summary.add,
+            "change": summary.change,
+            "import": 0,
+            "remove": summary.destroy,
+            "run": summary.run,
+            "run_if_changed": summary.run_if_changed,
+            "operation": operation,
+        },
+    })
+}
+
+/// The outputs after an apply.
+pub fn outputs(outputs: &BTreeMap<String, OutputView>) -> Line {
+    Line::info("outputs", format!("Outputs: {}", outputs.len()), json!({ "outputs": outputs }))
+}
+
+/// What the engine tells while it works; `None` for what a plan or a result tells again as a whole.
+pub fn of_engine(event: &Event) -> Option<Line> {
+    Some(match event {
+        Event::ResourceDrift { .. }
+        | Event::PlannedChange { .. }
+        | Event::ChangeSummary(_)
+        | Event::Diagnostic(_)
+        | Event::Outputs { .. } => return None,
+        Event::RefreshStart { address } => {
+            let hook = json!({ "hook": { "resource": resource(address) } });
+            Line::info("refresh_start", format!("{address}: Refreshing state..."), hook)
+        }
+        Event::RefreshComplete { address } => {
+            let hook = json!({ "hook": { "resource": resource(address) } });
+            Line::info("refresh_complete", format!("{address}: Refresh complete"), hook)
+        }
+        Event::ApplyStart { address, action, position, total } => Line::info(
+            "apply_start",
+            format!("{address}: {}... [{position}/{total}]", doing(*action)),
+            json!({ "hook": {
+                "resource": resource(address), "action": action.name(), "position": position, "total": total,
+            } }),
+        ),
+        Event::ApplyProgress { address, progress } => {
+            let message = match progress {
+                pipectl_provider::Event::Progress(progress) => {
+                    format!("{} {}", progress.phase, figures::metrics(&progress.metrics)).trim_end().to_owned()
+                }
+                pipectl_provider::Event::Message { text } | pipectl_provider::Event::Warning { text } => text.clone(),
+                pipectl_provider::Event::Restored { .. } => "outputs restored from the action cache".to_owned(),
+            };
+            let fields = json!({ "hook": { "resource": resource(address), "progress": progress } });
+            Line::info("apply_progress", format!("{address}: {message}"), fields)
+        }
+        Event::ApplyRetry { address, attempt, attempts, wait_seconds } => Line {
+            level: "warn",
+            message: format!(
+                "{address}: Attempt {attempt} of {attempts} failed, the next begins in {wait_seconds:.0} s"
+            ),
+            kind: "apply_retry",
+            fields: json!({ "hook": {
+                "resource": resource(address), "attempt": attempt, "attempts": attempts, "wait_seconds": wait_seconds,
+            } }),
+        },
+        Event::ApplyComplete { address, action, end, done, total, seconds, id } => {
+            let mut hook = json!({
+                "resource": resource(address),
+                "action": action.name(),
+                "elapsed_seconds": seconds,
+                "done": done,
+                "total": total,
+                "end": end,
+            });
+            if let Some(id) = id {
+                hook["id_key"] = json!("id");
+                hook["id_value"] = json!(id);
+            }
+            let after = elapsed(std::time::Duration::from_secs_f64(seconds.max(0.0)));
+            let (level, kind, message) = match end {
+                ApplyEnd::Done => ("info", "apply_complete", format!("{} complete after {after}", noun(*action))),
+                ApplyEnd::Unchanged => ("info", "apply_complete", "Nothing to do: its inputs are the same".to_owned()),
+                ApplyEnd::Failed => ("error", "apply_errored", format!("{} errored after {after}", noun(*action))),
+                ApplyEnd::Blocked => ("error", "apply_errored", "Not begun: something it needs failed".to_owned()),
+                ApplyEnd::NotStarted => ("warn", "apply_errored", "Not begun: the run was stopped".to_owned()),
+            };
+            Line { level, message: format!("{address}: {message}"), kind, fields: json!({ "hook": hook }) }
+        }
+    })
+}
+
+/// "Creating", as in "Creating...".
+pub fn doing(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "Checking",
+        Action::Create => "Creating",
+        Action::Update => "Modifying",
+        Action::Replace { .. } => "Replacing",
+        Action::Delete => "Destroying",
+        Action::Run | Action::RunIfChanged => "Running",
+        Action::Read => "Reading",
+    }
+}
+
+/// "Creation", as in "Creation complete".
+pub fn noun(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "Check",
+        Action::Create => "Creation",
+        Action::Update => "Modifications",
+        Action::Replace { .. } => "Replacement",
+        Action::Delete => "Destruction",
+        Action::Run | Action::RunIfChanged => "Run",
+        Action::Read => "Read",
+    }
+}
+
+/// An object as Terraform's events name it.
+pub fn resource(address: &Address) -> Json {
+    let key = match &address.key {
+        None => Json::Null,
+        Some(InstanceKey::Index(index)) => json!(index),
+        Some(InstanceKey::Name(name)) => json!(name),
+    };
+    json!({
+        "addr": address.to_string(),
+        "module": "",
+        "resource": address.to_string(),
+        "implied_provider": provider(address),
+        "resource_type": address.type_name,
+        "resource_name": address.name,
+        "resource_key": key,
+    })
+}
+
+/// The provider that a type's name implies: `terraform_data` is of `terraform`. Stages are our own.
+pub fn provider(address: &Address) -> String {
+    match address.kind {
+        AddressKind::Stage => "pipectl".to_owned(),
+        AddressKind::Resource | AddressKind::Data => {
+            address.type_name.split('_').next().unwrap_or_default().to_owned()
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Output values for people and for programs.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::{Marks, Value, json};
+use pipectl_engine::OutputView;
+use serde_json::{Value as Json, json};
+
+use super::value::{self, Detail};
+
+/// One output as the state holds it.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its value.
+    pub value: Value,
+    /// Whether it must not be shown unless asked for by name.
+    pub sensitive: bool,
+}
+
+/// `name = value` for each, names padded to the same width. What is sensitive is not shown.
+pub fn block(outputs: &BTreeMap<String, Output>) -> String {
+    let width = outputs.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, output): (&String, &Output)| {
+        let value = match output.sensitive {
+            true => output.value.clone().marked(Marks::SENSITIVE),
+            false => output.value.clone(),
+        };
+        format!("{name:width$} = {}\n", value::render(&value, 0, Detail::Short))
+    };
+    outputs.iter().map(line).collect()
+}
+
+/// `{"name": {"sensitive": false, "type": "string", "value": "x"}}`, as `terraform output -json` prints it: sensitive values too.
+pub fn document(outputs: &BTreeMap<String, Output>) -> Json {
+    let each = |(name, output): (&String, &Output)| {
+        let entry = json!({
+            "sensitive": output.sensitive,
+            "type": json::type_to_json(&output.value.ty()),
+            "value": json::to_json(&output.value.unmark_deep().0),
+        });
+        (name.clone(), entry)
+    };
+    Json::Object(outputs.iter().map(each).collect())
+}
+
+/// The outputs as an event shows them: sensitive values left out.
+pub fn views(outputs: &BTreeMap<String, Output>) -> BTreeMap<String, OutputView> {
+    let view = |output: &Output| {
+        let secret = output.sensitive || !output.value.marks_deep().is_empty();
+        OutputView {
+            value: if secret { None } else { json::to_json(&output.value) },
+            ty: json::type_to_json(&output.value.ty()),
+            sensitive: secret,
+        }
+    };
+    outputs.iter().map(|(name, output)| (name.clone(), view(output))).collect()
+}
+
+/// The text of one string, number or bool; `None` for anything else.
+pub fn raw(value: &Value) -> Option<String> {
+    let (plain, _) = value.unmark_deep();
+    if let Some(text) = plain.as_str() {
+        return Some(text.to_owned());
+    }
+    (plain.as_number().is_some() || plain.as_bool().is_some()).then(|| plain.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_show_only_where_asked_for() {
+        let output = |value: Value, sensitive| Output { value, sensitive };
+        let outputs: BTreeMap<String, Output> = [
+            ("accuracy".to_owned(), output(Value::from(1), false)),
+            ("key".to_owned(), output(Value::from("hunter2"), true)),
+        ]
+        .into();
+        assert_eq!(block(&outputs), "accuracy = 1\nkey      = (sensitive value)\n");
+        assert_eq!(views(&outputs)["key"].value, None);
+        assert_eq!(document(&outputs)["key"]["value"], json!("hunter2"));
+        assert_eq!(raw(&Value::from("hunter2").marked(Marks::SENSITIVE)).as_deref(), Some("hunter2"));
+        assert_eq!(raw(&Value::tuple([])), None);
+    }
+}

@@ -1,0 +1,200 @@
+//! A plan for people, in Terraform's look: what will be done with each object, and why.
+
+use pipectl_core::AddressKind;
+use pipectl_engine::{Action, Mode, OutputAction, Plan, ResourceChange, Summary};
+use pipectl_provider::Registry;
+
+use super::difference::{self, Difference};
+use crate::console::{Color, Paint};
+
+/// The whole plan: drift, actions with their reasons, outputs, and the line that sums it up.
+pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
+    let mut sections = Vec::new();
+    sections.extend(drift(plan, paint));
+    let changes: Vec<&ResourceChange> = plan.changes.iter().filter(|change| !change.action.is_no_op()).collect();
+    if !changes.is_empty() {
+        sections.push(legend(&changes, paint));
+        sections.push("pipectl will perform the following actions:".to_owned());
+        sections.extend(changes.into_iter().map(|change| change_text(registry, change, paint)));
+    }
+    let outputs = outputs(plan, paint);
+    if plan.has_changes() {
+        if !plan.summary().is_empty() {
+            sections.push(summary_line(plan, paint));
+        }
+        let only_outputs = plan.summary().is_empty();
+        sections.extend(outputs);
+        if only_outputs {
+            sections.push("Applying this plan stores these output values and changes no objects.".to_owned());
+        }
+    } else {
+        sections.push(no_changes(plan, paint));
+    }
+    sections.join("\n\n")
+}
+
+/// What is said when there is nothing to do.
+fn no_changes(plan: &Plan, paint: Paint) -> String {
+    let (headline, detail) = match plan.mode {
+        Mode::Destroy => ("No changes.", "No objects need to be destroyed: the state holds none."),
+        Mode::RefreshOnly => ("No changes.", "Everything is still as the state says."),
+        Mode::Normal if !plan.drift.is_empty() => (
+            "No changes.",
+            "What changed outside of pipectl asks for nothing to be done. Apply takes it into the state.",
+        ),
+        Mode::Normal => (
+            "No changes. Everything is as the configuration says.",
+            "pipectl compared the configuration, its input files and what was made from them, and found nothing to do.",
+        ),
+    };
+    format!("{}\n\n{detail}", paint.on(Color::Bold, headline))
+}
+
+fn drift(plan: &Plan, paint: Paint) -> Option<String> {
+    if plan.drift.is_empty() {
+        return None;
+    }
+    let mut text = format!("{} Objects have changed outside of pipectl:\n", paint.on(Color::Bold, "Note:"));
+    for drift in &plan.drift {
+        for note in &drift.notes {
+            text.push_str(&format!("\n  {} {}: {note}", paint.on(Color::Yellow, "#"), drift.address));
+        }
+    }
+    Some(text)
+}
+
+fn legend(changes: &[&ResourceChange], paint: Paint) -> String {
+    let kinds = [
+        Action::Create,
+        Action::Update,
+        Action::Delete,
+        Action::Replace { create_before_destroy: false },
+        Action::Replace { create_before_destroy: true },
+        Action::Read,
+        Action::Run,
+        Action::RunIfChanged,
+    ];
+    let used = kinds.into_iter().filter(|kind| changes.iter().any(|change| change.action == *kind));
+    let lines = used.map(|kind| format!("\n{} {}", sign(kind, paint), meaning(kind)));
+    format!("Actions are indicated with the following symbols:{}", lines.collect::<String>())
+}
+
+/// The sign of an action, three columns wide.
+pub fn sign(action: Action, paint: Paint) -> String {
+    match action {
+        Action::NoOp => "   ".to_owned(),
+        Action::Create => format!("  {}", paint.on(Color::Green, "+")),
+        Action::Update => format!("  {}", paint.on(Color::Yellow, "~")),
+        Action::Delete => format!("  {}", paint.on(Color::Red, "-")),
+        Action::Replace { create_before_destroy: false } => {
+            format!("{}/{}", paint.on(Color::Red, "-"), paint.on(Color::Green, "+"))
+        }
+        Action::Replace { create_before_destroy: true } => {
+            format!("{}/{}", paint.on(Color::Green, "+"), paint.on(Color::Red, "-"))
+        }
+        Action::Read => format!(" {}", paint.on(Color::Cyan, "<=")),
+        Action::Run => format!("  {}", paint.on(Color::Cyan, ">")),
+        Action::RunIfChanged => format!(" {}", paint.on(Color::Cyan, ">?")),
+    }
+}
+
+fn meaning(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "nothing",
+        Action::Create => "create",
+        Action::Update => "update in-place",
+        Action::Delete => "destroy",
+        Action::Replace { create_before_destroy: false } => "destroy and then create replacement",
+        Action::Replace { create_before_destroy: true } => "create replacement and then destroy",
+        Action::Read => "read (data sources)",
+        Action::Run => "run a stage",
+        Action::RunIfChanged => "run a stage if its inputs change",
+    }
+}
+
+fn change_text(registry: &Registry, change: &ResourceChange, paint: Paint) -> String {
+    let what = match change.action {
+        Action::NoOp => "stays as it is",
+        Action::Create => "will be created",
+        Action::Update => "will be updated in-place",
+        Action::Delete => "will be destroyed",
+        Action::Replace { .. } => "must be replaced",
+        Action::Read => "will be read during apply",
+        Action::Run => "will run",
+        Action::RunIfChanged => "will run if its inputs change",
+    };
+    let deposed = change.deposed.as_ref().map(|key| format!(" (deposed object {key})")).unwrap_or_default();
+    let mut text = format!("  {}", paint.on(Color::Bold, &format!("# {}{deposed} {what}", change.address)));
+    for reason in &change.reasons {
+        text.push_str(&format!("\n  # because {}", reason.text));
+    }
+    let word = match change.address.kind {
+        AddressKind::Resource => "resource",
+        AddressKind::Data => "data",
+        AddressKind::Stage => "stage",
+    };
+    let header = format!("{word} \"{}\" \"{}\"", change.address.type_name, change.address.name);
+    let (before, after) = match change.action {
+        // What it will be depends on inputs that nobody knows yet: its attributes would only repeat that.
+        Action::RunIfChanged => return format!("{text}\n{} {header}", sign(change.action, paint)),
+        Action::Create | Action::Read => (None, change.after.as_ref()),
+        Action::Delete => (change.before.as_ref(), None),
+        Action::NoOp | Action::Update | Action::Replace { .. } | Action::Run => {
+            (change.before.as_ref(), change.after.as_ref())
+        }
+    };
+    let kind = registry.resource(change.address.kind, &change.address.type_name);
+    let difference = Difference {
+        before,
+        after,
+        schema: kind.map(|kind| kind.schema()),
+        replaced_by: &change.requires_replace,
+        // The outputs of a stage say nothing before it has run.
+        sums_up_unknown: change.address.kind == AddressKind::Stage,
+    };
+    let body = difference.body(paint, 6);
+    format!("{text}\n{} {header} {{\n{body}    }}", sign(change.action, paint))
+}
+
+fn outputs(plan: &Plan, paint: Paint) -> Option<String> {
+    let changed: Vec<_> = plan.outputs.iter().filter(|output| output.action != OutputAction::NoOp).collect();
+    if changed.is_empty() {
+        return None;
+    }
+    let width = changed.iter().map(|output| output.name.chars().count()).max().unwrap_or(0);
+    let mut text = "Changes to Outputs:\n".to_owned();
+    for output in changed {
+        let masked = |value: &pipectl_core::Value| match output.sensitive {
+            true => value.clone().marked(pipectl_core::Marks::SENSITIVE),
+            false => value.clone(),
+        };
+        let (before, after) = (output.before.as_ref().map(masked), output.after.as_ref().map(masked));
+        let before = before.filter(|_| output.action != OutputAction::Create);
+        let after = after.filter(|_| output.action != OutputAction::Delete);
+        text.push_str(&difference::entry(paint, &output.name, width, before.as_ref(), after.as_ref(), 2));
+    }
+    Some(text.trim_end().to_owned())
+}
+
+/// `Plan: 1 to add, 0 to change, 0 to destroy, 5 to run.`
+pub fn summary_line(plan: &Plan, paint: Paint) -> String {
+    let summary = plan.summary();
+    format!("{} {}", paint.on(Color::Bold, "Plan:"), to_do(&summary))
+}
+
+/// `1 to add, 0 to change, 0 to destroy, 5 to run.`; running is left out where there is no stage.
+pub fn to_do(summary: &Summary) -> String {
+    let run = match (summary.run, summary.run_if_changed) {
+        (0, _) => String::new(),
+        (run, 0) => format!(", {run} to run"),
+        (run, maybe) if run == maybe => format!(", {run} to run if their inputs change"),
+        (run, maybe) => format!(", {run} to run ({maybe} of them if their inputs change)"),
+    };
+    format!("{} to add, {} to change, {} to destroy{run}.", summary.add, summary.change, summary.destroy)
+}
+
+/// `Resources: 1 added, 0 changed, 0 destroyed; 5 run.`; running is left out where there is no stage.
+pub fn done(summary: &Summary) -> String {
+    let run = if summary.run > 0 { format!("; {} run", summary.run) } else { String::new() };
+    format!("Resources: {} added, {} changed, {} destroyed{run}.", summary.add, summary.change, summary.destroy)
+}

@@ -1,0 +1,489 @@
+//! Applying: walk the steps of a plan, evaluate with what is known by then, and commit after each object.
+
+mod call;
+mod committer;
+mod object;
+mod removal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use petgraph::graph::NodeIndex;
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Type, Value};
+use pipectl_lang::Scope;
+use pipectl_provider::context::Recorder;
+use pipectl_provider::{Cancel, ReadOutcome, Stop};
+use pipectl_state::{Change, OutputState, State, StateWriter};
+
+use crate::conditions::require;
+use crate::expansion::Expansion;
+use crate::graph::{Graph, Node};
+use crate::instance::{Keeping, instance_of, object_of, output_of};
+use crate::lifecycle::{Retry, limits};
+use crate::order::{Step, Steps, steps};
+use crate::planner::{context, evaluate_output, judge_assertion, pruned_graph};
+use crate::scope::{Values, evaluate_value};
+use crate::selection::Selection;
+use crate::walk::{Outcome, Visit, walk};
+use crate::{
+    Action, Applied, ApplyEnd, CheckStatus, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions, Planned,
+    StateIdentity, Summary,
+};
+use committer::Committer;
+
+/// What applying works with; shared by its tasks.
+struct Run {
+    engine: Engine,
+    planned: Planned,
+    graph: Graph,
+    values: Values,
+    /// The state as it was when the walk began: what existed before.
+    before: State,
+    committer: Committer,
+    /// By node: what `Begin` has prepared for the instances of a block.
+    blocks: Vec<OnceLock<Block>>,
+    /// By node: the blocks that it refers to.
+    needed: Vec<Arc<BTreeSet<Address>>>,
+    /// The plan's changes of objects that stay or come, by block.
+    changes: BTreeMap<Address, BTreeMap<Address, usize>>,
+    /// How many objects there are to work on.
+    total: usize,
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+    results: Mutex<Results>,
+}
+
+/// What is prepared once for all instances of a block.
+struct Block {
+    scope: Arc<Scope>,
+    expansion: Expansion,
+    retry: Retry,
+    timeout: Option<Duration>,
+}
+
+/// What the tasks of an apply have come up with.
+#[derive(Default)]
+struct Results {
+    diagnostics: Diagnostics,
+    summary: Summary,
+    instances: BTreeMap<Address, Value>,
+}
+
+impl Run {
+    fn plan(&self) -> &Plan {
+        &self.planned.plan
+    }
+
+    fn results(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self, diagnostics: Diagnostics) {
+        for diagnostic in diagnostics.iter() {
+            self.engine.events.observe(Event::Diagnostic(diagnostic.clone()));
+        }
+        self.results().diagnostics.extend(diagnostics);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.engine.cancel.state() != Stop::No || self.committer.has_failed()
+    }
+
+    /// Tells that work on an object begins; the watch that runs from now on.
+    fn begin(&self, address: &Address, action: Action) -> Instant {
+        let position = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        self.engine.events.observe(Event::ApplyStart { address: address.clone(), action, position, total: self.total });
+        Instant::now()
+    }
+
+    /// Tells that work on an object has ended.
+    fn end(&self, address: &Address, action: Action, end: ApplyEnd, watch: Option<Instant>, value: Option<&Value>) {
+        if end == ApplyEnd::Done {
+            self.results().summary.count(action);
+        }
+        let id = value.and_then(|value| value.attribute("id")).filter(|id| !id.is_sensitive()).and_then(Value::as_str);
+        self.engine.events.observe(Event::ApplyComplete {
+            address: address.clone(),
+            action,
+            end,
+            done: self.ended.fetch_add(1, Ordering::Relaxed) + 1,
+            total: self.total,
+            seconds: watch.map_or(0.0, |watch| watch.elapsed().as_secs_f64()),
+            id: id.map(str::to_owned),
+        });
+    }
+}
+
+/// See [`Engine::apply`].
+pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn StateWriter>) -> Applied {
+    let nothing_done = |state: &State, diagnostics: Diagnostics| {
+        diagnostics.iter().for_each(|diagnostic| engine.events.observe(Event::Diagnostic(diagnostic.clone())));
+        Applied { state: state.clone(), summary: Summary::default(), diagnostics, stopped: false }
+    };
+    if let Some(stale) = stale(&planned.plan, writer.state(), &engine.workspace) {
+        return nothing_done(writer.state(), stale.into());
+    }
+    if let Err(problems) = prepare_state(engine, &planned.plan, writer.as_mut()).await {
+        return nothing_done(writer.state(), problems);
+    }
+    let graph = pruned_graph(engine, &planned.configuration, &planned.plan.variables);
+    let before = writer.state().clone();
+    let ordered = selection(&planned.plan, &graph, &before).and_then(|selection| {
+        let selected = |node| selection.has_node(node);
+        steps(&planned.plan, &graph, selected, &before)
+    });
+    let steps = match ordered {
+        Ok(steps) => steps,
+        Err(problems) => return nothing_done(&before, problems),
+    };
+    let run = Arc::new(Run::new(engine, planned, graph, before, &steps, Committer::start(writer)));
+    let outcomes = walk_steps(&run, &steps).await;
+    let is_complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
+    run.committer.commit_soon(remaining_outputs(&run, is_complete));
+    let state = run.committer.finish().await;
+    run.report(run.committer.take_failure().into_iter().collect());
+    let stopped = outcomes.contains(&Outcome::NotStarted) || !is_complete && engine.cancel.state() != Stop::No;
+    let (diagnostics, summary) = {
+        let mut results = run.results();
+        (std::mem::take(&mut results.diagnostics), results.summary)
+    };
+    engine.events.observe(Event::ChangeSummary(summary));
+    if run.plan().mode != Mode::Destroy {
+        engine.events.observe(Event::Outputs {
+            outputs: state.outputs.iter().map(|(name, output)| (name.clone(), view(output))).collect(),
+        });
+    }
+    Applied { state, summary, diagnostics, stopped }
+}
+
+fn view(output: &OutputState) -> OutputView {
+    OutputView {
+        value: (!output.sensitive).then(|| output.value.clone()),
+        ty: output.ty.clone(),
+        sensitive: output.sensitive,
+    }
+}
+
+/// An error when the plan is not for this state.
+fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagnostic> {
+    if plan.workspace != workspace {
+        let detail = format!("The plan was made in workspace \"{}\", and this is \"{workspace}\".", plan.workspace);
+        return Some(Diagnostic::error("Plan of another workspace", detail));
+    }
+    let is = StateIdentity::of(state);
+    if plan.base == is {
+        return None;
+    }
+    let detail = match (&plan.base, &is) {
+        (Some(base), Some(is)) if base.lineage == is.lineage => format!(
+            "The state has changed since the plan was made: it was at serial {}, and is at {}. Nothing was done.",
+            base.serial, is.serial
+        ),
+        (None, Some(_)) => {
+            "The plan was made before anything existed, and now there is a state. Nothing was done.".to_owned()
+        }
+        (Some(_), None) => "The plan was made for a state that is not there any more. Nothing was done.".to_owned(),
+        _ => "The plan was made for another state. Nothing was done.".to_owned(),
+    };
+    Some(Diagnostic::error("Saved plan is stale", detail).hint("pipectl plan"))
+}
+
+/// Begins the state where there is none, and commits what refresh saw.
+async fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWriter) -> Result<(), Diagnostics> {
+    let failed = |error: pipectl_state::StateError| Diagnostics::from(error.diagnostic());
+    if writer.state().lineage.is_empty() {
+        let lineage = plan.seed.draw("lineage");
+        writer.begin(&lineage, &engine.folders.root_name).map_err(failed)?;
+    }
+    let mut changes = plan.observed.clone();
+    for address in &plan.read_again {
+        changes.extend(read_again(engine, writer.state(), address).await?);
+    }
+    if changes.is_empty() { Ok(()) } else { writer.commit(changes).map_err(failed) }
+}
+
+/// Reads an object whose new attributes a saved plan does not hold.
+async fn read_again(engine: &Engine, state: &State, address: &Address) -> Result<Option<Change>, Diagnostics> {
+    let (Some(object), Some(kind)) =
+        (state.object(address), engine.registry.resource(address.kind, &address.type_name))
+    else {
+        return Ok(None);
+    };
+    let stored = instance_of(address, object, kind.as_ref())?;
+    let cx = context(engine, address, String::new(), engine.cancel.clone(), Recorder::none());
+    Ok(match kind.read(&cx, &stored).await? {
+        ReadOutcome::Gone => Some(Change::RemoveObject { address: address.clone() }),
+        ReadOutcome::Present { mut instance, .. } => {
+            for path in &object.sensitive {
+                instance.attributes =
+                    instance.attributes.mark_at(&pipectl_core::Path::from(path).0, pipectl_core::Marks::SENSITIVE);
+            }
+            let keeping = Keeping {
+                dependencies: object.dependencies.clone(),
+                tainted: object.tainted,
+                create_before_destroy: object.create_before_destroy,
+            };
+            object_of(kind.schema(), &instance, keeping)
+                .map(|object| Change::SetObject { address: address.clone(), object })
+        }
+    })
+}
+
+/// The part of the graph that the plan is about.
+fn selection(plan: &Plan, graph: &Graph, state: &State) -> Result<Selection, Diagnostics> {
+    let options = PlanOptions {
+        targets: plan.targets.clone(),
+        excludes: plan.excludes.clone(),
+        ..PlanOptions::new(plan.mode, plan.seed)
+    };
+    Selection::of(graph, Some(state), &options)
+}
+
+impl Run {
+    fn new(
+        engine: &Engine,
+        planned: Planned,
+        graph: Graph,
+        before: State,
+        steps: &Steps,
+        committer: Committer,
+    ) -> Self {
+        let mut changes: BTreeMap<Address, BTreeMap<Address, usize>> = BTreeMap::new();
+        for (index, change) in planned.plan.changes.iter().enumerate() {
+            if change.deposed.is_none() && change.action != Action::Delete {
+                changes.entry(change.address.block()).or_default().insert(change.address.clone(), index);
+            }
+        }
+        let is_work = |step: &Step| match step {
+            Step::Apply(index) => planned.plan.changes[*index].action != Action::Read,
+            Step::Remove(_) => true,
+            Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => false,
+        };
+        let mut blocks = Vec::new();
+        blocks.resize_with(graph.len(), OnceLock::new);
+        Self {
+            engine: engine.clone(),
+            values: Values::new(engine, &graph),
+            needed: graph.objects_needed(),
+            before,
+            committer,
+            blocks,
+            changes,
+            total: steps.node_weights().filter(|step| is_work(step)).count(),
+            begun: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
+            results: Mutex::new(Results::default()),
+            planned,
+            graph,
+        }
+    }
+}
+
+async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
+    let visit = |place: NodeIndex| match steps[place] {
+        Step::Evaluate(node) => Visit::Ready(evaluate(run, node)),
+        Step::Begin(node) => Visit::Ready(begin_block(run, node)),
+        Step::End(node) => Visit::Ready(end_block(run, node)),
+        Step::BeginRemoval(_) | Step::EndRemoval(_) => Visit::Ready(true),
+        Step::Apply(index) => {
+            let run = Arc::clone(run);
+            Visit::Run(Work::Apply(run, index))
+        }
+        Step::Remove(index) => {
+            let run = Arc::clone(run);
+            Visit::Run(Work::Remove(run, index))
+        }
+    };
+    let visit = |place| match visit(place) {
+        Visit::Ready(worked) => Visit::Ready(worked),
+        Visit::Run(work) => Visit::Run(work.run()),
+    };
+    let skipped = |place: NodeIndex, outcome: Outcome| {
+        let (index, is_removal) = match steps[place] {
+            Step::Apply(index) => (index, false),
+            Step::Remove(index) => (index, true),
+            Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => return,
+        };
+        let change = &run.plan().changes[index];
+        let end = if outcome == Outcome::NotStarted { ApplyEnd::NotStarted } else { ApplyEnd::Blocked };
+        if change.action != Action::Read {
+            run.end(&change.address, part(change.action, is_removal), end, None, None);
+        }
+    };
+    walk(steps, run.engine.parallelism, || run.is_stopping(), visit, skipped).await
+}
+
+/// One task of the walk.
+enum Work {
+    Apply(Arc<Run>, usize),
+    Remove(Arc<Run>, usize),
+}
+
+impl Work {
+    async fn run(self) -> bool {
+        match self {
+            Work::Apply(run, index) => object::apply(&run, index).await,
+            Work::Remove(run, index) => removal::remove(&run, index).await,
+        }
+    }
+}
+
+/// A replacement is done in two parts.
+fn part(action: Action, is_removal: bool) -> Action {
+    match action {
+        Action::Replace { .. } if is_removal => Action::Delete,
+        Action::Replace { .. } => Action::Create,
+        other => other,
+    }
+}
+
+fn evaluate(run: &Run, node: NodeIndex) -> bool {
+    let configuration = &run.planned.configuration;
+    let result = match run.graph.node(node) {
+        Node::Output(name) => match configuration.outputs.get(name) {
+            Some(block) if !block.ephemeral => {
+                evaluate_output(block, &run.values.scope(&run.graph, node)).map(|value| {
+                    let output = output_of(&value, block.sensitive)
+                        .filter(|output| run.before.outputs.get(name) != Some(output));
+                    if let Some(output) = output {
+                        run.committer.commit_soon(vec![Change::SetOutput { name: name.clone(), output }]);
+                    }
+                    Diagnostics::new()
+                })
+            }
+            _ => Ok(Diagnostics::new()),
+        },
+        Node::Check(name) => Ok(check(run, node, name)),
+        Node::Validation(name) => {
+            let scope = run.values.scope(&run.graph, node);
+            let rules = configuration.variables.get(name).map_or(&[][..], |block| &block.validations);
+            let failed = require(rules, &scope, "Invalid value for variable", &format!("var.{name}"));
+            if failed.has_errors() { Err(failed) } else { Ok(failed) }
+        }
+        Node::Variable(_) | Node::Local(_) | Node::Model(_) | Node::Executor(..) | Node::Object(_) => {
+            // The plan has told the warnings already.
+            evaluate_value(&run.engine, configuration, &run.plan().variables, &run.graph, &run.values, node)
+                .map(|_| Diagnostics::new())
+        }
+    };
+    let worked = result.is_ok();
+    run.report(result.unwrap_or_else(|problems| problems));
+    worked
+}
+
+/// Warnings of assertions that the plan did not report already.
+fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
+    let scope = run.values.scope(&run.graph, node);
+    let rules = run.planned.configuration.checks.get(name).map_or(&[][..], |block| &block.assertions);
+    let told = |assertion: usize| {
+        let mut planned = run.plan().checks.iter();
+        planned
+            .any(|result| result.check == name && result.assertion == assertion && result.status == CheckStatus::Fail)
+    };
+    let warnings = rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion));
+    warnings.filter_map(|(assertion, rule)| judge_assertion(name, assertion, rule, &scope).1).collect()
+}
+
+fn begin_block(run: &Run, node: NodeIndex) -> bool {
+    let Node::Object(address) = run.graph.node(node) else { return true };
+    let Some(block) = run.planned.configuration.objects.get(address) else { return false };
+    let scope = Arc::new(run.values.scope(&run.graph, node));
+    let prepared = Expansion::of(block, &scope).and_then(|expansion| {
+        // `each` means nothing to the limits of a block: they are the same for all its instances, unless they use it.
+        let first = expansion.keys().into_iter().next().flatten();
+        let (retry, timeout) = match expansion {
+            Expansion::Disabled => (Retry::NEVER, None),
+            _ => limits(&block.meta, &expansion.scope(&scope, first.as_ref()))?,
+        };
+        Ok(Block { scope, expansion, retry, timeout })
+    });
+    match prepared {
+        Ok(prepared) => {
+            let _ = run.blocks[node.index()].set(prepared);
+            true
+        }
+        Err(problems) => {
+            run.report(problems);
+            false
+        }
+    }
+}
+
+/// Sets the value of a block from its instances: those that were worked on, and those that stay as they are.
+fn end_block(run: &Run, node: NodeIndex) -> bool {
+    let (Node::Object(address), Some(block)) = (run.graph.node(node), run.blocks[node.index()].get()) else {
+        return false;
+    };
+    let changes = run.changes.get(address);
+    let mut values = Vec::new();
+    for key in block.expansion.keys() {
+        let instance = address.with_key(key);
+        let done = run.results().instances.remove(&instance);
+        let value = match (done, changes.and_then(|changes| changes.get(&instance))) {
+            (Some(value), _) => Ok(value),
+            (None, Some(index)) => unchanged(run, *index),
+            // Left out of the plan.
+            (None, None) => existing(run, &instance).map(|value| value.unwrap_or_else(|| Value::unknown(Type::Any))),
+        };
+        match value {
+            Ok(value) => values.push(value),
+            Err(problems) => {
+                run.report(problems);
+                return false;
+            }
+        }
+    }
+    run.values.set(node, block.expansion.assemble(values));
+    true
+}
+
+/// The value of an object that the plan leaves as it is. Arguments that mean nothing to the object may have changed: they are remembered.
+fn unchanged(run: &Run, index: usize) -> Result<Value, Diagnostics> {
+    let change = &run.plan().changes[index];
+    let Some(after) = &change.after else {
+        return existing(run, &change.address).map(|value| value.unwrap_or_else(Value::null));
+    };
+    if change.address.kind != AddressKind::Data && change.before.as_ref() != Some(after) {
+        object::remember(run, &change.address, after, &change.private);
+    }
+    Ok(after.clone())
+}
+
+/// The value of an object as it was before.
+fn existing(run: &Run, address: &Address) -> Result<Option<Value>, Diagnostics> {
+    match (run.before.object(address), run.engine.registry.resource(address.kind, &address.type_name)) {
+        (Some(object), Some(kind)) => {
+            instance_of(address, object, kind.as_ref()).map(|instance| Some(instance.attributes))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Outputs that no step of the walk has set.
+fn remaining_outputs(run: &Run, is_complete: bool) -> Vec<Change> {
+    let plan = run.plan();
+    let mut changes = Vec::new();
+    for output in &plan.outputs {
+        match (output.action, &output.after) {
+            // While something still exists, what is known of it is kept.
+            (OutputAction::Delete, _) if plan.mode != Mode::Destroy || is_complete => {
+                changes.push(Change::RemoveOutput { name: output.name.clone() });
+            }
+            (OutputAction::Create | OutputAction::Update, Some(after)) if plan.mode == Mode::RefreshOnly => {
+                let stored = output_of(after, output.sensitive);
+                changes.extend(stored.map(|stored| Change::SetOutput { name: output.name.clone(), output: stored }));
+            }
+            _ => {}
+        }
+    }
+    changes
+}
+
+/// A switch for one call: what the whole run is asked, the call is asked too.
+fn child(parent: &Cancel) -> Cancel {
+    let child = Cancel::new();
+    child.request(parent.state());
+    child
+}

@@ -1,0 +1,297 @@
+//! Calls that change the world: announced before, bounded in time, repeated where allowed, and never lost.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_provider::context::Recorder;
+use pipectl_provider::{ApplyOutcome, Cancel, Cx, Found, Instance, Intent, Resource, Stop};
+use pipectl_state::{Change, IntentState, Operation};
+use serde_json::Value as Json;
+
+use super::object::keeping;
+use super::{Block, Run, child};
+use crate::instance::known_arguments;
+use crate::lifecycle::Retry;
+use crate::planner::context;
+use crate::{Event, ResourceChange};
+
+/// How long a call may take to end after it was told to.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What came of a call.
+pub(super) struct Called {
+    pub(super) outcome: ApplyOutcome,
+    /// Whether it is known what the call did. If not, its intent stays in the state and the next plan finds out.
+    pub(super) is_settled: bool,
+    /// Whether the state holds an intent for it.
+    pub(super) had_intent: bool,
+}
+
+/// One announced call.
+struct Announced {
+    intent: Arc<Mutex<IntentState>>,
+    is_stored: Arc<Mutex<bool>>,
+    cx: Cx,
+}
+
+impl Announced {
+    /// The context of one attempt: what was asked of an attempt before is not asked of this one.
+    fn context(&self, run: &Run) -> Cx {
+        Cx { cancel: child(&run.engine.cancel), ..self.cx.clone() }
+    }
+
+    fn question(&self) -> Intent {
+        let intent = self.intent.lock().unwrap_or_else(PoisonError::into_inner);
+        Intent { token: intent.token.clone(), arguments: intent.arguments.clone(), recorded: intent.recorded.clone() }
+    }
+
+    fn is_stored(&self) -> bool {
+        *self.is_stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts the intent of a call into the state, where the kind has effects elsewhere, and makes the call's context.
+///
+/// # Errors
+/// When the intent is not durable: then the call must not be made.
+async fn announce(
+    run: &Arc<Run>,
+    address: &Address,
+    token: &str,
+    kind: &dyn Resource,
+    operation: Operation,
+    arguments: Json,
+) -> Result<Announced, Diagnostics> {
+    let keeping = keeping(run, address, false);
+    let intent = IntentState {
+        operation,
+        token: token.to_owned(),
+        arguments,
+        recorded: Json::Null,
+        dependencies: keeping.dependencies,
+        create_before_destroy: keeping.create_before_destroy,
+    };
+    let remote = kind.has_remote_effect();
+    if remote
+        && !run.committer.commit(vec![Change::SetIntent { address: address.clone(), intent: intent.clone() }]).await
+    {
+        let detail = format!("The state could not be written, so {address} was left as it is.");
+        return Err(Diagnostic::error("Call not announced", detail).about(address).into());
+    }
+    let intent = Arc::new(Mutex::new(intent));
+    let is_stored = Arc::new(Mutex::new(remote));
+    let recorder = {
+        let (intent, is_stored, committer, address) =
+            (Arc::clone(&intent), Arc::clone(&is_stored), run.committer.clone(), address.clone());
+        Recorder::new(move |recorded| {
+            let mut intent = intent.lock().unwrap_or_else(PoisonError::into_inner);
+            intent.recorded = recorded;
+            *is_stored.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            // Should this fail, no further call is begun; this one can only go on.
+            committer.commit_blocking(vec![Change::SetIntent { address: address.clone(), intent: intent.clone() }]);
+        })
+    };
+    let cx = context(&run.engine, address, token.to_owned(), child(&run.engine.cancel), recorder);
+    Ok(Announced { intent, is_stored, cx })
+}
+
+/// How a call ended.
+enum Ended {
+    /// It came back.
+    Back(ApplyOutcome),
+    /// It was given up: nobody knows what it did.
+    GivenUp(Diagnostic),
+}
+
+/// Runs a call until it comes back. A stop of the run, and the end of its time, are handed on to it; if it does not end then, it is given up.
+async fn bounded(
+    run: &Run,
+    address: &Address,
+    cancel: &Cancel,
+    timeout: Option<Duration>,
+    call: impl Future<Output = ApplyOutcome>,
+) -> Ended {
+    let parent = &run.engine.cancel;
+    let mut call = std::pin::pin!(call);
+    let time = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut time = std::pin::pin!(time);
+    let timed_out = loop {
+        let wanted = if cancel.state() == Stop::No { Stop::Gentle } else { Stop::Now };
+        tokio::select! {
+            outcome = &mut call => return Ended::Back(outcome),
+            () = parent.reached(wanted) => {
+                cancel.request(parent.state());
+                if parent.state() == Stop::Now {
+                    break false;
+                }
+            }
+            () = &mut time => {
+                cancel.request(Stop::Now);
+                break true;
+            }
+        }
+    };
+    let reason = match timeout {
+        Some(timeout) if timed_out => {
+            Diagnostic::error("Timed out", format!("{address} was not done within {} seconds.", timeout.as_secs_f64()))
+        }
+        _ => Diagnostic::error(
+            "Cancelled",
+            format!("The call for {address} was cancelled. The next plan finds out what it did."),
+        ),
+    };
+    let reason = reason.about(address);
+    match tokio::time::timeout(GRACE, call).await {
+        Ok(mut outcome) => {
+            if timed_out && outcome.diagnostics.has_errors() {
+                outcome.diagnostics.push(reason);
+            }
+            Ended::Back(outcome)
+        }
+        Err(_) => Ended::GivenUp(reason),
+    }
+}
+
+/// Makes, changes or runs an object.
+pub(super) async fn make(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    begun: &Block,
+    kind: &Arc<dyn Resource>,
+    planned: &Instance,
+    prior: Option<&Instance>,
+) -> Called {
+    let address = &change.address;
+    let operation = if prior.is_some() { Operation::Update } else { Operation::Create };
+    let arguments = known_arguments(&planned.attributes);
+    let announced = match announce(run, address, &change.token, kind.as_ref(), operation, arguments).await {
+        Ok(announced) => announced,
+        Err(problems) => {
+            return Called { outcome: ApplyOutcome::failed(None, problems), is_settled: false, had_intent: false };
+        }
+    };
+    let mut prior = prior.cloned();
+    let mut attempt = 1;
+    loop {
+        let cx = &announced.context(run);
+        let ended = match &prior {
+            None => bounded(run, address, &cx.cancel, begun.timeout, kind.create(cx, planned)).await,
+            Some(prior) => bounded(run, address, &cx.cancel, begun.timeout, kind.update(cx, prior, planned)).await,
+        };
+        let (outcome, came_back) = match ended {
+            Ended::Back(outcome) => (outcome, true),
+            Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
+        };
+        let had_intent = announced.is_stored();
+        let failed = outcome.diagnostics.has_errors();
+        let outcome = match (prior.is_none(), outcome.instance.is_some()) {
+            // A new object that came half way is there: repeating the call would make a second one.
+            (true, true) => return Called { outcome, is_settled: true, had_intent },
+            (true, false) if failed && had_intent => match ask(kind.as_ref(), cx, &announced, outcome, address).await {
+                Asked::Settled(outcome) => return Called { outcome, is_settled: true, had_intent },
+                Asked::Open(outcome) => outcome,
+            },
+            _ if !failed => return Called { outcome, is_settled: true, had_intent },
+            _ => outcome,
+        };
+        if attempt >= begun.retry.attempts || run.is_stopping() {
+            // Without an object nobody knows whether a new one is about to come to light; an update's object is there to be read.
+            let is_settled = prior.is_some() && came_back || !kind.has_remote_effect();
+            let kept = if prior.is_some() && outcome.instance.is_none() {
+                ApplyOutcome { instance: prior, ..outcome }
+            } else {
+                outcome
+            };
+            return Called { outcome: kept, is_settled, had_intent };
+        }
+        prior = prior.map(|prior| outcome.instance.unwrap_or(prior));
+        pause(run, begun.retry, address, attempt).await;
+        attempt += 1;
+    }
+}
+
+async fn pause(run: &Run, retry: Retry, address: &Address, attempt: u32) {
+    let wait = retry.wait(attempt);
+    run.engine.events.observe(Event::ApplyRetry {
+        address: address.clone(),
+        attempt,
+        attempts: retry.attempts,
+        wait_seconds: wait.as_secs_f64(),
+    });
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        () = run.engine.cancel.reached(Stop::Gentle) => {}
+    }
+}
+
+/// What asking the provider told about a call that failed without leaving an object.
+enum Asked {
+    Settled(ApplyOutcome),
+    Open(ApplyOutcome),
+}
+
+/// The answer of a call may have been lost on its way: asks whether the object is there.
+async fn ask(kind: &dyn Resource, cx: &Cx, announced: &Announced, outcome: ApplyOutcome, address: &Address) -> Asked {
+    match kind.find(cx, &announced.question()).await {
+        Ok(Found::One(instance)) => {
+            let why = outcome.diagnostics.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>().join(" ");
+            let warning = Diagnostic::warning(
+                "Answer lost",
+                format!("{address} was made, but the call for it failed: {why} It has been found by its token."),
+            );
+            Asked::Settled(ApplyOutcome { instance: Some(*instance), diagnostics: warning.about(address).into() })
+        }
+        // The object may not have come to light yet. The intent stays, and the next plan asks again.
+        Ok(Found::None) | Err(_) => Asked::Open(outcome),
+        Ok(Found::Ambiguous(candidates)) => {
+            let detail = format!("More than one object could be {address}: {}.", candidates.join(", "));
+            let mut outcome = outcome;
+            outcome
+                .diagnostics
+                .push(Diagnostic::error("Several candidates for an interrupted call", detail).about(address));
+            Asked::Open(outcome)
+        }
+    }
+}
+
+/// Removes an object.
+pub(super) async fn remove(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    (retry, timeout): (Retry, Option<Duration>),
+    kind: &Arc<dyn Resource>,
+    prior: &Instance,
+) -> Called {
+    let address = &change.address;
+    let announced = match announce(run, address, &change.token, kind.as_ref(), Operation::Delete, Json::Null).await {
+        Ok(announced) => announced,
+        Err(problems) => {
+            return Called {
+                outcome: ApplyOutcome::failed(Some(prior.clone()), problems),
+                is_settled: false,
+                had_intent: false,
+            };
+        }
+    };
+    let mut attempt = 1;
+    loop {
+        let cx = &announced.context(run);
+        let (outcome, came_back) = match bounded(run, address, &cx.cancel, timeout, kind.delete(cx, prior)).await {
+            Ended::Back(outcome) => (outcome, true),
+            Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
+        };
+        let had_intent = announced.is_stored();
+        if !outcome.diagnostics.has_errors() || attempt >= retry.attempts || run.is_stopping() {
+            return Called { outcome, is_settled: came_back, had_intent };
+        }
+        pause(run, retry, address, attempt).await;
+        attempt += 1;
+    }
+}

@@ -1,0 +1,382 @@
+//! Making and changing one object.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Path, Value};
+use pipectl_lang::{ObjectBlock, Reference, Scope};
+use pipectl_provider::context::Recorder;
+use pipectl_provider::{DataSource, Effect, Instance, PlanRequest, Resource};
+use pipectl_state::{Change, ObjectState};
+use serde_json::Value as Json;
+
+use super::call::{self, Called};
+use super::{Block, Run, part};
+use crate::conditions::require;
+use crate::consistency::{broken_promise, ignored_argument};
+use crate::graph::Node;
+use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
+use crate::lifecycle::ignore_changes;
+use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
+use crate::scope::located;
+use crate::{Action, ApplyEnd, ResourceChange};
+
+/// Applies a change that makes, changes, runs or reads. Whether it worked.
+pub(super) async fn apply(run: &Arc<Run>, index: usize) -> bool {
+    match try_apply(run, index).await {
+        Ok(()) => true,
+        Err(problems) => {
+            run.report(problems);
+            false
+        }
+    }
+}
+
+/// An object on its way: everything that is known of it before its provider is called.
+struct Settled {
+    planned: Value,
+    private: Json,
+    action: Action,
+}
+
+async fn try_apply(run: &Arc<Run>, index: usize) -> Result<(), Diagnostics> {
+    let change = &run.plan().changes[index];
+    let address = &change.address;
+    let begun = run.graph.find(&Node::Object(address.block())).and_then(|node| run.blocks[node.index()].get());
+    let block = run.planned.configuration.objects.get(&address.block());
+    let (Some(begun), Some(block)) = (begun, block) else {
+        return Err(Diagnostic::error(
+            "Block not found",
+            format!("The plan has {address}, and its configuration has not."),
+        )
+        .about(address)
+        .into());
+    };
+    let prepared = prepare(run, change, block, begun).await;
+    let (settled, kind, prior) = match prepared {
+        Ok(Prepared::Data(value)) => {
+            run.results().instances.insert(address.clone(), value);
+            return Ok(());
+        }
+        Ok(Prepared::Resource(resource)) => *resource,
+        Err(problems) => {
+            if change.action != Action::Read {
+                run.end(address, part(change.action, false), ApplyEnd::Failed, None, None);
+            }
+            return Err(problems);
+        }
+    };
+    if settled.action.is_no_op() {
+        if prior.as_ref().is_none_or(|prior| prior.attributes != settled.planned) {
+            remember(run, address, &settled.planned, &settled.private);
+        }
+        run.end(address, change.action, ApplyEnd::Unchanged, None, Some(&settled.planned));
+        run.results().instances.insert(address.clone(), settled.planned);
+        return Ok(());
+    }
+    let action = part(settled.action, false);
+    let watch = run.begin(address, action);
+    let result = perform(run, change, begun, &kind, settled, prior.as_ref()).await;
+    let (value, mut problems) = result;
+    if let Some(value) = &value
+        && !problems.has_errors()
+    {
+        let mut about_itself = Scope::inside(&begun.expansion.scope(&begun.scope, address.key.as_ref()));
+        about_itself.set(&Reference::SelfObject, value.clone());
+        let rules = &block.meta.lifecycle.postconditions;
+        problems.extend(require(rules, &about_itself, "Resource postcondition failed", &address.to_string()));
+    }
+    let end = if problems.has_errors() { ApplyEnd::Failed } else { ApplyEnd::Done };
+    run.end(address, action, end, Some(watch), value.as_ref());
+    if let Some(value) = value {
+        run.results().instances.insert(address.clone(), value);
+    }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    run.report(problems);
+    Ok(())
+}
+
+enum Prepared {
+    Data(Value),
+    Resource(Box<(Settled, Arc<dyn Resource>, Option<Instance>)>),
+}
+
+/// Evaluates the arguments with what is known now, and comes to the same decision as the plan, or to doing nothing.
+async fn prepare(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    block: &ObjectBlock,
+    begun: &Block,
+) -> Result<Prepared, Diagnostics> {
+    let address = &change.address;
+    let key = address.key.as_ref();
+    if !begun.expansion.keys().iter().any(|other| other.as_ref() == key) {
+        let detail = format!("When the plan was made there was to be {address}; now {}.", begun.expansion.why_not(key));
+        return Err(changed_since(address, detail));
+    }
+    let scope = begun.expansion.scope(&begun.scope, key);
+    let failed =
+        require(&block.meta.lifecycle.preconditions, &scope, "Resource precondition failed", &address.to_string());
+    if failed.has_errors() {
+        return Err(failed);
+    }
+    if address.kind == AddressKind::Data {
+        let kind = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
+        return read_data(run, change, block, &scope, kind.as_ref()).await.map(Prepared::Data);
+    }
+    let kind = run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
+    let Arguments { mut config, .. } =
+        arguments(block, address, kind.schema(), |config| kind.validate(config), &scope)?;
+    let prior = match run.before.object(address) {
+        Some(object) => Some(instance_of(address, object, kind.as_ref())?),
+        None => None,
+    };
+    if let Some(prior) = &prior {
+        config = ignore_changes(&block.meta.lifecycle.ignore_changes, kind.schema(), &config, &prior.attributes);
+    }
+    known(&config, block, address)?;
+    let settled = match &change.after {
+        Some(after) if change.decided => {
+            if let Some(broken) = ignored_argument(kind.schema(), &config, after) {
+                return Err(changed_since(address, format!("{broken} now.")));
+            }
+            Settled { planned: after.clone(), private: change.private.clone(), action: change.action }
+        }
+        _ => plan_again(run, change, block, kind.as_ref(), &config, prior.as_ref()).await?,
+    };
+    Ok(Prepared::Resource(Box::new((settled, Arc::clone(kind), prior))))
+}
+
+fn unknown_kind(address: &Address) -> Diagnostics {
+    Diagnostic::error("Unknown kind", format!("This pipectl knows no kind `{}`.", address.type_name))
+        .about(address)
+        .into()
+}
+
+fn changed_since(address: &Address, detail: String) -> Diagnostics {
+    Diagnostic::error(
+        "Values changed since the plan",
+        format!("{detail} Something outside the configuration has changed, such as a file that it reads."),
+    )
+    .about(address)
+    .hint("pipectl plan")
+    .into()
+}
+
+/// An error when an argument is still unknown.
+fn known(config: &Value, block: &ObjectBlock, address: &Address) -> Result<(), Diagnostics> {
+    let Some((name, _)) = config.as_object().into_iter().flatten().find(|(_, value)| !value.is_wholly_known()) else {
+        return Ok(());
+    };
+    let detail =
+        format!("The argument `{name}` depends on an object that was left out of the plan and does not exist.");
+    let span = block.body.span_of(&Path::of(name)).unwrap_or_else(|| block.span.clone());
+    Err(Diagnostic::error("Value not known", detail).at(span).about(address).into())
+}
+
+async fn read_data(
+    run: &Run,
+    change: &ResourceChange,
+    block: &ObjectBlock,
+    scope: &Scope,
+    kind: &dyn DataSource,
+) -> Result<Value, Diagnostics> {
+    let address = &change.address;
+    let Arguments { config, .. } = arguments(block, address, kind.schema(), |_| Diagnostics::new(), scope)?;
+    known(&config, block, address)?;
+    let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
+    let read = kind.read(&cx, &config).await;
+    let value =
+        read.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
+    let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
+    let mut about_itself = Scope::inside(&Arc::new(scope.clone()));
+    about_itself.set(&Reference::SelfObject, value.clone());
+    let failed = require(
+        &block.meta.lifecycle.postconditions,
+        &about_itself,
+        "Resource postcondition failed",
+        &address.to_string(),
+    );
+    if failed.has_errors() { Err(failed) } else { Ok(value) }
+}
+
+/// Asks the provider once more, now that everything is known. The answer must be within what the plan has shown.
+async fn plan_again(
+    run: &Run,
+    change: &ResourceChange,
+    block: &ObjectBlock,
+    kind: &dyn Resource,
+    config: &Value,
+    prior: Option<&Instance>,
+) -> Result<Settled, Diagnostics> {
+    let address = &change.address;
+    let is_replacement = matches!(change.action, Action::Replace { .. });
+    let notes: Vec<String> = run
+        .plan()
+        .drift
+        .iter()
+        .filter(|drift| drift.address == *address)
+        .flat_map(|drift| drift.notes.clone())
+        .collect();
+    let request = PlanRequest {
+        address,
+        config,
+        prior: prior.filter(|_| change.action != Action::Create),
+        drift: &notes,
+        replace: change.forced || is_replacement,
+    };
+    let cx = context(&run.engine, address, change.token.clone(), run.engine.cancel.clone(), Recorder::none());
+    let response = kind.plan(&cx, request).await;
+    let response = response
+        .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
+    let action = match (change.action, response.effect) {
+        (Action::Create, Effect::Create)
+        | (Action::Update, Effect::Update)
+        | (Action::Replace { .. }, Effect::Replace)
+        | (Action::Run, Effect::Run) => change.action,
+        (Action::RunIfChanged, Effect::Run) => Action::Run,
+        (Action::Update | Action::Run | Action::RunIfChanged, Effect::NoOp) => Action::NoOp,
+        (planned, now) => {
+            return Err(provider_mistake(
+                address,
+                &format!("planned to {}, and now that all arguments are known wants {now:?}", planned.name()),
+            ));
+        }
+    };
+    let planned = mark_by_schema(kind.schema(), with_marks_of(config, response.planned));
+    if let Some(broken) = ignored_argument(kind.schema(), config, &planned) {
+        return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
+    }
+    if let Some(broken) = change.after.as_ref().and_then(|after| broken_promise(after, &planned)) {
+        return Err(provider_mistake(
+            address,
+            &format!("plans another value now that all arguments are known: {broken}"),
+        ));
+    }
+    Ok(Settled { planned, private: response.private, action })
+}
+
+/// Calls the provider and commits what comes of it. The value that others see, if there is an object.
+async fn perform(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    begun: &Block,
+    kind: &Arc<dyn Resource>,
+    settled: Settled,
+    prior: Option<&Instance>,
+) -> (Option<Value>, Diagnostics) {
+    let address = &change.address;
+    let planned =
+        Instance { attributes: settled.planned, private: settled.private, schema_version: kind.schema().version };
+    // A replacement makes a new object; everything else goes on with the one there is.
+    let prior = prior.filter(|_| !matches!(settled.action, Action::Create | Action::Replace { .. }));
+    let Called { outcome, is_settled, had_intent } = call::make(run, change, begun, kind, &planned, prior).await;
+    let mut problems = outcome.diagnostics;
+    for problem in problems.iter_mut() {
+        problem.address.get_or_insert_with(|| address.to_string());
+    }
+    let failed = problems.has_errors();
+    let mut changes = Vec::new();
+    let mut value = None;
+    match outcome.instance {
+        None if !failed => {
+            problems.extend(provider_mistake(address, "reported success and left no object"));
+        }
+        None => {}
+        Some(mut instance) => {
+            instance.schema_version = kind.schema().version;
+            instance.attributes =
+                mark_by_schema(kind.schema(), with_marks_of(&planned.attributes, instance.attributes));
+            if !failed {
+                problems.extend(judge_result(address, &planned.attributes, &instance.attributes));
+            }
+            let is_new = prior.is_none();
+            // An update that failed leaves an object that is whole, only not as it should be.
+            let tainted = is_new && failed;
+            if let Action::Replace { create_before_destroy: true } = change.action {
+                changes.push(Change::Depose { address: address.clone(), key: deposed_key(change) });
+            }
+            let object = store(run, kind.as_ref(), address, &mut instance, tainted);
+            changes.push(Change::SetObject { address: address.clone(), object });
+            value = Some(instance.attributes);
+        }
+    }
+    if had_intent && is_settled {
+        changes.push(Change::RemoveIntent { address: address.clone() });
+    }
+    // What cost nothing need not be waited for: it would be made again.
+    let is_cheap = !kind.has_remote_effect() && !matches!(settled.action, Action::Run);
+    if changes.is_empty() {
+        return (value, problems);
+    }
+    if is_cheap {
+        run.committer.commit_soon(changes);
+    } else if !run.committer.commit(changes).await {
+        problems.push(not_recorded(address));
+    }
+    (value, problems)
+}
+
+pub(super) fn not_recorded(address: &Address) -> Diagnostic {
+    Diagnostic::error(
+        "Result not recorded",
+        format!(
+            "The state could not be written, so what was done with {address} is not in it. The next plan looks for it."
+        ),
+    )
+    .about(address)
+}
+
+/// The key of the object that a replacement puts aside.
+pub(super) fn deposed_key(change: &ResourceChange) -> String {
+    change.token.chars().take(8).collect()
+}
+
+/// A result must be known and keep what was planned.
+fn judge_result(address: &Address, planned: &Value, result: &Value) -> Diagnostics {
+    if !result.is_wholly_known() {
+        let unknown = result.as_object().into_iter().flatten().find(|(_, value)| !value.is_wholly_known());
+        let name = unknown.map_or("?", |(name, _)| name.as_str());
+        return provider_mistake(address, &format!("left attribute `{name}` unknown after apply"));
+    }
+    match broken_promise(planned, result) {
+        Some(broken) => provider_mistake(address, &format!("made something else than it planned: {broken}")),
+        None => Diagnostics::new(),
+    }
+}
+
+/// The object as the state keeps it. What a provider wrongly left unknown is null there.
+fn store(run: &Run, kind: &dyn Resource, address: &Address, instance: &mut Instance, tainted: bool) -> ObjectState {
+    if !instance.attributes.is_wholly_known() {
+        instance.attributes = instance.attributes.map_deep(&|value| match value.kind() {
+            Kind::Unknown(unknown) => Value::null_of(unknown.ty.clone()).marked(value.marks()),
+            _ => value,
+        });
+    }
+    object_of(kind.schema(), instance, keeping(run, address, tainted)).expect("nothing is unknown any more")
+}
+
+/// What the state keeps beside the attributes of an object.
+pub(super) fn keeping(run: &Run, address: &Address, tainted: bool) -> Keeping {
+    let block = address.block();
+    let needed = run.graph.find(&Node::Object(block.clone())).map(|node| Arc::clone(&run.needed[node.index()]));
+    let needed: BTreeSet<Address> = needed.map(|needed| (*needed).clone()).unwrap_or_default();
+    let own = run.planned.configuration.objects.get(&block);
+    Keeping {
+        dependencies: needed.into_iter().filter(|other| *other != block && other.kind != AddressKind::Data).collect(),
+        tainted,
+        create_before_destroy: own.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
+    }
+}
+
+/// Commits new attributes of an object that nothing was done with.
+pub(super) fn remember(run: &Run, address: &Address, attributes: &Value, private: &Json) {
+    let Some(kind) = run.engine.registry.resource(address.kind, &address.type_name) else { return };
+    let instance =
+        Instance { attributes: attributes.clone(), private: private.clone(), schema_version: kind.schema().version };
+    if let Some(object) = object_of(kind.schema(), &instance, keeping(run, address, false)) {
+        run.committer.commit_soon(vec![Change::SetObject { address: address.clone(), object }]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Removing one object.
+
+use std::sync::Arc;
+
+use pipectl_core::{Diagnostic, Diagnostics};
+use pipectl_state::{Change, ObjectState};
+
+use super::Run;
+use super::call::{self, Called};
+use super::object::{deposed_key, not_recorded};
+use crate::graph::Node;
+use crate::instance::{Keeping, instance_of, object_of};
+use crate::lifecycle::Retry;
+use crate::{Action, ApplyEnd, ResourceChange};
+
+/// Applies the removing part of a change. Whether it worked.
+pub(super) async fn remove(run: &Arc<Run>, index: usize) -> bool {
+    let change = &run.plan().changes[index];
+    let watch = run.begin(&change.address, Action::Delete);
+    let problems = try_remove(run, change).await;
+    let worked = !problems.has_errors();
+    let end = if worked { ApplyEnd::Done } else { ApplyEnd::Failed };
+    run.end(&change.address, Action::Delete, end, Some(watch), None);
+    run.report(problems);
+    worked
+}
+
+/// The object to remove, and what it is called when it has made room for its replacement.
+fn object<'a>(run: &'a Run, change: &ResourceChange) -> Option<(&'a ObjectState, Option<String>)> {
+    let resource = run.before.resources.get(&change.address)?;
+    match (&change.deposed, change.action) {
+        (Some(key), _) => Some((resource.deposed.get(key)?, Some(key.clone()))),
+        (None, Action::Replace { create_before_destroy: true }) => {
+            Some((resource.current.as_ref()?, Some(deposed_key(change))))
+        }
+        (None, _) => Some((resource.current.as_ref()?, None)),
+    }
+}
+
+async fn try_remove(run: &Arc<Run>, change: &ResourceChange) -> Diagnostics {
+    let address = &change.address;
+    let Some((object, deposed)) = object(run, change) else {
+        return Diagnostic::error(
+            "Object not in the state",
+            format!("The plan removes {address}, and the state does not have it."),
+        )
+        .about(address)
+        .into();
+    };
+    let Some(kind) = run.engine.registry.resource(address.kind, &address.type_name) else {
+        return Diagnostic::error("Unknown kind", format!("This pipectl knows no kind `{}`.", address.type_name))
+            .about(address)
+            .into();
+    };
+    let prior = match instance_of(address, object, kind.as_ref()) {
+        Ok(prior) => prior,
+        Err(problems) => return problems,
+    };
+    // The limits of the block, while there is one.
+    let begun = run.graph.find(&Node::Object(address.block())).and_then(|node| run.blocks[node.index()].get());
+    let limits = begun.map_or((Retry::NEVER, None), |begun| (begun.retry, begun.timeout));
+    let Called { outcome, is_settled, had_intent } = call::remove(run, change, limits, kind, &prior).await;
+    let mut problems = outcome.diagnostics;
+    for problem in problems.iter_mut() {
+        problem.address.get_or_insert_with(|| address.to_string());
+    }
+    let address = address.clone();
+    let mut changes = Vec::new();
+    if !problems.has_errors() {
+        changes.push(match deposed {
+            None => Change::RemoveObject { address: address.clone() },
+            Some(key) => Change::RemoveDeposed { address: address.clone(), key },
+        });
+    } else if let Some(instance) = outcome.instance {
+        // A removal that failed half way may have changed the object.
+        let keeping = Keeping {
+            dependencies: object.dependencies.clone(),
+            tainted: object.tainted,
+            create_before_destroy: object.create_before_destroy,
+        };
+        let now = object_of(kind.schema(), &instance, keeping).filter(|now| now != object);
+        changes.extend(now.map(|object| match deposed {
+            None => Change::SetObject { address: address.clone(), object },
+            Some(key) => Change::SetDeposed { address: address.clone(), key, object },
+        }));
+    }
+    if had_intent && is_settled {
+        changes.push(Change::RemoveIntent { address: address.clone() });
+    }
+    if changes.is_empty() {
+        return problems;
+    }
+    if !kind.has_remote_effect() {
+        run.committer.commit_soon(changes);
+    } else if !run.committer.commit(changes).await {
+        problems.push(not_recorded(&address));
+    }
+    problems
+}

@@ -1,0 +1,186 @@
+//! Instances of a block: `enabled`, `count` and `for_each`.
+
+use std::sync::Arc;
+
+use pipectl_core::{Diagnostic, Diagnostics, InstanceKey, Kind, Number, Span, Type, Value, convert};
+use pipectl_lang::{Expression, ObjectBlock, Reference, Scope, evaluate};
+
+/// Which instances a block has.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Expansion {
+    /// None, by `enabled = false`: the block is null.
+    Disabled,
+    /// One, without a key.
+    Single,
+    /// So many, by number.
+    Count(u64),
+    /// One for each key, in order, with its value.
+    Each(Vec<(String, Value)>),
+}
+
+impl Expansion {
+    /// Evaluates the meta-arguments of a block.
+    ///
+    /// # Errors
+    /// When they are unknown or no good.
+    pub(crate) fn of(block: &ObjectBlock, scope: &Scope) -> Result<Self, Diagnostics> {
+        if let Some(enabled) = &block.meta.enabled
+            && !evaluate_enabled(enabled, scope)?
+        {
+            return Ok(Expansion::Disabled);
+        }
+        match (&block.meta.count, &block.meta.for_each) {
+            (Some(count), _) => evaluate_count(count, scope),
+            (None, Some(for_each)) => evaluate_for_each(for_each, scope),
+            (None, None) => Ok(Expansion::Single),
+        }
+    }
+
+    /// The keys of the instances, in order.
+    pub(crate) fn keys(&self) -> Vec<Option<InstanceKey>> {
+        match self {
+            Expansion::Disabled => Vec::new(),
+            Expansion::Single => vec![None],
+            Expansion::Count(count) => (0..*count).map(|index| Some(InstanceKey::Index(index))).collect(),
+            Expansion::Each(each) => each.iter().map(|(key, _)| Some(InstanceKey::Name(key.clone()))).collect(),
+        }
+    }
+
+    /// The scope of one instance: `outer`, and `each` or `count`.
+    pub(crate) fn scope(&self, outer: &Arc<Scope>, key: Option<&InstanceKey>) -> Arc<Scope> {
+        let with = |reference: Reference, value: Value| {
+            let mut scope = Scope::inside(outer);
+            scope.set(&reference, value);
+            Arc::new(scope)
+        };
+        match (self, key) {
+            (Expansion::Count(_), Some(InstanceKey::Index(index))) => {
+                let index = Value::from(i64::try_from(*index).unwrap_or(i64::MAX));
+                with(Reference::Count, Value::object([("index", index)]))
+            }
+            (Expansion::Each(each), Some(InstanceKey::Name(name))) => {
+                let position = each.binary_search_by(|(key, _)| key.as_str().cmp(name));
+                let value = position.map_or_else(|_| Value::unknown(Type::Any), |position| each[position].1.clone());
+                with(Reference::Each, Value::object([("key", Value::from(name.as_str())), ("value", value)]))
+            }
+            _ => Arc::clone(outer),
+        }
+    }
+
+    /// The value of the whole block, from the values of its instances in the order of [`Expansion::keys`].
+    pub(crate) fn assemble(&self, instances: Vec<Value>) -> Value {
+        match self {
+            Expansion::Disabled => Value::null(),
+            Expansion::Single => instances.into_iter().next().unwrap_or_else(Value::null),
+            Expansion::Count(_) => Value::tuple(instances),
+            Expansion::Each(each) => Value::object(each.iter().map(|(key, _)| key.clone()).zip(instances)),
+        }
+    }
+
+    /// Why the instance with `key` is not among these, as a clause.
+    pub(crate) fn why_not(&self, key: Option<&InstanceKey>) -> String {
+        match (self, key) {
+            (Expansion::Disabled, _) => "`enabled` is false".to_owned(),
+            (Expansion::Single, Some(_)) => "the block has neither `count` nor `for_each` any more".to_owned(),
+            (Expansion::Count(count), Some(InstanceKey::Index(_))) => format!("`count` is {count}"),
+            (Expansion::Count(_), _) => "the block has `count` now".to_owned(),
+            (Expansion::Each(_), Some(InstanceKey::Name(name))) => format!("`for_each` has no key {name:?}"),
+            (Expansion::Each(_), _) => "the block has `for_each` now".to_owned(),
+            (Expansion::Single, None) => "it is no longer in the configuration".to_owned(),
+        }
+    }
+}
+
+/// The value of an `enabled` argument.
+///
+/// # Errors
+/// When it is unknown, null or no bool.
+pub(crate) fn evaluate_enabled(expression: &Expression, scope: &Scope) -> Result<bool, Diagnostics> {
+    let invalid = |detail: String| invalid("Invalid enabled argument", detail, &expression.span());
+    let value = evaluate(expression, scope)?;
+    let value = convert::convert(&value, &Type::Bool)
+        .map_err(|error| invalid(format!("The `enabled` argument must be true or false: {error}.")))?;
+    match value.kind() {
+        Kind::Bool(enabled) => Ok(*enabled),
+        Kind::Unknown(_) => Err(invalid(unknown_detail("enabled", "whether the block exists"))),
+        _ => Err(invalid("The `enabled` argument is null. It must be true or false.".to_owned())),
+    }
+}
+
+fn evaluate_count(expression: &Expression, scope: &Scope) -> Result<Expansion, Diagnostics> {
+    let invalid = |detail: String| invalid("Invalid count argument", detail, &expression.span());
+    let value = evaluate(expression, scope)?;
+    let value = convert::convert(&value, &Type::Number)
+        .map_err(|error| invalid(format!("The `count` argument must be a whole number: {error}.")))?;
+    match value.kind() {
+        Kind::Unknown(_) => Err(invalid(unknown_detail("count", "how many instances there will be"))),
+        Kind::Number(number) => match number.to_u64() {
+            Some(count) => Ok(Expansion::Count(count)),
+            None if number < &Number::ZERO => Err(invalid("The `count` argument must not be negative.".to_owned())),
+            None => Err(invalid("The `count` argument must be a whole number.".to_owned())),
+        },
+        _ => Err(invalid("The `count` argument is null. It must be a whole number, 0 or more.".to_owned())),
+    }
+}
+
+fn evaluate_for_each(expression: &Expression, scope: &Scope) -> Result<Expansion, Diagnostics> {
+    let invalid = |detail: String| invalid("Invalid for_each argument", detail, &expression.span());
+    let value = evaluate(expression, scope)?;
+    if value.is_sensitive() {
+        return Err(invalid(
+            "Sensitive values, or values derived from them, cannot be `for_each` arguments: they would show in the addresses of instances.".to_owned(),
+        ));
+    }
+    match value.kind() {
+        Kind::Unknown(_) => Err(invalid(unknown_detail("for_each", "which instances there will be"))),
+        Kind::Map(_, elements) | Kind::Object(elements) => {
+            Ok(Expansion::Each(elements.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
+        }
+        Kind::Set(_, elements) => {
+            let mut each = Vec::with_capacity(elements.len());
+            for element in elements.iter() {
+                match element.kind() {
+                    Kind::String(text) => each.push((text.to_string(), element.clone())),
+                    Kind::Unknown(_) => {
+                        return Err(invalid(unknown_detail("for_each", "which instances there will be")));
+                    }
+                    Kind::Null(_) => {
+                        return Err(invalid(
+                            "The `for_each` set holds null. Keys of instances are strings.".to_owned(),
+                        ));
+                    }
+                    _ => {
+                        let what = element.ty().friendly_name();
+                        return Err(invalid(format!(
+                            "The `for_each` argument must be a map, or a set of strings; this set holds {what} values."
+                        )));
+                    }
+                }
+            }
+            each.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Ok(Expansion::Each(each))
+        }
+        Kind::Null(_) => {
+            Err(invalid("The `for_each` argument is null. It must be a map, or a set of strings.".to_owned()))
+        }
+        Kind::List(..) | Kind::Tuple(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
+            let what = value.ty().friendly_name();
+            let problem = Diagnostic::error(
+                "Invalid for_each argument",
+                format!("The `for_each` argument must be a map, or a set of strings, and this is a {what}."),
+            );
+            Err(problem.at(expression.span()).hint("for_each = toset([...])").into())
+        }
+    }
+}
+
+fn unknown_detail(argument: &str, what: &str) -> String {
+    format!(
+        "The `{argument}` argument depends on values that are known only after apply, so the plan cannot say {what}. Make it depend on variables and \
+         locals only, or apply what it depends on first with -target."
+    )
+}
+
+fn invalid(summary: &str, detail: String, span: &Span) -> Diagnostics {
+    Diagnostic::error(summary, detail).at(span.clone()).into()
+}

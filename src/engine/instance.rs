@@ -1,0 +1,294 @@
+//! Instances in the state: between the JSON that is stored and the values that providers see.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::json::{from_json, from_json_as, to_json, type_from_json, type_to_json};
+use pipectl_core::{
+    Address, Block, BlockBody, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, Schema, Type, Value,
+};
+use pipectl_provider::{Instance, Resource};
+use pipectl_state::{AttributePath, ObjectState, OutputState};
+use serde_json::{Map, Value as Json};
+
+/// What the state keeps beside an instance.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keeping {
+    /// Blocks that it refers to.
+    pub(crate) dependencies: Vec<Address>,
+    /// Whether its creation failed half way.
+    pub(crate) tainted: bool,
+    /// Whether a replacement is made before it is removed.
+    pub(crate) create_before_destroy: bool,
+}
+
+/// The attributes of a stored object as a value of the kind's present schema, with what is sensitive marked.
+///
+/// # Errors
+/// When the stored form is of a version that the kind does not know, or does not fit the schema.
+pub fn stored_attributes(address: &Address, object: &ObjectState, kind: &dyn Resource) -> Result<Value, Diagnostics> {
+    instance_of(address, object, kind).map(|instance| instance.attributes)
+}
+
+/// The stored object as an instance.
+pub(crate) fn instance_of(
+    address: &Address,
+    object: &ObjectState,
+    kind: &dyn Resource,
+) -> Result<Instance, Diagnostics> {
+    let schema = kind.schema();
+    let upgraded;
+    let (json, types) = if object.schema_version == schema.version {
+        (&object.attributes, &object.types)
+    } else {
+        upgraded = kind
+            .upgrade(object.schema_version, object.attributes.clone())
+            .map_err(|problems| about(problems, address))?;
+        (&upgraded, &object.types)
+    };
+    let attributes = attributes_of(schema, json, types).map_err(|(path, message)| {
+        Diagnostics::from(
+            Diagnostic::error(
+                "Stored object not readable",
+                format!("The state's {address} does not fit the schema of its kind: attribute `{path}`: {message}."),
+            )
+            .about(address),
+        )
+    })?;
+    let attributes =
+        object.sensitive.iter().fold(attributes, |value, path| value.mark_at(&Path::from(path).0, Marks::SENSITIVE));
+    Ok(Instance {
+        attributes: mark_by_schema(schema, attributes),
+        private: object.private.clone(),
+        schema_version: schema.version,
+    })
+}
+
+fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
+    for diagnostic in diagnostics.iter_mut() {
+        diagnostic.address.get_or_insert_with(|| address.to_string());
+    }
+    diagnostics
+}
+
+/// The instance as the state keeps it. `None` when something inside is unknown.
+pub(crate) fn object_of(schema: &Schema, instance: &Instance, keeping: Keeping) -> Option<ObjectState> {
+    let (plain, _) = instance.attributes.unmark_deep();
+    let attributes = to_json(&plain)?;
+    let mut types = BTreeMap::new();
+    for (name, value) in plain.as_object().into_iter().flatten() {
+        let is_open = schema.attributes.get(name).is_none_or(|attribute| attribute.ty.contains_any());
+        let json = attributes.get(name).unwrap_or(&Json::Null);
+        if is_open && attribute_of(schema, name, json, None).as_ref() != Ok(value) {
+            types.insert(name.clone(), type_to_json(&value.ty()));
+        }
+    }
+    Some(ObjectState {
+        schema_version: schema.version,
+        attributes,
+        types,
+        sensitive: instance.attributes.paths_marked(Marks::SENSITIVE).iter().map(AttributePath::from).collect(),
+        private: instance.private.clone(),
+        dependencies: keeping.dependencies,
+        tainted: keeping.tainted,
+        create_before_destroy: keeping.create_before_destroy,
+    })
+}
+
+/// An output as the state keeps it. `None` when something inside is unknown.
+pub(crate) fn output_of(value: &Value, sensitive: bool) -> Option<OutputState> {
+    let (plain, _) = value.unmark_deep();
+    Some(OutputState { value: to_json(&plain)?, ty: type_to_json(&plain.ty()), sensitive })
+}
+
+/// The value of a stored output.
+pub(crate) fn output_value(output: &OutputState) -> Value {
+    let ty = type_from_json(&output.ty).unwrap_or(Type::Any);
+    let value = from_json_as(&output.value, &ty).unwrap_or_else(|_| from_json(&output.value));
+    value.marked(if output.sensitive { Marks::SENSITIVE } else { Marks::NONE })
+}
+
+/// A value with everything marked that the schema says must not be shown.
+pub(crate) fn mark_by_schema(schema: &Schema, value: Value) -> Value {
+    let attributes = schema.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
+    let mut value = attributes.fold(value, |value, (name, _)| value.mark_at(&Path::of(name).0, Marks::SENSITIVE));
+    for (name, block) in &schema.blocks {
+        let Some(inside) = value.attribute(name).filter(|_| has_sensitive(block)) else { continue };
+        let marked = match inside.kind() {
+            Kind::Tuple(elements) => Value::tuple(elements.iter().map(|element| mark_block(block, element))),
+            Kind::Object(_) => mark_block(block, inside),
+            _ => continue,
+        };
+        let marks = inside.marks();
+        value = value.with_attribute(name, marked.marked(marks));
+    }
+    value
+}
+
+fn mark_block(block: &Block, value: &Value) -> Value {
+    body_of(block, |label| value.attribute(label).and_then(Value::as_str))
+        .map_or_else(|| value.clone(), |schema| mark_by_schema(schema, value.clone()))
+}
+
+fn has_sensitive(block: &Block) -> bool {
+    let inside = |schema: &Schema| {
+        schema.attributes.values().any(|attribute| attribute.sensitive) || schema.blocks.values().any(has_sensitive)
+    };
+    match &block.body {
+        BlockBody::Uniform(schema) => inside(schema),
+        BlockBody::ByLabel(schemas) => schemas.values().any(inside),
+    }
+}
+
+/// The schema of a block's body, by its first label where that decides.
+fn body_of<'a, 'b>(block: &'a Block, label: impl Fn(&str) -> Option<&'b str>) -> Option<&'a Schema> {
+    match &block.body {
+        BlockBody::Uniform(schema) => Some(schema),
+        BlockBody::ByLabel(schemas) => schemas.get(label(block.labels.first()?)?),
+    }
+}
+
+type Misfit = (String, String);
+
+fn attributes_of(schema: &Schema, json: &Json, types: &BTreeMap<String, Json>) -> Result<Value, Misfit> {
+    let members = json.as_object().ok_or_else(|| (String::new(), "an object is required".to_owned()))?;
+    let mut attributes = Vec::with_capacity(schema.attributes.len() + schema.blocks.len());
+    for name in schema.attributes.keys().chain(schema.blocks.keys()) {
+        let json = members.get(name).unwrap_or(&Json::Null);
+        attributes.push((name.clone(), attribute_of(schema, name, json, types.get(name))?));
+    }
+    Ok(Value::object(attributes))
+}
+
+fn attribute_of(schema: &Schema, name: &str, json: &Json, stored_type: Option<&Json>) -> Result<Value, Misfit> {
+    let misfit = |error: pipectl_core::convert::ConvertError| (name.to_owned(), error.to_string());
+    if let Some(ty) = stored_type.and_then(type_from_json) {
+        return from_json_as(json, &ty).map_err(misfit);
+    }
+    if let Some(attribute) = schema.attributes.get(name) {
+        return match attribute.ty {
+            Type::Any => Ok(from_json(json)),
+            ref ty => from_json_as(json, ty).map_err(misfit),
+        };
+    }
+    match schema.blocks.get(name) {
+        None => Ok(from_json(json)),
+        Some(block) => block_of(block, json).map_err(|(path, message)| (format!("{name}.{path}"), message)),
+    }
+}
+
+fn block_of(block: &Block, json: &Json) -> Result<Value, Misfit> {
+    let one = |json: &Json| {
+        let members = json.as_object().cloned().unwrap_or_else(Map::new);
+        let Some(schema) = body_of(block, |label| members.get(label).and_then(Json::as_str)) else {
+            return Ok(from_json(json));
+        };
+        let mut value = attributes_of(schema, json, &BTreeMap::new())?;
+        for label in &block.labels {
+            value = value.with_attribute(label, from_json(members.get(label).unwrap_or(&Json::Null)));
+        }
+        Ok(value)
+    };
+    match (block.nesting, json) {
+        (_, Json::Null) => Ok(Value::null()),
+        (Nesting::List { .. }, Json::Array(elements)) => {
+            Ok(Value::tuple(elements.iter().map(one).collect::<Result<Vec<_>, _>>()?))
+        }
+        (Nesting::Single { .. } | Nesting::List { .. }, json) => one(json),
+    }
+}
+
+/// The known arguments of a planned object as JSON, without what is sensitive: what an intent may keep.
+pub(crate) fn known_arguments(value: &Value) -> Json {
+    if value.is_sensitive() {
+        return Json::Null;
+    }
+    match value.kind() {
+        Kind::Object(attributes) | Kind::Map(_, attributes) => Json::Object(
+            attributes
+                .iter()
+                .filter(|(_, value)| value.is_known() && !value.is_null() && !value.is_sensitive())
+                .map(|(name, value)| (name.clone(), known_arguments(value)))
+                .collect(),
+        ),
+        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
+            Json::Array(elements.iter().map(known_arguments).collect())
+        }
+        Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
+            to_json(value).unwrap_or(Json::Null)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use async_trait::async_trait;
+    use pipectl_core::{AddressKind, Attribute};
+    use pipectl_provider::{ApplyOutcome, Cx, ReadOutcome};
+
+    struct Fixed(Schema);
+
+    #[async_trait]
+    impl Resource for Fixed {
+        fn schema(&self) -> &Schema {
+            &self.0
+        }
+        async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+            Ok(ReadOutcome::unchanged(prior))
+        }
+        async fn create(&self, _cx: &Cx, planned: &Instance) -> ApplyOutcome {
+            ApplyOutcome::done(planned.clone())
+        }
+        async fn update(&self, _cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+            ApplyOutcome::done(planned.clone())
+        }
+        async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
+            ApplyOutcome::gone()
+        }
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let inside = Schema::of([
+            ("units", Attribute::optional(Type::list(Type::Number), "")),
+            ("key", Attribute::optional(Type::String, "").sensitive()),
+        ]);
+        let schema = Schema::of([
+            ("open", Attribute::optional(Type::Any, "")),
+            ("plain", Attribute::optional(Type::Any, "")),
+            ("tags", Attribute::optional(Type::map(Type::String), "")),
+            ("password", Attribute::optional(Type::String, "").sensitive()),
+        ])
+        .block("layer", Block::list(inside.clone(), "").labelled(["kind"]).by_label([("gru", inside)]));
+        let kind = Fixed(schema);
+        let secret = Value::from("hunter2").marked(Marks::SENSITIVE);
+        let attributes = Value::object([
+            ("open", Value::set(Type::String, ["a".into()])),
+            ("plain", Value::tuple([Value::from(1)])),
+            ("tags", Value::map(Type::String, [("a.b", secret.clone()), ("c", "d".into())])),
+            ("password", secret.clone()),
+            (
+                "layer",
+                Value::tuple([Value::object([
+                    ("kind", Value::from("gru")),
+                    ("units", Value::list(Type::Number, [Value::from(3)])),
+                    ("key", secret),
+                ])]),
+            ),
+        ]);
+        let instance = Instance { attributes, private: serde_json::json!({ "a": 1 }), schema_version: 0 };
+        let stored = object_of(&kind.0, &instance, Keeping::default()).unwrap();
+        assert_eq!(stored.types.keys().collect::<Vec<_>>(), ["open"], "only where JSON does not tell");
+        let address = Address::new(AddressKind::Resource, "x", "y");
+        let read: ObjectState = serde_json::from_str(&serde_json::to_string(&stored).unwrap()).unwrap();
+        assert_eq!(instance_of(&address, &read, &kind).unwrap(), instance);
+        assert_eq!(
+            known_arguments(&instance.attributes),
+            serde_json::json!({
+                "open": ["a"], "plain": [1], "tags": { "c": "d" }, "layer": [{ "kind": "gru", "units": [3] }]
+            })
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! From a configuration and a state to a plan, and from a plan to the world: graph, refresh, plan, apply.
+//!
+//! The engine evaluates the configuration in the order of its references, asks each resource kind for a plan, and walks the plan with bounded
+//! parallelism; after each object it commits to the state. It is a library: it never prints, reads no environment, knows no cloud, no stage
+//! kind and no terminal. What it has to tell goes out as [`Event`]s and [`pipectl_core::Diagnostics`].
+//!
+//! How a caller uses it:
+//!
+//! ```text
+//! let engine = Engine { registry, environment, artifacts, files, folders, workspace, parallelism, events, cancel };
+//! let diagnostics = engine.validate(&configuration);                                   // no state, no world
+//! let planned = engine.plan(configuration, &inputs, state.as_ref(), &options).await?;  // reads the world, changes nothing
+//! let bytes = planned.plan.save()?;                                                    // optional: `plan -out`
+//! let planned = Planned::open(&bytes, &inputs)?;                                       // `apply PLANFILE`
+//! let applied = engine.apply(planned, store.lock(..)?).await;                          // refuses a stale plan
+//! ```
+
+mod apply;
+mod conditions;
+mod consistency;
+mod drawing;
+mod encode;
+mod engine;
+mod event;
+mod expansion;
+mod graph;
+mod instance;
+mod lifecycle;
+mod lint;
+mod options;
+mod order;
+mod plan;
+mod planner;
+mod saved;
+mod scope;
+mod selection;
+mod validate;
+mod variables;
+mod walk;
+
+pub use drawing::drawing;
+pub use encode::{decode_value, encode_value};
+pub use engine::{Applied, Engine, Folders, Planned, StateIdentity};
+pub use event::{ApplyEnd, Event, Observer, OutputView, Summary};
+pub use instance::stored_attributes;
+pub use lint::lint;
+pub use options::{Mode, PlanOptions, Seed};
+pub use plan::{Action, CheckResult, CheckStatus, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange};
+pub use saved::{MAGIC, is_plan_file};
+pub use variables::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};

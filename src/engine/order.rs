@@ -1,0 +1,252 @@
+//! The order of an apply: from what a plan changes to a graph of steps.
+//!
+//! What is made follows the references of the configuration. What is removed follows the dependencies that the state keeps, the other way
+//! round, since the configuration may not have the object any more. Three rules join the two:
+//!
+//! * An object that is replaced, removed first: everything that depends on it is removed before, its removal comes before its making.
+//! * An object that is replaced, made first: what depends on it is changed over to the new one, then the old one is removed.
+//! * An object that only goes: what depends on it and stays is changed first, so that it lets go.
+//!
+//! Where these rules close a circle, the last gives way first, then the part of the second that has others changed over, then what the state
+//! remembers of earlier dependencies. Steps of a block share barriers, so the graph has O(V + E) edges.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::{is_cyclic_directed, kosaraju_scc};
+use petgraph::graph::{DiGraph, NodeIndex};
+use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_state::State;
+
+use crate::graph::{Graph, Node};
+use crate::{Action, Mode, Plan};
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Evaluate a node that is no object.
+    Evaluate(NodeIndex),
+    /// All that a block needs is there: instances may begin.
+    Begin(NodeIndex),
+    /// Make or change an object: an index into the plan's changes.
+    Apply(usize),
+    /// All instances of a block have ended: its value is known.
+    End(NodeIndex),
+    /// All that must come before removals in a block has been done.
+    BeginRemoval(Address),
+    /// Remove an object: an index into the plan's changes.
+    Remove(usize),
+    /// All removals in a block are done.
+    EndRemoval(Address),
+}
+
+/// Why one step comes before another: how much the order matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Strength {
+    /// It is nicer that way.
+    Preferred,
+    /// Nothing should hold on to an old object when that is removed.
+    Released,
+    /// The state says so, of a time that may be past.
+    Remembered,
+    /// It cannot be otherwise.
+    Required,
+}
+
+/// The steps of a plan, in the order they need.
+pub(crate) type Steps = DiGraph<Step, Strength>;
+
+/// Builds the steps. `selected` says which nodes of the graph take part.
+///
+/// # Errors
+/// When no order satisfies what is required: a mistake in the engine, never in a configuration.
+pub(crate) fn steps(
+    plan: &Plan,
+    graph: &Graph,
+    selected: impl Fn(NodeIndex) -> bool,
+    state: &State,
+) -> Result<Steps, Diagnostics> {
+    let mut builder =
+        Builder { steps: Steps::new(), begin: BTreeMap::new(), end: BTreeMap::new(), removals: BTreeMap::new() };
+    if plan.mode == Mode::Normal {
+        builder.forward(plan, graph, selected);
+    }
+    builder.backward(plan, graph, state);
+    let mut steps = builder.steps;
+    for weakest in [Strength::Preferred, Strength::Released, Strength::Remembered] {
+        if !is_cyclic_directed(&steps) {
+            return Ok(steps);
+        }
+        open_circles(&mut steps, weakest);
+    }
+    if is_cyclic_directed(&steps) {
+        return Err(Diagnostic::error(
+            "No order found",
+            "The steps of the plan wait for each other in a circle. This is a mistake in pipectl.",
+        )
+        .into());
+    }
+    Ok(steps)
+}
+
+/// Removes edges of a strength that lie on a circle.
+fn open_circles(steps: &mut Steps, strength: Strength) {
+    let mut component = vec![0; steps.node_count()];
+    for (number, nodes) in kosaraju_scc(&*steps).into_iter().enumerate() {
+        for node in nodes {
+            component[node.index()] = number;
+        }
+    }
+    steps.retain_edges(|steps, edge| {
+        let inside =
+            steps.edge_endpoints(edge).is_some_and(|(from, to)| component[from.index()] == component[to.index()]);
+        !inside || steps[edge] != strength
+    });
+}
+
+/// The first and the last step of removing objects of a block.
+#[derive(Clone, Copy)]
+struct Removal {
+    begin: NodeIndex,
+    end: NodeIndex,
+}
+
+struct Builder {
+    steps: Steps,
+    /// By node of the configuration's graph: its first step.
+    begin: BTreeMap<NodeIndex, NodeIndex>,
+    /// By node of the configuration's graph: the step after which its value is known.
+    end: BTreeMap<NodeIndex, NodeIndex>,
+    removals: BTreeMap<Address, Removal>,
+}
+
+impl Builder {
+    fn edge(&mut self, from: NodeIndex, to: NodeIndex, strength: Strength) {
+        if from != to {
+            self.steps.add_edge(from, to, strength);
+        }
+    }
+
+    /// Steps of what the configuration has.
+    fn forward(&mut self, plan: &Plan, graph: &Graph, selected: impl Fn(NodeIndex) -> bool) {
+        let mut instances: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
+        for (index, change) in plan.changes.iter().enumerate() {
+            if !matches!(change.action, Action::Delete | Action::NoOp) {
+                instances.entry(change.address.block()).or_default().push(index);
+            }
+        }
+        for &node in graph.order() {
+            if !selected(node) {
+                continue;
+            }
+            if let Node::Object(address) = graph.node(node) {
+                let begin = self.steps.add_node(Step::Begin(node));
+                let instances = instances.get(address).cloned().unwrap_or_default();
+                let applies: Vec<NodeIndex> =
+                    instances.into_iter().map(|index| self.steps.add_node(Step::Apply(index))).collect();
+                let end = self.steps.add_node(Step::End(node));
+                self.edge(begin, end, Strength::Required);
+                for apply in applies {
+                    self.edge(begin, apply, Strength::Required);
+                    self.edge(apply, end, Strength::Required);
+                }
+                self.begin.insert(node, begin);
+                self.end.insert(node, end);
+            } else {
+                let step = self.steps.add_node(Step::Evaluate(node));
+                self.begin.insert(node, step);
+                self.end.insert(node, step);
+            }
+            let begin = self.begin[&node];
+            let needs: Vec<NodeIndex> = graph.needs(node).filter_map(|need| self.end.get(&need).copied()).collect();
+            for need in needs {
+                self.edge(need, begin, Strength::Required);
+            }
+        }
+    }
+
+    /// Steps of what is removed.
+    fn backward(&mut self, plan: &Plan, graph: &Graph, state: &State) {
+        let is_removed = |action| matches!(action, Action::Delete | Action::Replace { .. });
+        let removed: BTreeSet<Address> = plan
+            .changes
+            .iter()
+            .filter(|change| is_removed(change.action))
+            .map(|change| change.address.block())
+            .collect();
+        for block in removed {
+            let begin = self.steps.add_node(Step::BeginRemoval(block.clone()));
+            let end = self.steps.add_node(Step::EndRemoval(block.clone()));
+            self.edge(begin, end, Strength::Required);
+            self.removals.insert(block, Removal { begin, end });
+        }
+        let applies: BTreeMap<usize, NodeIndex> = self
+            .steps
+            .node_indices()
+            .filter_map(|step| if let Step::Apply(index) = self.steps[step] { Some((index, step)) } else { None })
+            .collect();
+        let mut made_first = BTreeSet::new();
+        for (index, change) in plan.changes.iter().enumerate().filter(|(_, change)| is_removed(change.action)) {
+            let removal = self.removals[&change.address.block()];
+            let step = self.steps.add_node(Step::Remove(index));
+            self.edge(removal.begin, step, Strength::Required);
+            self.edge(step, removal.end, Strength::Required);
+            if let (Action::Replace { create_before_destroy }, Some(&apply)) = (change.action, applies.get(&index)) {
+                if create_before_destroy {
+                    made_first.insert(change.address.block());
+                    self.edge(apply, step, Strength::Required);
+                } else {
+                    self.edge(step, apply, Strength::Required);
+                }
+            }
+        }
+        self.after_dependants_removed(state);
+        self.after_dependants_changed(graph, state, &made_first);
+    }
+
+    /// What depends on an object is removed before it.
+    fn after_dependants_removed(&mut self, state: &State) {
+        let mut pairs = BTreeSet::new();
+        for (address, _, object) in state.objects() {
+            let block = address.block();
+            let Some(dependant) = self.removals.get(&block).copied() else { continue };
+            for dependency in &object.dependencies {
+                if let Some(removal) = self.removals.get(dependency)
+                    && *dependency != block
+                {
+                    pairs.insert((dependant.end, removal.begin));
+                }
+            }
+        }
+        for (dependant, removal) in pairs {
+            self.edge(dependant, removal, Strength::Remembered);
+        }
+    }
+
+    /// What depends on an object and stays is changed before the object is removed: above all where its replacement is there already.
+    fn after_dependants_changed(&mut self, graph: &Graph, state: &State, made_first: &BTreeSet<Address>) {
+        let mut pairs = BTreeMap::new();
+        if !made_first.is_empty() {
+            let needed = graph.objects_needed();
+            for (&node, &end) in &self.end {
+                if !matches!(graph.node(node), Node::Object(_)) {
+                    continue;
+                }
+                for block in needed[node.index()].iter().filter(|block| made_first.contains(*block)) {
+                    pairs.insert((end, self.removals[block].begin), Strength::Released);
+                }
+            }
+        }
+        for (address, deposed, object) in state.objects() {
+            let node = graph.find(&Node::Object(address.block()));
+            let Some(end) = node.filter(|_| deposed.is_none()).and_then(|node| self.end.get(&node)) else { continue };
+            for dependency in object.dependencies.iter().filter(|dependency| **dependency != address.block()) {
+                if let Some(removal) = self.removals.get(dependency) {
+                    pairs.entry((*end, removal.begin)).or_insert(Strength::Preferred);
+                }
+            }
+        }
+        for ((dependant, removal), strength) in pairs {
+            self.edge(dependant, removal, strength);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The plan as data: what is to be done, in which order of reasons, and everything apply needs to do exactly that.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::{Address, Path, Value};
+use pipectl_provider::Reason;
+use pipectl_state::Change;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{Mode, Seed, StateIdentity, Summary};
+
+/// What is to be done, and why.
+///
+/// A plan made by [`crate::Engine::plan`] holds values in clear; [`Plan::save`] leaves sensitive ones out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it is for.
+    pub mode: Mode,
+    /// The workspace it was made in.
+    pub workspace: String,
+    /// The configuration, whole, so that applying a saved plan reads no file that may have changed since.
+    pub sources: Vec<PlanSource>,
+    /// Values of all variables.
+    pub variables: BTreeMap<String, Value>,
+    /// The state it was made for; `None`: there was none.
+    pub base: Option<StateIdentity>,
+    /// Randomness that names and tokens are drawn from.
+    pub seed: Seed,
+    /// Only these and what they need, when there are any.
+    pub targets: Vec<Address>,
+    /// Not these and not what needs them.
+    pub excludes: Vec<Address>,
+    /// What refresh saw that the state does not say yet; apply commits it first.
+    pub observed: Vec<Change>,
+    /// Objects that refresh saw changed and whose new attributes a saved plan does not hold, because some must not be shown: apply reads them
+    /// once more. Empty in a plan that was not saved.
+    pub read_again: Vec<Address>,
+    /// What refresh saw, in words.
+    pub drift: Vec<Drift>,
+    /// One for each object of the configuration and the state, in the order of addresses. Also those without a change.
+    pub changes: Vec<ResourceChange>,
+    /// One for each output of the configuration and the state. Also those without a change.
+    pub outputs: Vec<OutputChange>,
+    /// One for each assertion of each `check` block.
+    pub checks: Vec<CheckResult>,
+}
+
+/// A file of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSource {
+    /// The name that people know it by.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// An object that is not as the state says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The object.
+    pub address: Address,
+    /// What is different, in words.
+    pub notes: Vec<String>,
+}
+
+/// What is to be done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Action {
+    /// Nothing.
+    NoOp,
+    /// Make it.
+    Create,
+    /// Change it in place.
+    Update,
+    /// Remove it and make another.
+    Replace {
+        /// Whether the new one is made first.
+        create_before_destroy: bool,
+    },
+    /// Remove it.
+    Delete,
+    /// Run a stage.
+    Run,
+    /// Run a stage if its inputs, known after apply, turn out different.
+    RunIfChanged,
+    /// Read a data source whose arguments are known after apply.
+    Read,
+}
+
+impl Action {
+    /// The word in JSON and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::NoOp => "no-op",
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Replace { .. } => "replace",
+            Action::Delete => "delete",
+            Action::Run => "run",
+            Action::RunIfChanged => "run-if-changed",
+            Action::Read => "read",
+        }
+    }
+
+    /// Whether nothing is to be done.
+    pub fn is_no_op(self) -> bool {
+        matches!(self, Action::NoOp)
+    }
+}
+
+/// What is to be done with one object.
+#[derive(Clone, Debug)]
+pub struct ResourceChange {
+    /// The object.
+    pub address: Address,
+    /// Set for an object left over from an interrupted replacement: the key of that object.
+    pub deposed: Option<String>,
+    /// What to do.
+    pub action: Action,
+    /// The object as it is: all attributes, those that must not be shown marked sensitive. `None`: there is none.
+    pub before: Option<Value>,
+    /// The object as it will be, unknown where known after apply. `None`: there will be none.
+    pub after: Option<Value>,
+    /// Arguments whose change forces a replacement.
+    pub requires_replace: Vec<Path>,
+    /// Why. Empty exactly when there is nothing to do.
+    pub reasons: Vec<Reason>,
+    /// What the provider wants back at apply.
+    pub private: Json,
+    /// Whether all arguments were known, so that apply does exactly this without planning again.
+    pub decided: bool,
+    /// Whether it is to be made anew whatever its arguments: by `-replace`, by `replace_triggered_by`, or because its creation failed half way.
+    pub forced: bool,
+    /// Unique for the call that is to be made.
+    pub token: String,
+}
+
+/// What becomes of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputAction {
+    /// It stays.
+    NoOp,
+    /// It is new.
+    Create,
+    /// It changes, or may.
+    Update,
+    /// It goes.
+    Delete,
+}
+
+/// What becomes of one output.
+#[derive(Clone, Debug)]
+pub struct OutputChange {
+    /// Its name.
+    pub name: String,
+    /// What becomes of it.
+    pub action: OutputAction,
+    /// Its value as stored.
+    pub before: Option<Value>,
+    /// Its value after apply; unknown where known after apply.
+    pub after: Option<Value>,
+    /// Whether it must not be shown.
+    pub sensitive: bool,
+}
+
+/// One assertion of a `check` block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// The block's name.
+    pub check: String,
+    /// Which of its assertions, from 0.
+    pub assertion: usize,
+    /// How it stands.
+    pub status: CheckStatus,
+    /// The error message, when it failed.
+    pub message: Option<String>,
+}
+
+/// How an assertion stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// It holds.
+    Pass,
+    /// It does not: a warning.
+    Fail,
+    /// It is known after apply.
+    Unknown,
+    /// It could not be evaluated.
+    Error,
+}
+
+impl Plan {
+    /// How much is to be done.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for change in &self.changes {
+            summary.count(change.action);
+        }
+        summary
+    }
+
+    /// Whether applying it would change an object or an output. What only the state does not know yet does not count.
+    pub fn has_changes(&self) -> bool {
+        self.changes.iter().any(|change| !change.action.is_no_op() && change.action != Action::Read)
+            || self.outputs.iter().any(|output| output.action != OutputAction::NoOp)
+    }
+
+    /// The change of an object that is not left over from an interrupted replacement.
+    pub fn change(&self, address: &Address) -> Option<&ResourceChange> {
+        let current = |change: &&ResourceChange| change.deposed.is_none() && change.address == *address;
+        self.changes.iter().find(current)
+    }
+}

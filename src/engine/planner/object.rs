@@ -1,0 +1,352 @@
+//! Planning the instances of one block.
+
+use std::sync::Arc;
+
+use petgraph::graph::NodeIndex;
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, Path, Type, Value};
+use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
+use pipectl_provider::planning::with_unknown_computed;
+use pipectl_provider::{DataSource, Effect, PlanRequest, PlanResponse, Reason, Resource};
+use serde_json::Value as Json;
+
+use super::refresh::{Prior, prior_value};
+use super::{Run, reading};
+use crate::conditions::require;
+use crate::consistency::ignored_argument;
+use crate::expansion::Expansion;
+use crate::graph::Node;
+use crate::instance::{known_arguments, mark_by_schema};
+use crate::lifecycle::{ignore_changes, limits, prevent_destroy};
+use crate::scope::located;
+use crate::walk::each;
+use crate::{Action, Mode, ResourceChange};
+
+/// Plans all instances of a block and sets the block's value. Whether it worked.
+pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, address: &Address) -> bool {
+    let Some(block) = run.configuration.objects.get(address) else { return false };
+    let scope = Arc::new(run.values.scope(&run.graph, node));
+    let expansion = match Expansion::of(block, &scope) {
+        Ok(expansion) => expansion,
+        Err(problems) => {
+            run.report(problems);
+            return false;
+        }
+    };
+    let keys = expansion.keys();
+    let instances: Vec<_> = keys
+        .into_iter()
+        .map(|key| (block.address.with_key(key.clone()), expansion.scope(&scope, key.as_ref())))
+        .collect();
+    // One instance needs no task of its own.
+    let planned = if instances.len() <= 1 {
+        let mut planned = Vec::with_capacity(1);
+        for (address, scope) in instances {
+            let permit = Arc::clone(&run.permits).acquire_owned().await;
+            planned.push(plan_instance(run, &address, scope).await);
+            drop(permit);
+        }
+        planned
+    } else {
+        let call = |(address, scope): (Address, Arc<Scope>)| {
+            let run = Arc::clone(run);
+            async move { plan_instance(&run, &address, scope).await }
+        };
+        each(instances, &run.permits, call).await
+    };
+    let mut values = Vec::with_capacity(planned.len());
+    let mut worked = true;
+    let mut found = run.found();
+    for (value, change, diagnostics) in planned {
+        worked &= !diagnostics.has_errors();
+        found.diagnostics.extend(diagnostics);
+        change.into_iter().for_each(|change| found.add(change));
+        values.push(value);
+    }
+    run.values.set(node, expansion.assemble(values));
+    found.expansions.insert(address.clone(), expansion);
+    worked
+}
+
+type Outcome = (Value, Option<ResourceChange>, Diagnostics);
+
+async fn plan_instance(run: &Arc<Run>, address: &Address, scope: Arc<Scope>) -> Outcome {
+    let left_out = || prior_value(&run.observations, address).cloned().unwrap_or_else(|| Value::unknown(Type::Any));
+    if !run.selection.has(address) || run.options.mode == Mode::RefreshOnly && address.kind != AddressKind::Data {
+        return (left_out(), None, Diagnostics::new());
+    }
+    let mut diagnostics = Diagnostics::new();
+    match try_plan_instance(run, address, &scope, &mut diagnostics).await {
+        Ok((value, change)) => (value, Some(change), diagnostics),
+        Err(problems) => {
+            diagnostics.extend(problems);
+            (Value::unknown(Type::Any), None, diagnostics)
+        }
+    }
+}
+
+/// The evaluated and judged arguments of an instance.
+pub(crate) struct Arguments {
+    pub(crate) config: Value,
+    pub(crate) warnings: Diagnostics,
+}
+
+/// Evaluates the arguments of an instance and has its kind judge them.
+pub(crate) fn arguments(
+    block: &ObjectBlock,
+    address: &Address,
+    schema: &pipectl_core::Schema,
+    validate: impl Fn(&Value) -> Diagnostics,
+    scope: &Scope,
+) -> Result<Arguments, Diagnostics> {
+    let (config, diagnostics) = decode(&block.body, schema, scope);
+    let name = address.to_string();
+    let span_of = |path: &Path| block.body.span_of(path);
+    let mut diagnostics = located(diagnostics, span_of, &block.span, &name);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    diagnostics.extend(located(validate(&config), span_of, &block.span, &name));
+    if config.marks_deep().contains(Marks::EPHEMERAL) {
+        let path = config.paths_marked(Marks::EPHEMERAL).into_iter().next().unwrap_or_default();
+        let problem = Diagnostic::error(
+            "Ephemeral value not allowed",
+            format!("The argument `{path}` would be stored in the state, and ephemeral values are never stored."),
+        );
+        diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
+    }
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(Arguments { config, warnings: diagnostics }) }
+}
+
+async fn try_plan_instance(
+    run: &Arc<Run>,
+    address: &Address,
+    scope: &Arc<Scope>,
+    warnings: &mut Diagnostics,
+) -> Result<(Value, ResourceChange), Diagnostics> {
+    let block = &run.configuration.objects[&address.block()];
+    let name = address.to_string();
+    let failed = require(&block.meta.lifecycle.preconditions, scope, "Resource precondition failed", &name);
+    if failed.has_errors() {
+        return Err(failed);
+    }
+    // Evaluated again at apply; here only so that mistakes show early.
+    limits(&block.meta, scope)?;
+    let (value, change) = if address.kind == AddressKind::Data {
+        let kind = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
+        plan_data(run, block, address, scope, kind.as_ref(), warnings).await?
+    } else {
+        let kind =
+            run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
+        plan_resource(run, block, address, scope, kind.as_ref(), warnings).await?
+    };
+    let mut inside = Scope::inside(scope);
+    inside.set(&Reference::SelfObject, value.clone());
+    let failed = require(&block.meta.lifecycle.postconditions, &inside, "Resource postcondition failed", &name);
+    if failed.has_errors() { Err(failed) } else { Ok((value, change)) }
+}
+
+fn unknown_kind(address: &Address) -> Diagnostics {
+    // `check_kinds` has looked before: this is only reached when the registry changes under a running plan.
+    Diagnostic::error("Unknown kind", format!("There is no kind `{}`.", address.type_name)).about(address).into()
+}
+
+async fn plan_data(
+    run: &Arc<Run>,
+    block: &ObjectBlock,
+    address: &Address,
+    scope: &Scope,
+    kind: &dyn DataSource,
+    warnings: &mut Diagnostics,
+) -> Result<(Value, ResourceChange), Diagnostics> {
+    let Arguments { config, warnings: more } = arguments(block, address, kind.schema(), |_| Diagnostics::new(), scope)?;
+    warnings.extend(more);
+    let change = |action, after: Value, reasons| ResourceChange {
+        address: address.clone(),
+        deposed: None,
+        action,
+        before: None,
+        after: Some(after),
+        requires_replace: Vec::new(),
+        reasons,
+        private: Json::Null,
+        decided: false,
+        forced: false,
+        token: String::new(),
+    };
+    let waits_for = block.meta.depends_on.iter().find(|(reference, _)| is_pending(run, reference));
+    let reason = match waits_for {
+        Some((reference, _)) => Some(format!("{reference}, which it depends on, has changes")),
+        None if !config.is_wholly_known() => Some("its arguments are known after apply".to_owned()),
+        None => None,
+    };
+    if let Some(reason) = reason {
+        let after = mark_by_schema(kind.schema(), with_unknown_computed(kind.schema(), &config));
+        return Ok((after.clone(), change(Action::Read, after, vec![Reason::new(reason)])));
+    }
+    let value = kind.read(&reading(&run.engine, address, String::new()), &config).await;
+    let value = value
+        .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
+    let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
+    Ok((value.clone(), change(Action::NoOp, value, Vec::new())))
+}
+
+/// Whether an object that was planned before has something to be done.
+fn is_pending(run: &Run, reference: &Reference) -> bool {
+    let Some(Node::Object(block)) = Node::of(reference) else { return false };
+    run.found().pending.contains_key(&block)
+}
+
+async fn plan_resource(
+    run: &Arc<Run>,
+    block: &ObjectBlock,
+    address: &Address,
+    scope: &Scope,
+    kind: &dyn Resource,
+    warnings: &mut Diagnostics,
+) -> Result<(Value, ResourceChange), Diagnostics> {
+    let schema = kind.schema();
+    let Arguments { mut config, warnings: more } =
+        arguments(block, address, schema, |config| kind.validate(config), scope)?;
+    warnings.extend(more);
+    let prior = run.observations.priors.get(address);
+    if let Some(prior) = prior {
+        config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
+    }
+    let forced = prior.and_then(|prior| why_replace(run, block, address, prior));
+    let request = PlanRequest {
+        address,
+        config: &config,
+        prior: prior.map(|prior| &prior.instance),
+        drift: prior.map_or(&[], |prior| &prior.drift),
+        replace: forced.is_some(),
+    };
+    let token = token(run, address, &config);
+    let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
+    let span_of = |path: &Path| block.body.span_of(path);
+    let mut response = response.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))?;
+    if let Some(broken) = ignored_argument(schema, &config, &response.planned) {
+        return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
+    }
+    response.planned = mark_by_schema(schema, with_marks_of(&config, response.planned));
+    let action = action_of(run, block, &response);
+    if matches!(action, Action::Replace { .. }) {
+        let refused = prevent_destroy(block, scope, address, "the plan calls for it to be replaced");
+        if refused.has_errors() {
+            return Err(refused);
+        }
+    }
+    let reasons = reasons(action, response.reasons, forced.as_deref(), prior);
+    let change = ResourceChange {
+        address: address.clone(),
+        deposed: None,
+        action,
+        before: prior.map(|prior| prior.instance.attributes.clone()),
+        after: Some(response.planned.clone()),
+        requires_replace: response.requires_replace,
+        reasons,
+        private: response.private,
+        decided: config.is_wholly_known(),
+        forced: forced.is_some(),
+        token,
+    };
+    Ok((response.planned, change))
+}
+
+/// The token of the call for an object: that of an announced call without answer when this is the same call.
+fn token(run: &Run, address: &Address, config: &Value) -> String {
+    match run.observations.unanswered.get(address) {
+        Some(intent) if is_same_call(&intent.arguments, &known_arguments(config)) => intent.token.clone(),
+        _ => run.options.seed.draw(&address.to_string()),
+    }
+}
+
+/// Whether the arguments that an intent kept are those of `config`; the intent also kept what the provider had planned.
+fn is_same_call(kept: &Json, config: &Json) -> bool {
+    match (kept.as_object(), config.as_object()) {
+        (Some(kept), Some(config)) => config.iter().all(|(name, value)| kept.get(name) == Some(value)),
+        _ => false,
+    }
+}
+
+/// Why an object is to be replaced whatever its arguments.
+fn why_replace(run: &Run, block: &ObjectBlock, address: &Address, prior: &Prior) -> Option<String> {
+    if run.options.replace.iter().any(|replace| replace == address || *replace == block.address) {
+        return Some(format!("-replace={address} asks for it"));
+    }
+    if prior.tainted {
+        return Some("its creation failed half way".to_owned());
+    }
+    let triggers = &block.meta.lifecycle.replace_triggered_by;
+    triggers
+        .iter()
+        .find(|(reference, _)| is_replacing(run, reference))
+        .map(|(reference, _)| format!("{reference} changes, and `replace_triggered_by` names it"))
+}
+
+/// Whether an object that was planned before is changed or replaced; a new one triggers nothing.
+fn is_replacing(run: &Run, reference: &Reference) -> bool {
+    let Reference::Object(address) = reference else { return false };
+    let changes =
+        |action| matches!(action, Action::Update | Action::Replace { .. } | Action::Run | Action::RunIfChanged);
+    let is_meant = |other: &Address| address.key.is_none() || other == address;
+    let found = run.found();
+    let mut pending = found.pending.get(&address.block()).into_iter().flatten();
+    pending.any(|pending| is_meant(&pending.address) && changes(pending.action) && pending.existed)
+}
+
+fn action_of(run: &Run, block: &ObjectBlock, response: &PlanResponse) -> Action {
+    match response.effect {
+        Effect::NoOp => Action::NoOp,
+        Effect::Create => Action::Create,
+        Effect::Update => Action::Update,
+        Effect::Replace => Action::Replace { create_before_destroy: run.creates_first.contains(&block.address) },
+        Effect::Run => Action::Run,
+        Effect::RunIfChanged => Action::RunIfChanged,
+    }
+}
+
+/// The engine's own reason in place of the provider's general one, and none where there is nothing to do.
+fn reasons(action: Action, mut reasons: Vec<Reason>, forced: Option<&str>, prior: Option<&Prior>) -> Vec<Reason> {
+    if action.is_no_op() {
+        return Vec::new();
+    }
+    if let Some(forced) = forced {
+        reasons.retain(|reason| reason.text != "replacement was asked for" && reason.text != "a new run was asked for");
+        reasons.insert(0, Reason::new(forced));
+    }
+    for note in prior.into_iter().flat_map(|prior| &prior.drift) {
+        if !reasons.iter().any(|reason| reason.text == *note) {
+            reasons.push(Reason::new(format!("changed outside: {note}")));
+        }
+    }
+    reasons
+}
+
+/// A planned value with the marks that its arguments have.
+pub(crate) fn with_marks_of(config: &Value, planned: Value) -> Value {
+    [Marks::SENSITIVE, Marks::EPHEMERAL].into_iter().fold(planned, |planned, mark| {
+        config.paths_marked(mark).iter().fold(planned, |planned, path| planned.mark_at(&path.0, mark))
+    })
+}
+
+/// The error for a provider that does not do what it must.
+pub(crate) fn provider_mistake(address: &Address, what: &str) -> Diagnostics {
+    Diagnostic::error(
+        "Provider produced inconsistent result",
+        format!("The provider of {address} {what}. This is a mistake in the provider."),
+    )
+    .about(address)
+    .into()
+}
+
+/// Whether a key belongs to an expansion.
+pub(super) fn has_key(expansion: &Expansion, key: Option<&InstanceKey>) -> bool {
+    match (expansion, key) {
+        (Expansion::Single, None) => true,
+        (Expansion::Count(count), Some(InstanceKey::Index(index))) => index < count,
+        (Expansion::Each(each), Some(InstanceKey::Name(name))) => {
+            each.binary_search_by(|(key, _)| key.as_str().cmp(name)).is_ok()
+        }
+        _ => false,
+    }
+}

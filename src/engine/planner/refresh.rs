@@ -1,0 +1,295 @@
+//! Refresh: what the objects of the state are now, and what became of calls whose result was lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
+use pipectl_provider::{Found, Instance, Intent, ReadOutcome, Resource};
+use pipectl_state::{Change, IntentState, ObjectState, Operation, State};
+use tokio::sync::Semaphore;
+
+use super::reading;
+use crate::instance::{Keeping, instance_of, object_of};
+use crate::selection::Selection;
+use crate::walk::each;
+use crate::{Drift, Engine, Event, PlanOptions};
+
+/// An object as it is now.
+#[derive(Clone, Debug)]
+pub(super) struct Prior {
+    pub(super) instance: Instance,
+    pub(super) tainted: bool,
+    /// How it differs from the state, in words.
+    pub(super) drift: Vec<String>,
+}
+
+/// What refresh saw.
+#[derive(Default)]
+pub(super) struct Observations {
+    /// Objects by address, without those that have made room for a replacement.
+    pub(super) priors: BTreeMap<Address, Prior>,
+    /// Objects that have made room, by address and key.
+    pub(super) deposed: BTreeMap<(Address, String), Instance>,
+    /// Tokens of calls whose result was lost and that have left nothing, with their arguments: the same call may be made again.
+    pub(super) unanswered: BTreeMap<Address, IntentState>,
+    /// What the state does not say yet.
+    pub(super) changes: Vec<Change>,
+    /// The same in words.
+    pub(super) drift: Vec<Drift>,
+}
+
+/// One object to look at.
+struct Look {
+    address: Address,
+    deposed: Option<String>,
+    kind: Arc<dyn Resource>,
+    object: ObjectState,
+    read: bool,
+}
+
+/// One object seen.
+struct Seen {
+    look: Look,
+    result: Result<Option<(Instance, Vec<String>)>, Diagnostics>,
+}
+
+/// Looks at all selected objects of the state.
+pub(super) async fn observe(
+    engine: &Engine,
+    state: &State,
+    selection: &Selection,
+    options: &PlanOptions,
+    permits: &Arc<Semaphore>,
+) -> (Observations, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let mut looks = Vec::new();
+    for (address, deposed, object) in state.objects() {
+        if !selection.has(address) {
+            continue;
+        }
+        let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Unknown kind of object in the state",
+                    format!(
+                        "The state holds {address}, and this pipectl knows no kind `{}`. Use the pipectl that made it.",
+                        address.type_name
+                    ),
+                )
+                .about(address),
+            );
+            continue;
+        };
+        looks.push(Look {
+            address: address.clone(),
+            deposed: deposed.map(str::to_owned),
+            kind: Arc::clone(kind),
+            object: object.clone(),
+            // After a call whose result was lost, what the state says is not to be trusted.
+            read: options.refresh || state.intents.contains_key(address),
+        });
+    }
+    let seen = each(looks, permits, |look| look_at(engine.clone(), look)).await;
+    let mut observations = Observations::default();
+    for seen in seen {
+        match seen.result {
+            Ok(now) => take(&mut observations, seen.look, now),
+            Err(problems) => diagnostics.extend(problems),
+        }
+    }
+    let intents = state.intents.iter().filter(|(address, _)| selection.has(address));
+    let intents: Vec<_> = intents.map(|(address, intent)| (address.clone(), intent.clone())).collect();
+    let answers = each(intents, permits, |(address, intent)| ask(engine.clone(), address, intent)).await;
+    for (address, intent, answer) in answers {
+        match answer {
+            Ok(found) => settle(engine, state, &mut observations, &mut diagnostics, address, intent, found),
+            Err(problems) => diagnostics.extend(problems),
+        }
+    }
+    (observations, diagnostics)
+}
+
+async fn look_at(engine: Engine, look: Look) -> Seen {
+    let result = async {
+        let stored = instance_of(&look.address, &look.object, look.kind.as_ref())?;
+        if !look.read {
+            return Ok(Some((stored, Vec::new())));
+        }
+        let told = look.deposed.is_none();
+        if told {
+            engine.events.observe(Event::RefreshStart { address: look.address.clone() });
+        }
+        let outcome = look.kind.read(&reading(&engine, &look.address, String::new()), &stored).await;
+        if told {
+            engine.events.observe(Event::RefreshComplete { address: look.address.clone() });
+        }
+        Ok(match outcome.map_err(|problems| about(problems, &look.address))? {
+            ReadOutcome::Gone => None,
+            ReadOutcome::Present { instance, drift } => Some((keep_marks(&stored, *instance), drift)),
+        })
+    };
+    let result = result.await;
+    Seen { look, result }
+}
+
+/// What was marked stays marked where the same place is still there: a provider may give back plain values.
+fn keep_marks(before: &Instance, mut now: Instance) -> Instance {
+    if now.attributes != before.attributes {
+        for path in before.attributes.paths_marked(pipectl_core::Marks::SENSITIVE) {
+            now.attributes = now.attributes.mark_at(&path.0, pipectl_core::Marks::SENSITIVE);
+        }
+    }
+    now
+}
+
+fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
+    for diagnostic in diagnostics.iter_mut() {
+        diagnostic.address.get_or_insert_with(|| address.to_string());
+    }
+    diagnostics
+}
+
+/// Writes down what was seen of one object.
+fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<String>)>) {
+    let Look { address, deposed, kind, object, .. } = look;
+    let Some((instance, mut drift)) = now else {
+        let notes = vec!["it is gone".to_owned()];
+        match deposed {
+            None => {
+                observations.changes.push(Change::RemoveObject { address: address.clone() });
+                observations.drift.push(Drift { address, notes });
+            }
+            Some(key) => observations.changes.push(Change::RemoveDeposed { address, key }),
+        }
+        return;
+    };
+    let keeping = Keeping {
+        dependencies: object.dependencies.clone(),
+        tainted: object.tainted,
+        create_before_destroy: object.create_before_destroy,
+    };
+    let changed = object_of(kind.schema(), &instance, keeping).filter(|now| *now != object);
+    match deposed {
+        Some(key) => {
+            observations.deposed.insert((address, key), instance);
+        }
+        None => {
+            if let Some(now) = changed {
+                if drift.is_empty() && now.schema_version == object.schema_version {
+                    drift = differences(&object, &now);
+                }
+                observations.changes.push(Change::SetObject { address: address.clone(), object: now });
+            }
+            if !drift.is_empty() {
+                observations.drift.push(Drift { address: address.clone(), notes: drift.clone() });
+            }
+            let prior = Prior { instance, tainted: object.tainted, drift };
+            observations.priors.insert(address, prior);
+        }
+    }
+}
+
+/// Which attributes changed outside, in words and without values: those of sensitive ones would show.
+fn differences(before: &ObjectState, now: &ObjectState) -> Vec<String> {
+    let members = |object: &ObjectState| object.attributes.as_object().cloned().unwrap_or_default();
+    let (before, now) = (members(before), members(now));
+    let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
+    names.filter(|name| before.get(*name) != now.get(*name)).map(|name| format!("attribute `{name}` changed")).collect()
+}
+
+/// Asks what became of an announced call.
+async fn ask(
+    engine: Engine,
+    address: Address,
+    intent: IntentState,
+) -> (Address, IntentState, Result<Found, Diagnostics>) {
+    let answer = match (intent.operation, engine.registry.resource(address.kind, &address.type_name)) {
+        // Reading the object has told what became of a change or a removal.
+        (Operation::Update | Operation::Delete, _) | (_, None) => Ok(Found::None),
+        (Operation::Create, Some(kind)) => {
+            let cx = reading(&engine, &address, intent.token.clone());
+            let question = Intent {
+                token: intent.token.clone(),
+                arguments: intent.arguments.clone(),
+                recorded: intent.recorded.clone(),
+            };
+            kind.find(&cx, &question).await.map_err(|problems| about(problems, &address))
+        }
+    };
+    (address, intent, answer)
+}
+
+fn settle(
+    engine: &Engine,
+    state: &State,
+    observations: &mut Observations,
+    diagnostics: &mut Diagnostics,
+    address: Address,
+    intent: IntentState,
+    found: Found,
+) {
+    match found {
+        Found::None => {
+            observations.changes.push(Change::RemoveIntent { address: address.clone() });
+            if intent.operation == Operation::Create {
+                observations.unanswered.insert(address, intent);
+            }
+        }
+        Found::One(instance) => {
+            let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else { return };
+            let keeping = Keeping {
+                dependencies: intent.dependencies,
+                tainted: false,
+                create_before_destroy: intent.create_before_destroy,
+            };
+            let instance = Instance {
+                attributes: crate::instance::mark_by_schema(kind.schema(), instance.attributes),
+                ..*instance
+            };
+            let Some(object) = object_of(kind.schema(), &instance, keeping) else {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "Invalid answer of a provider",
+                        format!(
+                            "The provider found {address} with unknown attributes. This is a mistake in the provider."
+                        ),
+                    )
+                    .about(&address),
+                );
+                return;
+            };
+            if state.object(&address).is_some() && observations.priors.contains_key(&address) {
+                // A replacement had been made, and the old object was not yet out of the way.
+                let key = intent.token.chars().take(8).collect::<String>();
+                if let Some(prior) = observations.priors.remove(&address) {
+                    observations.deposed.insert((address.clone(), key.clone()), prior.instance);
+                }
+                observations.changes.push(Change::Depose { address: address.clone(), key });
+            }
+            observations.changes.push(Change::SetObject { address: address.clone(), object });
+            observations.changes.push(Change::RemoveIntent { address: address.clone() });
+            let notes = vec!["it was made by an interrupted run, and has been found again".to_owned()];
+            observations.drift.push(Drift { address: address.clone(), notes: notes.clone() });
+            let prior = Prior { instance, tainted: false, drift: notes };
+            observations.priors.insert(address, prior);
+        }
+        Found::Ambiguous(candidates) => {
+            let list = candidates.join(", ");
+            diagnostics.push(
+                Diagnostic::error(
+                    "Several candidates for an interrupted call",
+                    format!(
+                        "An interrupted run may have made {address}, and more than one object could be it: {list}. Remove the ones that should not \
+                         exist, then plan again."
+                    ),
+                )
+                .about(&address),
+            );
+        }
+    }
+}
+
+/// The prior attributes of an object, if it exists.
+pub(super) fn prior_value<'a>(observations: &'a Observations, address: &Address) -> Option<&'a Value> {
+    observations.priors.get(address).map(|prior| &prior.instance.attributes)
+}

@@ -1,0 +1,375 @@
+//! Plans in files: `plan -out` and `apply PLANFILE`.
+//!
+//! A plan file is [`MAGIC`], a line of JSON `{"format":1,"digest":"sha256:.."}`, and the plan as JSON, whose digest that is. It holds the whole
+//! configuration and every decision, so that applying it reads nothing that may have changed.
+//!
+//! What is sensitive is not in it. Of a sensitive variable it holds a keyed digest: whoever applies the plan gives the value again, and another
+//! value is refused. Sensitive attributes in the plan are left out, and objects with such attributes are planned again at apply, which must come
+//! to the same. The digest is stretched, but a short secret can still be guessed from it: a plan file deserves the care that a state deserves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Digest, Marks, Path, Value};
+use pipectl_lang::{Configuration, SourceFile, load};
+use pipectl_provider::Reason;
+use pipectl_state::{AttributePath, Change};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::variables::{marks, resolve};
+use crate::{
+    Action, CheckResult, Drift, Mode, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned, ResourceChange,
+    Seed, StateIdentity, VariableInput, decode_value, encode_value,
+};
+
+/// The first bytes of a plan file. The control characters show a transfer that changed line ends.
+pub const MAGIC: &[u8] = b"\x89pipectl-plan\r\n\x1a\n";
+
+/// The newest format that this program writes and reads.
+const FORMAT: u32 = 1;
+/// How often the digest of a sensitive value is stretched: some hundredths of a second.
+const STRETCH: usize = 20_000;
+
+/// Whether a file that begins so is a plan.
+pub fn is_plan_file(first_bytes: &[u8]) -> bool {
+    first_bytes.starts_with(MAGIC)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    digest: Digest,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedPlan {
+    program: String,
+    mode: Mode,
+    workspace: String,
+    sources: Vec<PlanSource>,
+    variables: BTreeMap<String, SavedVariable>,
+    base: Option<StateIdentity>,
+    seed: Seed,
+    targets: Vec<Address>,
+    excludes: Vec<Address>,
+    observed: Vec<Change>,
+    read_again: Vec<Address>,
+    drift: Vec<Drift>,
+    changes: Vec<SavedChange>,
+    outputs: Vec<SavedOutput>,
+    checks: Vec<CheckResult>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedVariable {
+    /// In clear.
+    Value(Json),
+    /// Sensitive: its digest.
+    Withheld(Digest),
+    /// Ephemeral: it may be another each time.
+    Ephemeral,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedChange {
+    address: Address,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deposed: Option<String>,
+    #[serde(flatten)]
+    action: Action,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Json>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Json>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requires_replace: Vec<AttributePath>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Reason>,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    private: Json,
+    decided: bool,
+    forced: bool,
+    token: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedOutput {
+    name: String,
+    action: OutputAction,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Json>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Json>,
+    sensitive: bool,
+}
+
+impl Plan {
+    /// The plan as the bytes of a file, without what is sensitive.
+    ///
+    /// # Errors
+    /// When the plan takes over an object of an interrupted run that has sensitive attributes: such a plan is applied at once, or not at all.
+    pub fn save(&self) -> Result<Vec<u8>, Diagnostics> {
+        let (observed, read_again) = self.observed_in_clear()?;
+        let saved = SavedPlan {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            mode: self.mode,
+            workspace: self.workspace.clone(),
+            sources: self.sources.clone(),
+            variables: self
+                .variables
+                .iter()
+                .map(|(name, value)| (name.clone(), self.save_variable(name, value)))
+                .collect(),
+            base: self.base.clone(),
+            seed: self.seed,
+            targets: self.targets.clone(),
+            excludes: self.excludes.clone(),
+            observed,
+            read_again,
+            drift: self.drift.clone(),
+            changes: self.changes.iter().map(save_change).collect(),
+            outputs: self.outputs.iter().map(save_output).collect(),
+            checks: self.checks.clone(),
+        };
+        let body = serde_json::to_vec(&saved).expect("a plan is plain data");
+        let header = Header { format: FORMAT, digest: Digest::of(&body) };
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(serde_json::to_vec(&header).expect("a header is plain data"));
+        bytes.push(b'\n');
+        bytes.extend(body);
+        Ok(bytes)
+    }
+
+    /// What refresh saw, without sensitive attributes: objects that have some are read once more at apply.
+    fn observed_in_clear(&self) -> Result<(Vec<Change>, Vec<Address>), Diagnostics> {
+        let mut kept = Vec::new();
+        let mut read_again = self.read_again.clone();
+        for change in &self.observed {
+            match change {
+                Change::SetObject { address, object } if !object.sensitive.is_empty() => {
+                    let is_taken_over = self
+                        .observed
+                        .iter()
+                        .any(|other| matches!(other, Change::RemoveIntent { address: other } if other == address));
+                    if is_taken_over {
+                        return Err(Diagnostic::error(
+                            "Plan cannot be saved",
+                            format!("{address} was made by an interrupted run and has been found again. Its sensitive attributes belong in no file."),
+                        )
+                        .about(address)
+                        .hint("pipectl apply")
+                        .into());
+                    }
+                    read_again.push(address.clone());
+                }
+                other => kept.push(other.clone()),
+            }
+        }
+        Ok((kept, read_again))
+    }
+
+    fn save_variable(&self, name: &str, value: &Value) -> SavedVariable {
+        let marks = value.marks_deep();
+        if marks.contains(Marks::EPHEMERAL) {
+            SavedVariable::Ephemeral
+        } else if marks.contains(Marks::SENSITIVE) {
+            SavedVariable::Withheld(stretched(self.seed, name, value))
+        } else {
+            SavedVariable::Value(encode_value(value))
+        }
+    }
+}
+
+/// A digest of a secret that tells nothing but whether another is the same, short of trying out all candidates.
+fn stretched(seed: Seed, name: &str, value: &Value) -> Digest {
+    let text = encode_value(&value.unmark_deep().0).to_string();
+    let key = Digest::of(&seed.0).hex();
+    let mut digest = Digest::of(format!("{key}\n{name}\n{text}").as_bytes());
+    for _ in 0..STRETCH {
+        digest = Digest::of(format!("{key}{}", digest.hex()).as_bytes());
+    }
+    digest
+}
+
+/// The value with what is sensitive inside replaced by something unknown of the same type and marks.
+fn withheld(value: &Value) -> Value {
+    value.map_deep(&|value| {
+        if value.is_sensitive() && !value.is_null() { Value::unknown(value.ty()).marked(value.marks()) } else { value }
+    })
+}
+
+fn save_change(change: &ResourceChange) -> SavedChange {
+    let has_secret = |value: &Value| value.marks_deep().contains(Marks::SENSITIVE);
+    // Of what stays, the state has everything, unless arguments changed that mean nothing to the object.
+    let is_in_state =
+        change.action.is_no_op() && change.before == change.after && change.address.kind != AddressKind::Data;
+    let save =
+        |value: &Option<Value>| value.as_ref().filter(|_| !is_in_state).map(|value| encode_value(&withheld(value)));
+    SavedChange {
+        address: change.address.clone(),
+        deposed: change.deposed.clone(),
+        action: change.action,
+        before: save(&change.before),
+        after: save(&change.after),
+        requires_replace: change.requires_replace.iter().map(AttributePath::from).collect(),
+        reasons: change.reasons.clone(),
+        private: change.private.clone(),
+        decided: change.decided && !change.after.as_ref().is_some_and(has_secret),
+        forced: change.forced,
+        token: change.token.clone(),
+    }
+}
+
+fn save_output(output: &OutputChange) -> SavedOutput {
+    let save = |value: &Option<Value>| value.as_ref().map(|value| encode_value(&withheld(value)));
+    SavedOutput {
+        name: output.name.clone(),
+        action: output.action,
+        before: save(&output.before),
+        after: save(&output.after),
+        sensitive: output.sensitive,
+    }
+}
+
+impl Planned {
+    /// Reads a plan file. `inputs` gives the values of sensitive and ephemeral variables, which the file does not hold; others may be given
+    /// too, from the command line only with the same values.
+    ///
+    /// # Errors
+    /// When it is no plan file, is damaged or of a newer format, or when values are missing or not those of the plan.
+    pub fn open(bytes: &[u8], inputs: &[VariableInput]) -> Result<Self, Diagnostics> {
+        let saved = parse(bytes)?;
+        let files = saved
+            .sources
+            .iter()
+            .map(|source| SourceFile { name: source.name.clone(), text: source.text.clone() })
+            .collect();
+        let (configuration, diagnostics) = load(files);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let variables = restore_variables(&saved, &configuration, inputs)?;
+        let damaged = || Diagnostics::from(unreadable("a value in it is not readable"));
+        let plan = Plan {
+            mode: saved.mode,
+            workspace: saved.workspace,
+            sources: saved.sources,
+            variables,
+            base: saved.base,
+            seed: saved.seed,
+            targets: saved.targets,
+            excludes: saved.excludes,
+            observed: saved.observed,
+            read_again: saved.read_again,
+            drift: saved.drift,
+            changes: saved.changes.into_iter().map(restore_change).collect::<Option<_>>().ok_or_else(damaged)?,
+            outputs: saved.outputs.into_iter().map(restore_output).collect::<Option<_>>().ok_or_else(damaged)?,
+            checks: saved.checks,
+        };
+        Ok(Planned { plan, configuration: Arc::new(configuration), diagnostics })
+    }
+}
+
+fn unreadable(why: &str) -> Diagnostic {
+    Diagnostic::error("Plan file not readable", format!("This is no whole plan file: {why}. Make a new one."))
+        .hint("pipectl plan -out=FILE")
+}
+
+fn parse(bytes: &[u8]) -> Result<SavedPlan, Diagnostics> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| unreadable("it does not begin as one"))?;
+    let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| unreadable("its header is incomplete"))?;
+    let (header, body) = (&rest[..end], &rest[end + 1..]);
+    let json: Json = serde_json::from_slice(header).map_err(|_| unreadable("its header is not readable"))?;
+    if json["format"].as_u64().is_some_and(|format| format > u64::from(FORMAT)) {
+        let detail = "A newer pipectl wrote this plan file. Apply it with that one, or make a new plan with this one.";
+        return Err(Diagnostic::error("Plan file of a newer version", detail).into());
+    }
+    let header: Header = serde_json::from_value(json).map_err(|_| unreadable("its header is not readable"))?;
+    if Digest::of(body) != header.digest {
+        return Err(unreadable("its content does not match its digest").into());
+    }
+    serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()).into())
+}
+
+fn restore_variables(
+    saved: &SavedPlan,
+    configuration: &Configuration,
+    inputs: &[VariableInput],
+) -> Result<BTreeMap<String, Value>, Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let mut values = BTreeMap::new();
+    for (name, variable) in &saved.variables {
+        let Some(block) = configuration.variables.get(name) else { continue };
+        let input = inputs.iter().rev().find(|input| input.name == *name);
+        let given = match (variable, input) {
+            // Other origins may have changed since: the plan keeps what they said then.
+            (SavedVariable::Value(_), input) if input.is_none_or(|input| input.origin != Origin::CommandLine) => None,
+            _ => Some(resolve(name, block, input).map(|value| value.marked(marks(block)))),
+        };
+        let value = match (variable, given) {
+            (_, Some(Err(problems))) => {
+                diagnostics.extend(problems);
+                continue;
+            }
+            (SavedVariable::Value(json), given) => match (decode_value(json), given) {
+                (None, _) => {
+                    diagnostics.push(unreadable("a value in it is not readable"));
+                    continue;
+                }
+                (Some(planned), Some(Ok(given))) if given != planned => {
+                    diagnostics.push(differs(name));
+                    continue;
+                }
+                (Some(planned), _) => planned,
+            },
+            (SavedVariable::Withheld(digest), Some(Ok(given))) if stretched(saved.seed, name, &given) != *digest => {
+                diagnostics.push(differs(name));
+                continue;
+            }
+            (SavedVariable::Withheld(_) | SavedVariable::Ephemeral, Some(Ok(given))) => given,
+            (SavedVariable::Withheld(_) | SavedVariable::Ephemeral, None) => continue,
+        };
+        values.insert(name.clone(), value);
+    }
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(values) }
+}
+
+fn differs(name: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Variable differs from the plan",
+        format!("The plan was made with another value of var.{name}. Give the same value, or plan again."),
+    )
+    .hint("pipectl plan -out=FILE")
+}
+
+fn restore(value: Option<Json>) -> Option<Option<Value>> {
+    value.map_or(Some(None), |json| decode_value(&json).map(Some))
+}
+
+fn restore_change(saved: SavedChange) -> Option<ResourceChange> {
+    Some(ResourceChange {
+        address: saved.address,
+        deposed: saved.deposed,
+        action: saved.action,
+        before: restore(saved.before)?,
+        after: restore(saved.after)?,
+        requires_replace: saved.requires_replace.iter().map(Path::from).collect(),
+        reasons: saved.reasons,
+        private: saved.private,
+        decided: saved.decided,
+        forced: saved.forced,
+        token: saved.token,
+    })
+}
+
+fn restore_output(saved: SavedOutput) -> Option<OutputChange> {
+    Some(OutputChange {
+        name: saved.name,
+        action: saved.action,
+        before: restore(saved.before)?,
+        after: restore(saved.after)?,
+        sensitive: saved.sensitive,
+    })
+}

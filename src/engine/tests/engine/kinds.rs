@@ -1,0 +1,270 @@
+//! Kinds that only tests have: a pointer that can be turned, a stage that cuts off, a provider that breaks its promises.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use pipectl_core::{Attribute, Block, Diagnostics, Path, Schema, Type, Value};
+use pipectl_provider::planning::plan_by_schema;
+use pipectl_provider::{
+    ApplyOutcome, Cx, DataSource, Effect, Instance, PlanRequest, PlanResponse, ReadOutcome, Reason, Registry, Resource,
+    ValueBlock,
+};
+use serde_json::{Value as Json, json};
+
+/// What the kinds of tests have done, in order: `point a -> x`, `run parity`.
+#[derive(Clone, Default)]
+pub(crate) struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    fn note(&self, text: String) {
+        self.0.lock().unwrap().push(text);
+    }
+
+    /// What was done since this was asked last.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+/// Adds all kinds of tests.
+pub(crate) fn register(registry: &mut Registry, journal: &Journal) {
+    registry.resources.insert("test_pointer".to_owned(), Arc::new(Pointer::new(journal.clone())));
+    registry.resources.insert("test_liar".to_owned(), Arc::new(Liar::new()));
+    registry.data_sources.insert("test_echo".to_owned(), Arc::new(Echo::new()));
+    registry.stages.insert("parity".to_owned(), Arc::new(Parity::new(journal.clone())));
+    let schema = Schema::of([("threads", Attribute::optional(Type::Number, "Threads."))]);
+    registry
+        .executors
+        .insert("local".to_owned(), ValueBlock { schema, finish: Box::new(|value| (value, Diagnostics::new())) });
+    let layer = Schema::of([("units", Attribute::required(Type::Number, "Units."))]);
+    let schema = Schema::of([]).block("layer", Block::list(layer, "A layer.").labelled(["kind", "name"]));
+    let finish = |value: Value| {
+        let layers = value.attribute("layer").and_then(Value::as_slice).map_or(0, <[Value]>::len);
+        let value = value.with_attribute("layers", Value::from(i64::try_from(layers).unwrap()));
+        (value, Diagnostics::new())
+    };
+    registry.model = Some(ValueBlock { schema, finish: Box::new(finish) });
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value.attribute(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Points at something; where to can be changed in place. No effect elsewhere.
+struct Pointer {
+    schema: Schema,
+    journal: Journal,
+}
+
+impl Pointer {
+    fn new(journal: Journal) -> Self {
+        let schema = Schema::of([
+            ("name", Attribute::required(Type::String, "Its name.").forces_replacement()),
+            ("target", Attribute::optional(Type::String, "What it points at.")),
+            ("secret", Attribute::optional(Type::String, "Never shown.").sensitive()),
+            ("id", Attribute::computed(Type::String, "Its id.")),
+        ]);
+        Self { schema, journal }
+    }
+}
+
+#[async_trait]
+impl Resource for Pointer {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn has_remote_effect(&self) -> bool {
+        false
+    }
+
+    async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+        Ok(ReadOutcome::unchanged(prior))
+    }
+
+    async fn create(&self, cx: &Cx, planned: &Instance) -> ApplyOutcome {
+        let name = text(&planned.attributes, "name");
+        self.journal.note(format!("make {name} -> {}", text(&planned.attributes, "target")));
+        let id = Value::from(format!("pointer-{}", &cx.token[..6]));
+        ApplyOutcome::done(Instance::new(planned.attributes.with_attribute("id", id)))
+    }
+
+    async fn update(&self, _cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+        self.journal.note(format!(
+            "turn {} -> {}",
+            text(&planned.attributes, "name"),
+            text(&planned.attributes, "target")
+        ));
+        ApplyOutcome::done(planned.clone())
+    }
+
+    async fn delete(&self, _cx: &Cx, prior: &Instance) -> ApplyOutcome {
+        self.journal.note(format!(
+            "remove {} -> {}",
+            text(&prior.attributes, "name"),
+            text(&prior.attributes, "target")
+        ));
+        ApplyOutcome::gone()
+    }
+}
+
+/// Plans one thing and makes another.
+struct Liar {
+    schema: Schema,
+}
+
+impl Liar {
+    fn new() -> Self {
+        let schema = Schema::of([
+            ("name", Attribute::required(Type::String, "Its name.")),
+            ("lie", Attribute::required(Type::String, "When it lies: plan, apply or unknown.")),
+            ("id", Attribute::computed(Type::String, "Its id.")),
+        ]);
+        Self { schema }
+    }
+}
+
+#[async_trait]
+impl Resource for Liar {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn has_remote_effect(&self) -> bool {
+        false
+    }
+
+    async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+        Ok(ReadOutcome::unchanged(prior))
+    }
+
+    async fn plan(&self, _cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
+        let mut response = plan_by_schema(&self.schema, &request);
+        if text(request.config, "lie") == "plan" {
+            response.planned = response.planned.with_attribute("name", "something else".into());
+        }
+        Ok(response)
+    }
+
+    async fn create(&self, _cx: &Cx, planned: &Instance) -> ApplyOutcome {
+        let made = match text(&planned.attributes, "lie").as_str() {
+            "apply" => {
+                planned.attributes.with_attribute("id", "1".into()).with_attribute("name", "something else".into())
+            }
+            _ => planned.attributes.clone(),
+        };
+        ApplyOutcome::done(Instance::new(made))
+    }
+
+    async fn update(&self, _cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+        ApplyOutcome::done(planned.clone())
+    }
+
+    async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
+        ApplyOutcome::gone()
+    }
+}
+
+/// A data source that gives back its argument.
+struct Echo {
+    schema: Schema,
+}
+
+impl Echo {
+    fn new() -> Self {
+        let schema = Schema::of([
+            ("text", Attribute::required(Type::String, "What to say.")),
+            ("echo", Attribute::computed(Type::String, "What was said.")),
+        ]);
+        Self { schema }
+    }
+}
+
+#[async_trait]
+impl DataSource for Echo {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
+        Ok(config.with_attribute("echo", config.attribute("text").cloned().unwrap_or_else(Value::null)))
+    }
+}
+
+/// A stage whose output is whether its input is odd: an input may change and the output stay the same.
+struct Parity {
+    schema: Schema,
+    journal: Journal,
+}
+
+impl Parity {
+    fn new(journal: Journal) -> Self {
+        let schema = Schema::of([
+            ("input", Attribute::required(Type::Number, "A number.")),
+            ("executor", Attribute::optional(Type::Any, "Where it runs: changes nothing.")),
+            ("odd", Attribute::computed(Type::Number, "The number modulo two.")),
+        ]);
+        Self { schema, journal }
+    }
+}
+
+#[async_trait]
+impl Resource for Parity {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn has_remote_effect(&self) -> bool {
+        false
+    }
+
+    async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+        Ok(ReadOutcome::unchanged(prior))
+    }
+
+    async fn plan(&self, _cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
+        let input = request.config.attribute("input").cloned().unwrap_or_else(Value::null);
+        let key = pipectl_core::json::to_json(&input).map_or(Json::Null, |input| json!({ "key": input }));
+        let unknown = request.config.with_attribute("odd", Value::unknown(Type::Number));
+        let respond = |effect, planned, private, reasons| PlanResponse {
+            effect,
+            planned,
+            private,
+            reasons,
+            requires_replace: Vec::new(),
+        };
+        let reason = |text: &str| vec![Reason::on(&Path::of("input"), text)];
+        Ok(match request.prior {
+            _ if request.replace => respond(Effect::Run, unknown, key, reason("a new run was asked for")),
+            None => respond(Effect::Run, unknown, key, reason("it has not run yet")),
+            Some(_) if !input.is_known() => {
+                respond(Effect::RunIfChanged, unknown, Json::Null, reason("input `input` is known after apply"))
+            }
+            Some(prior) if prior.private == key => {
+                let odd = prior.attributes.attribute("odd").cloned().unwrap_or_else(Value::null);
+                respond(Effect::NoOp, request.config.with_attribute("odd", odd), key, Vec::new())
+            }
+            Some(_) => respond(Effect::Run, unknown, key, reason("input `input` changed")),
+        })
+    }
+
+    async fn create(&self, _cx: &Cx, planned: &Instance) -> ApplyOutcome {
+        let number = planned
+            .attributes
+            .attribute("input")
+            .and_then(Value::as_number)
+            .and_then(pipectl_core::Number::to_i64)
+            .unwrap_or(0);
+        self.journal.note(format!("run parity of {number}"));
+        let attributes = planned.attributes.with_attribute("odd", Value::from(number % 2));
+        ApplyOutcome::done(Instance { attributes, ..planned.clone() })
+    }
+
+    async fn update(&self, cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+        self.create(cx, planned).await
+    }
+
+    async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
+        ApplyOutcome::gone()
+    }
+}

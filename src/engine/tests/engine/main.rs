@@ -1,0 +1,13 @@
+//! The engine over a simulated cloud: scripts with golden output, laws over generated configurations, crashes.
+
+#![allow(clippy::unwrap_used)]
+
+mod bed;
+mod generated;
+mod kinds;
+mod laws;
+mod plan_files;
+mod render;
+mod runs;
+mod scripts;
+mod variables;

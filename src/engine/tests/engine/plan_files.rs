@@ -1,0 +1,123 @@
+//! Plans in files: what they hold, what they do not hold, and when they are refused.
+
+use pipectl_engine::{InputValue, MAGIC, Origin, Planned, VariableInput, is_plan_file};
+
+use crate::bed::{Bed, texts};
+use crate::render;
+
+const SECRET: &str = r#"
+variable "password" {
+  type      = string
+  sensitive = true
+}
+variable "size" {
+  type    = number
+  default = 2
+}
+resource "sim_instance" "web" {
+  name = "web"
+  size = var.size
+  tags = { password = var.password, plain = "x" }
+}
+resource "terraform_data" "later" {
+  input = [sim_instance.web.id, sim_instance.web.tags]
+}
+output "id" {
+  value = sim_instance.web.id
+}
+output "password" {
+  value     = terraform_data.later.output[1].password
+  sensitive = true
+}
+"#;
+
+fn given(name: &str, text: &str, origin: Origin) -> VariableInput {
+    VariableInput { name: name.to_owned(), value: InputValue::Text(text.to_owned()), origin }
+}
+
+#[tokio::test]
+async fn a_saved_plan_does_the_same_and_holds_no_secret() {
+    let bed = Bed::calm().with_variable("password", "hunter2");
+    let planned = bed.plan(SECRET).await.unwrap();
+    let bytes = planned.plan.save().unwrap();
+    assert!(is_plan_file(&bytes[..MAGIC.len()]) && !is_plan_file(b"variable"));
+    assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+    let opened = Planned::open(&bytes, &bed.inputs).unwrap();
+    assert_eq!(render::plan(&opened.plan), render::plan(&planned.plan));
+    let applied = bed.apply_planned(opened).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    assert_eq!(applied.state.outputs["password"].value, "hunter2");
+    let again = bed.plan(SECRET).await.unwrap();
+    assert!(!again.plan.has_changes(), "{}", render::plan(&again.plan));
+    // A plan without changes has nothing of the objects in it, and still gives the same values.
+    let bytes = again.plan.save().unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+    let applied = bed.apply_planned(Planned::open(&bytes, &bed.inputs).unwrap()).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+}
+
+#[tokio::test]
+async fn variables_must_be_those_of_the_plan() {
+    let bed = Bed::calm().with_variable("password", "hunter2").with_variable("size", "3");
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save().unwrap();
+    let open = |inputs: &[VariableInput]| match Planned::open(&bytes, inputs) {
+        Ok(_) => String::new(),
+        Err(problems) => texts(&problems),
+    };
+    let password = given("password", "hunter2", Origin::Environment);
+    assert_eq!(open(std::slice::from_ref(&password)), "");
+    assert_eq!(open(&[password.clone(), given("size", "3", Origin::CommandLine)]), "");
+    assert_eq!(
+        open(&[password.clone(), given("size", "7", Origin::Environment)]),
+        "",
+        "the plan keeps what was said then"
+    );
+    assert!(open(&[password, given("size", "7", Origin::CommandLine)]).starts_with("Variable differs from the plan"));
+    assert!(open(&[given("password", "other", Origin::Environment)]).starts_with("Variable differs from the plan"));
+    assert!(open(&[]).starts_with("No value for required variable"));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused() {
+    let bed = Bed::calm().with_variable("password", "hunter2");
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save().unwrap();
+    for index in (0..bytes.len()).step_by(7).chain(0..MAGIC.len() + 90) {
+        let mut damaged = bytes.clone();
+        damaged[index] ^= 0x10;
+        assert!(Planned::open(&damaged, &bed.inputs).is_err(), "byte {index}");
+    }
+    for length in [0, 5, MAGIC.len(), MAGIC.len() + 20, bytes.len() - 1] {
+        assert!(Planned::open(&bytes[..length], &bed.inputs).is_err(), "{length} bytes");
+    }
+    let mut newer = MAGIC.to_vec();
+    newer.extend(b"{\"format\":2}\n{}");
+    assert!(texts(&Planned::open(&newer, &[]).map(drop).unwrap_err()).contains("newer"));
+}
+
+#[tokio::test]
+async fn a_stale_file_is_refused_and_so_is_another_workspace() {
+    let bed = Bed::calm().with_variable("password", "hunter2");
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save().unwrap();
+    let elsewhere = Planned::open(&bytes, &bed.inputs).unwrap();
+    let mut engine = bed.engine();
+    engine.workspace = "other".to_owned();
+    assert!(texts(&engine.apply(elsewhere, bed.lock()).await.diagnostics).starts_with("Plan of another workspace"));
+    bed.succeed(SECRET).await;
+    let late = bed.apply_planned(Planned::open(&bytes, &bed.inputs).unwrap()).await;
+    assert!(texts(&late.diagnostics).starts_with("Saved plan is stale: The plan was made before anything existed"));
+}
+
+#[tokio::test]
+async fn drift_of_an_object_with_secrets_is_read_again() {
+    let bed = Bed::calm().with_variable("password", "hunter2");
+    bed.succeed(SECRET).await;
+    bed.world.edit("sim_instance-web-1", "size", 8.into());
+    let planned = bed.plan(SECRET).await.unwrap();
+    assert_eq!(planned.plan.summary().change, 1, "{}", render::plan(&planned.plan));
+    let bytes = planned.plan.save().unwrap();
+    let opened = Planned::open(&bytes, &bed.inputs).unwrap();
+    assert_eq!(opened.plan.read_again.len(), 1);
+    let applied = bed.apply_planned(opened).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    assert_eq!(bed.world.objects()[0].attributes.attribute("size").unwrap().to_string(), "2");
+}

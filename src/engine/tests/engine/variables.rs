@@ -1,0 +1,95 @@
+//! Values of variables: precedence, conversion, defaults, and what is told of mistakes.
+
+use pipectl_core::Severity;
+use pipectl_engine::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};
+
+use crate::bed::configuration;
+
+const DECLARED: &str = r#"
+variable "text" {
+  type = string
+}
+variable "count" {
+  type    = number
+  default = "3"
+}
+variable "list" {
+  type    = list(string)
+  default = ["a"]
+}
+variable "strict" {
+  type     = string
+  default  = "x"
+  nullable = false
+}
+variable "secret" {
+  type      = string
+  default   = "y"
+  sensitive = true
+}
+variable "object" {
+  type    = object({ a = number, b = optional(string, "z") })
+  default = { a = 1 }
+}
+"#;
+
+fn input(name: &str, text: &str, origin: Origin) -> VariableInput {
+    VariableInput { name: name.to_owned(), value: InputValue::Text(text.to_owned()), origin }
+}
+
+/// Values in order of their names, then what is wrong.
+fn resolved(inputs: &[VariableInput]) -> String {
+    let (values, diagnostics) = resolve_variables(&configuration(DECLARED).unwrap(), inputs);
+    let mut text: String = values.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    for found in diagnostics.iter() {
+        let severity = if found.severity == Severity::Error { "error" } else { "warning" };
+        text.push_str(&format!("{severity} {}: {}\n", found.summary, found.detail));
+    }
+    text
+}
+
+#[test]
+fn defaults_hold_until_something_is_given() {
+    let given = input("text", "5", Origin::Environment);
+    insta::assert_snapshot!(resolved(&[given]), @r#"
+    count = 3
+    list = ["a"]
+    object = { a = 1, b = "z" }
+    secret = (sensitive value)
+    strict = "x"
+    text = "5"
+    "#);
+}
+
+#[test]
+fn the_last_value_wins_and_is_converted() {
+    let inputs = [
+        input("text", "first", Origin::Environment),
+        input("text", "null", Origin::CommandLine),
+        input("count", "4", Origin::CommandLine),
+        input("count", "\"7\"", Origin::CommandLine),
+        input("list", "[1, true]", Origin::CommandLine),
+        input("strict", "given", Origin::CommandLine),
+        input("object", "{ a = \"2\", b = null, c = 1 }", Origin::File("x.tfvars".to_owned())),
+    ];
+    insta::assert_snapshot!(resolved(&inputs), @"");
+}
+
+#[test]
+fn mistakes_are_told_together() {
+    let inputs = [
+        input("cuont", "4", Origin::CommandLine),
+        input("cuont", "4", Origin::Environment),
+        input("lits", "4", Origin::File("x.tfvars".to_owned())),
+        input("count", "many", Origin::CommandLine),
+        input("object", "{ b = 1 }", Origin::CommandLine),
+    ];
+    insta::assert_snapshot!(resolved(&inputs), @"");
+}
+
+#[test]
+fn what_is_missing_can_be_asked_for() {
+    let configuration = configuration(DECLARED).unwrap();
+    assert_eq!(missing_variables(&configuration, &[]), ["text"]);
+    assert!(missing_variables(&configuration, &[input("text", "", Origin::CommandLine)]).is_empty());
+}

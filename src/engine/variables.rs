@@ -1,0 +1,137 @@
+//! Values of variables: from what was given to one value of the right type each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pipectl_core::suggest::did_you_mean;
+use pipectl_core::{Diagnostic, Diagnostics, Marks, Span, Value, convert};
+use pipectl_lang::{Configuration, VariableBlock, parse_variable_value};
+
+/// A value given for a variable.
+#[derive(Clone, Debug)]
+pub struct VariableInput {
+    /// The variable's name.
+    pub name: String,
+    /// The value.
+    pub value: InputValue,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// A value as it was given.
+#[derive(Clone, Debug)]
+pub enum InputValue {
+    /// Text of `-var` or of the environment: read by the variable's type.
+    Text(String),
+    /// A value of a variable file.
+    Value(Value, Option<Span>),
+}
+
+/// Where a value came from: decides what an undeclared name means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `TF_VAR_name`: undeclared names are ignored.
+    Environment,
+    /// A variable file, by name: undeclared names are a warning.
+    File(String),
+    /// `-var`: undeclared names are an error.
+    CommandLine,
+}
+
+/// Names of variables that need a value and have none, in the order of their declaration: what an interactive caller asks for.
+pub fn missing_variables<'a>(configuration: &'a Configuration, inputs: &[VariableInput]) -> Vec<&'a str> {
+    let given: BTreeSet<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+    let missing =
+        |(name, block): &(&'a String, &'a VariableBlock)| block.default.is_none() && !given.contains(name.as_str());
+    configuration.variables.iter().filter(missing).map(|(name, _)| name.as_str()).collect()
+}
+
+/// One value for each declared variable: the last input of a name wins, then the default. Sensitive and ephemeral ones are marked.
+///
+/// A variable in error has an unknown value, so that what refers to it can still be judged. Validation rules are not judged here: they are
+/// part of the graph.
+pub fn resolve_variables(
+    configuration: &Configuration,
+    inputs: &[VariableInput],
+) -> (BTreeMap<String, Value>, Diagnostics) {
+    let mut diagnostics = undeclared(configuration, inputs);
+    let mut last: BTreeMap<&str, &VariableInput> = BTreeMap::new();
+    for input in inputs {
+        last.insert(&input.name, input);
+    }
+    let mut values = BTreeMap::new();
+    for (name, block) in &configuration.variables {
+        let value = match resolve(name, block, last.get(name.as_str()).copied()) {
+            Ok(value) => value,
+            Err(problems) => {
+                diagnostics.extend(problems);
+                Value::unknown(block.ty.clone())
+            }
+        };
+        values.insert(name.clone(), value.marked(marks(block)));
+    }
+    (values, diagnostics)
+}
+
+/// Marks that every value of the variable carries.
+pub(crate) fn marks(block: &VariableBlock) -> Marks {
+    let sensitive = if block.sensitive { Marks::SENSITIVE } else { Marks::NONE };
+    let ephemeral = if block.ephemeral { Marks::EPHEMERAL } else { Marks::NONE };
+    sensitive | ephemeral
+}
+
+fn undeclared(configuration: &Configuration, inputs: &[VariableInput]) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut told = BTreeSet::new();
+    for input in inputs {
+        if configuration.variables.contains_key(&input.name)
+            || !told.insert((&input.name, input.origin == Origin::CommandLine))
+        {
+            continue;
+        }
+        let suggestion = did_you_mean(&input.name, configuration.variables.keys().map(String::as_str));
+        match &input.origin {
+            Origin::Environment => {}
+            Origin::File(file) => diagnostics.push(Diagnostic::warning(
+                "Value for undeclared variable",
+                format!("The file \"{file}\" sets a variable named \"{}\", but the configuration declares none of that name.{suggestion}", input.name),
+            )),
+            Origin::CommandLine => diagnostics.push(
+                Diagnostic::error(
+                    "Value for undeclared variable",
+                    format!("A variable named \"{}\" was assigned on the command line, but the configuration declares none of that name.{suggestion}", input.name),
+                )
+                .hint(format!("variable \"{}\" {{}}", input.name)),
+            ),
+        }
+    }
+    diagnostics
+}
+
+pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&VariableInput>) -> Result<Value, Diagnostics> {
+    let given = match input.map(|input| &input.value) {
+        None => None,
+        Some(InputValue::Text(text)) => Some((parse_variable_value(text, &block.ty, name)?, None)),
+        Some(InputValue::Value(value, span)) => Some((value.clone(), span.clone())),
+    };
+    let (value, span) = match given {
+        // Null means the default only where null itself is not allowed.
+        Some((value, span)) if !value.is_null() || block.nullable => (value, span),
+        Some(_) | None => match &block.default {
+            Some(default) => (default.clone(), Some(block.span.clone())),
+            None if input.is_some() => {
+                let detail =
+                    format!("The variable \"{name}\" is not nullable and has no default, so null is no value for it.");
+                return Err(Diagnostic::error("Invalid value for variable", detail).at(block.span.clone()).into());
+            }
+            None => {
+                let detail = format!("The root module input variable \"{name}\" is not set, and has no default value.");
+                let missing = Diagnostic::error("No value for required variable", detail).at(block.span.clone());
+                return Err(missing.hint(format!("-var '{name}=...'")).into());
+            }
+        },
+    };
+    convert::convert(&value, &block.ty).map_err(|error| {
+        let detail = format!("The given value is not suitable for var.{name}: {error}.");
+        Diagnostic::error("Invalid value for variable", detail).at(span.unwrap_or_else(|| block.span.clone())).into()
+    })
+}

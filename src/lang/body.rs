@@ -1,0 +1,170 @@
+//! Bodies of blocks as written: arguments and nested blocks, nothing decoded, nothing evaluated.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use pipectl_core::{Path, Span, Step as PathStep};
+
+use crate::dynamic_block;
+use crate::expression::{Expression, Item, Key, Node};
+use crate::reference::{InvalidReference, Reference};
+
+/// The body of a block. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Body {
+    content: Arc<Content>,
+}
+
+#[derive(Debug)]
+struct Content {
+    arguments: IndexMap<String, Argument>,
+    blocks: Vec<NestedBlock>,
+    span: Span,
+}
+
+/// An argument: `name = value`.
+#[derive(Clone, Debug)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// Where the name stands.
+    pub name_span: Span,
+    /// Its value.
+    pub value: Expression,
+}
+
+/// A block inside a body.
+#[derive(Clone, Debug)]
+pub struct NestedBlock {
+    /// The block type: its first word.
+    pub kind: String,
+    /// The labels and where each stands.
+    pub labels: Vec<(String, Span)>,
+    /// What stands between the braces.
+    pub body: Body,
+    /// Where the block type and the labels stand.
+    pub span: Span,
+}
+
+impl Body {
+    pub(crate) fn new(arguments: IndexMap<String, Argument>, blocks: Vec<NestedBlock>, span: Span) -> Self {
+        Self { content: Arc::new(Content { arguments, blocks, span }) }
+    }
+
+    /// Where it stands: from the opening to the closing brace; for a whole file, all of it.
+    pub fn span(&self) -> Span {
+        self.content.span.clone()
+    }
+
+    /// The arguments, in the order of the text.
+    pub fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        self.content.arguments.values()
+    }
+
+    /// The argument of a name.
+    pub fn argument(&self, name: &str) -> Option<&Argument> {
+        self.content.arguments.get(name)
+    }
+
+    /// The nested blocks, in the order of the text.
+    pub fn blocks(&self) -> impl Iterator<Item = &NestedBlock> {
+        self.content.blocks.iter()
+    }
+
+    /// The nested blocks of a type, in the order of the text.
+    pub fn blocks_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a NestedBlock> {
+        self.content.blocks.iter().filter(move |block| block.kind == kind)
+    }
+
+    /// The same body without some arguments and blocks.
+    pub(crate) fn without(&self, arguments: &[&str], blocks: &[&str]) -> Body {
+        let content = &self.content;
+        let kept_arguments = content.arguments.iter().filter(|(name, _)| !arguments.contains(&name.as_str()));
+        let kept_blocks = content.blocks.iter().filter(|block| !blocks.contains(&block.kind.as_str()));
+        Body::new(
+            kept_arguments.map(|(name, argument)| (name.clone(), argument.clone())).collect(),
+            kept_blocks.cloned().collect(),
+            content.span.clone(),
+        )
+    }
+
+    /// All references of all expressions inside, nested blocks too, each with where it stands.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let mut found = Vec::new();
+        self.visit_references(&mut |reference, span| {
+            if let Ok(reference) = reference {
+                found.push((reference, span));
+            }
+        });
+        found
+    }
+
+    pub(crate) fn visit_references(&self, visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span)) {
+        self.visit_inside(&mut Vec::new(), visit);
+    }
+
+    fn visit_inside(
+        &self,
+        shadowed: &mut Vec<String>,
+        visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span),
+    ) {
+        for argument in self.arguments() {
+            argument.value.visit_inside(shadowed, visit);
+        }
+        for block in self.blocks() {
+            let Some(iterator) = dynamic_block::iterator(block) else {
+                block.body.visit_inside(shadowed, visit);
+                continue;
+            };
+            // The iterator of a dynamic block names no object, except in the collection that it goes through.
+            let outside = shadowed.len();
+            for argument in block.body.arguments().filter(|argument| argument.name != "iterator") {
+                shadowed.truncate(outside);
+                if argument.name != "for_each" {
+                    shadowed.push(iterator.clone());
+                }
+                argument.value.visit_inside(shadowed, visit);
+            }
+            shadowed.truncate(outside);
+            shadowed.push(iterator);
+            for inner in block.body.blocks() {
+                inner.body.visit_inside(shadowed, visit);
+            }
+            shadowed.truncate(outside);
+        }
+    }
+
+    /// Where the value at `path` of the decoded object was written: `layer[1].units`, `optimizer.learning_rate`, and into tuple and
+    /// object constructors as far as they go. Nothing when not even the first step was written.
+    pub fn span_of(&self, path: &Path) -> Option<Span> {
+        let (PathStep::Name(name), rest) = path.0.split_first()? else { return None };
+        if let Some(argument) = self.argument(name) {
+            return Some(span_in(&argument.value, rest));
+        }
+        let (position, rest) = match rest.split_first() {
+            Some((PathStep::Index(position), rest)) => (*position, rest),
+            _ => (0, rest),
+        };
+        let block = self.blocks_of(name).nth(position)?;
+        let inside = block.body.span_of(&Path(rest.to_vec()));
+        Some(inside.unwrap_or_else(|| block.span.clone()))
+    }
+}
+
+/// Where the value at `steps` inside the value of `expression` was written.
+pub(crate) fn span_in(expression: &Expression, steps: &[PathStep]) -> Span {
+    let Some((first, rest)) = steps.split_first() else { return expression.span() };
+    let named = |item: &&Item, wanted: &str| match &item.key {
+        Key::Name(name) => name == wanted,
+        Key::Expression(key) => key.as_literal_str() == Some(wanted),
+    };
+    let inner = match (expression.node(), first) {
+        (Node::Wrapped(inner), _) => return span_in(inner, steps),
+        (Node::Tuple(elements), PathStep::Index(index)) => elements.get(*index),
+        (Node::Object(items), PathStep::Name(name)) => {
+            items.iter().rev().find(|item| named(item, name)).map(|item| &item.value)
+        }
+        _ => None,
+    };
+    inner.map_or_else(|| expression.span(), |inner| span_in(inner, rest))
+}

@@ -1,0 +1,303 @@
+//! The configuration model: what the blocks of a root say, checked for shape, not yet evaluated.
+
+use indexmap::IndexMap;
+use pipectl_core::{Address, Path, SourceMap, Span, Type, Value};
+
+use crate::body::Body;
+use crate::expression::Expression;
+use crate::reference::Reference;
+
+/// Everything that the files of one root declare.
+#[derive(Clone, Debug, Default)]
+pub struct Configuration {
+    /// The files.
+    pub sources: SourceMap,
+    /// The `pipeline` block, when there is one.
+    pub pipeline: Option<PipelineBlock>,
+    /// `required_version` constraints of `pipeline` and `terraform` blocks.
+    pub required_versions: Vec<(String, Span)>,
+    /// `variable` blocks by name.
+    pub variables: IndexMap<String, VariableBlock>,
+    /// Values of all `locals` blocks by name.
+    pub locals: IndexMap<String, LocalValue>,
+    /// `output` blocks by name.
+    pub outputs: IndexMap<String, OutputBlock>,
+    /// `check` blocks by name.
+    pub checks: IndexMap<String, CheckBlock>,
+    /// `resource`, `data` and `stage` blocks by their address without an instance.
+    pub objects: IndexMap<Address, ObjectBlock>,
+    /// `model` blocks by name.
+    pub models: IndexMap<String, ModelBlock>,
+    /// `executor` blocks by kind and name.
+    pub executors: IndexMap<(String, String), ExecutorBlock>,
+    /// `provider` blocks by name, or `name.alias`.
+    pub providers: IndexMap<String, ProviderBlock>,
+}
+
+/// `pipeline "name" { ... }`
+#[derive(Clone, Debug)]
+pub struct PipelineBlock {
+    /// Its name, which names its state.
+    pub name: String,
+    /// Versions of pipectl that it works with.
+    pub required_version: Option<String>,
+    /// `backend "kind" { ... }`: where the state is kept.
+    pub backend: Option<(String, Body)>,
+    /// `encryption { ... }`: how the state is encrypted.
+    pub encryption: Option<Body>,
+    /// Where artifacts are kept.
+    pub artifacts: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// `variable "name" { ... }`
+#[derive(Clone, Debug)]
+pub struct VariableBlock {
+    /// Its name.
+    pub name: String,
+    /// What values it takes.
+    pub ty: Type,
+    /// Its value when none is given, converted to `ty`.
+    pub default: Option<Value>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether null may be given; else null means the default.
+    pub nullable: bool,
+    /// Whether its value is never shown.
+    pub sensitive: bool,
+    /// Whether its value is never stored.
+    pub ephemeral: bool,
+    /// Conditions on its value.
+    pub validations: Vec<Rule>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// A condition and what to say when it does not hold.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Must be true.
+    pub condition: Expression,
+    /// The message when it is not.
+    pub error_message: Expression,
+    /// Where the block's header stands.
+    pub span: Span,
+}
+
+/// One value of a `locals` block.
+#[derive(Clone, Debug)]
+pub struct LocalValue {
+    /// The value.
+    pub expression: Expression,
+    /// Where the name stands.
+    pub span: Span,
+}
+
+/// `output "name" { ... }`
+#[derive(Clone, Debug)]
+pub struct OutputBlock {
+    /// Its name.
+    pub name: String,
+    /// The value.
+    pub value: Expression,
+    /// What it is.
+    pub description: Option<String>,
+    /// Whether its value is not shown.
+    pub sensitive: bool,
+    /// Whether its value is not stored.
+    pub ephemeral: bool,
+    /// What must be done before, beyond what the value refers to.
+    pub depends_on: Vec<(Reference, Span)>,
+    /// What must hold before the value is stored.
+    pub preconditions: Vec<Rule>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// `check "name" { ... }`: conditions that warn.
+#[derive(Clone, Debug)]
+pub struct CheckBlock {
+    /// Its name.
+    pub name: String,
+    /// What should hold.
+    pub assertions: Vec<Rule>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// A `resource`, `data` or `stage` block.
+#[derive(Clone, Debug)]
+pub struct ObjectBlock {
+    /// Its address, without an instance.
+    pub address: Address,
+    /// Its arguments and nested blocks, without meta-arguments.
+    pub body: Body,
+    /// Its meta-arguments.
+    pub meta: Meta,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// Arguments that mean the same in every block of an object.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// Whether the object exists at all: as `enabled`, or in `lifecycle` where a type has an argument of that name.
+    pub enabled: Option<Expression>,
+    /// How many instances, by number.
+    pub count: Option<Expression>,
+    /// Which instances, by name.
+    pub for_each: Option<Expression>,
+    /// What must be done before, beyond what arguments refer to.
+    pub depends_on: Vec<(Reference, Span)>,
+    /// Which provider configuration it uses.
+    pub provider: Option<ProviderReference>,
+    /// How long one attempt may take.
+    pub timeout: Option<Expression>,
+    /// How failed attempts are repeated.
+    pub retry: Option<Body>,
+    /// How it changes.
+    pub lifecycle: Lifecycle,
+}
+
+/// `provider = name` or `provider = name.alias`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderReference {
+    /// The provider's local name.
+    pub name: String,
+    /// Which of its configurations; the default one when not given.
+    pub alias: Option<String>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// `lifecycle { ... }`
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle {
+    /// Whether a replacement is made before the old object is destroyed.
+    pub create_before_destroy: bool,
+    /// Whether plans that destroy it are refused.
+    pub prevent_destroy: Option<Expression>,
+    /// What changes outside are left alone.
+    pub ignore_changes: IgnoreChanges,
+    /// What changes of other objects replace this one.
+    pub replace_triggered_by: Vec<(Reference, Span)>,
+    /// What must hold before it is planned.
+    pub preconditions: Vec<Rule>,
+    /// What must hold once it is known.
+    pub postconditions: Vec<Rule>,
+}
+
+/// What changes outside are left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IgnoreChanges {
+    /// `ignore_changes = all`
+    All,
+    /// `ignore_changes = [a, b.c]`, each with where it stands.
+    Paths(Vec<(Path, Span)>),
+}
+
+impl Default for IgnoreChanges {
+    fn default() -> Self {
+        IgnoreChanges::Paths(Vec::new())
+    }
+}
+
+/// `model "name" { ... }`: decoded by [`crate::decode_model`].
+#[derive(Clone, Debug)]
+pub struct ModelBlock {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub body: Body,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+impl ModelBlock {
+    /// References of the body, those to its own inputs and layers left out.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let inside = |reference: &Reference| match reference {
+            Reference::Object(address) => MODEL_ROOTS.contains(&address.type_name.as_str()),
+            _ => false,
+        };
+        self.body.references().into_iter().filter(|(reference, _)| !inside(reference)).collect()
+    }
+}
+
+/// Roots of references that a `model` block defines for itself.
+pub(crate) const MODEL_ROOTS: [&str; 2] = ["input", "layer"];
+
+/// `executor "kind" "name" { ... }`
+#[derive(Clone, Debug)]
+pub struct ExecutorBlock {
+    /// `local`, `kubernetes`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its arguments, without `enabled`.
+    pub body: Body,
+    /// Whether it exists at all.
+    pub enabled: Option<Expression>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// `provider "name" { ... }`
+#[derive(Clone, Debug)]
+pub struct ProviderBlock {
+    /// The provider's local name.
+    pub name: String,
+    /// Tells configurations of one provider apart.
+    pub alias: Option<String>,
+    /// Its arguments, without `alias` and `version`.
+    pub body: Body,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+impl Configuration {
+    /// References of everything inside: for finding what is used. Model blocks leave out their own inputs and layers.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let mut found = Vec::new();
+        crate::check_references::visit(self, &mut |_, reference, span| {
+            if let Ok(reference) = reference {
+                found.push((reference, span));
+            }
+        });
+        found
+    }
+}
+
+impl Rule {
+    /// References of the condition and of the message.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let mut found = self.condition.references();
+        found.extend(self.error_message.references());
+        found
+    }
+}
+
+impl Meta {
+    /// All references of the meta-arguments, `depends_on` and conditions included.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let mut found = Vec::new();
+        for expression in [&self.enabled, &self.count, &self.for_each, &self.timeout, &self.lifecycle.prevent_destroy]
+            .into_iter()
+            .flatten()
+        {
+            found.extend(expression.references());
+        }
+        if let Some(retry) = &self.retry {
+            found.extend(retry.references());
+        }
+        found.extend(self.depends_on.iter().cloned());
+        found.extend(self.lifecycle.replace_triggered_by.iter().cloned());
+        for rule in self.lifecycle.preconditions.iter().chain(&self.lifecycle.postconditions) {
+            found.extend(rule.references());
+        }
+        found
+    }
+}

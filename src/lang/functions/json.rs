@@ -1,0 +1,306 @@
+//! JSON text to values and back, as Terraform writes it: exact numbers, `<`, `>` and `&` escaped.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::{Kind, Number, Refinement, Type as ValueType, Value};
+
+use crate::functions::ParameterType as Type;
+use crate::functions::{Arguments, Failure, Function, Parameter, plain};
+
+/// How deep arrays and objects may be nested.
+const MAX_DEPTH: usize = 128;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    plain(
+        "jsondecode",
+        "The value that a JSON text stands for.",
+        &[Parameter::new("str", Type::String)],
+        Type::Any,
+        |call| parsed(call.text(0)),
+    )
+    .returns("the value's type", |arguments| match arguments[0].as_str() {
+        Some(text) => Ok(parsed(text)?.ty()),
+        None => Ok(ValueType::Any),
+    })
+    .may_be_null(),
+    plain(
+        "jsonencode",
+        "A value as JSON text.",
+        &[Parameter::new("val", Type::Any).nullable().unknown().dynamic()],
+        Type::String,
+        |call| {
+            let value = &call.values[0];
+            if !value.is_wholly_known() {
+                return Ok(unknown_text(value));
+            }
+            match holds_infinity(value) {
+                true => Err(Failure::call("cannot serialize infinity as JSON")),
+                false => Ok(Arguments::json(value).into()),
+            }
+        },
+    ),
+];
+
+/// What is known of the text of a value that is not: its first character, when the value cannot be null.
+fn unknown_text(value: &Value) -> Value {
+    let opening = match (crate::evaluate::is_not_null(value), value.ty()) {
+        (true, ValueType::String) => Some("\""),
+        (true, ValueType::Object(_) | ValueType::Map(_)) => Some("{"),
+        (true, ValueType::List(_) | ValueType::Set(_) | ValueType::Tuple(_)) => Some("["),
+        _ => None,
+    };
+    Value::refined(
+        ValueType::String,
+        Refinement { not_null: true, prefix: opening.map(Into::into), ..Refinement::default() },
+    )
+}
+
+/// JSON has no infinities.
+fn holds_infinity(value: &Value) -> bool {
+    value.as_number().is_some_and(|number| !number.is_finite())
+        || value.children().any(|(_, child)| holds_infinity(child))
+}
+
+/// Appends the JSON text of a wholly known value.
+pub(super) fn encode(value: &Value, text: &mut String) {
+    match value.kind() {
+        Kind::Null(_) | Kind::Unknown(_) => text.push_str("null"),
+        Kind::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Kind::Number(number) => text.push_str(&number.to_string()),
+        Kind::String(string) => encode_string(string, text),
+        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
+            text.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                encode(element, text);
+            }
+            text.push(']');
+        }
+        Kind::Map(_, attributes) | Kind::Object(attributes) => {
+            text.push('{');
+            for (index, (name, attribute)) in attributes.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                encode_string(name, text);
+                text.push(':');
+                encode(attribute, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+/// Go's string encoder, which escapes what would matter inside HTML.
+pub(super) fn encode_string(string: &str, text: &mut String) {
+    text.push('"');
+    for character in string.chars() {
+        match character {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
+                text.push_str(&format!("\\u{:04x}", u32::from(character)))
+            }
+            _ => text.push(character),
+        }
+    }
+    text.push('"');
+}
+
+fn parsed(text: &str) -> Result<Value, Failure> {
+    let mut parser = Parser { text, at: 0 };
+    parser.whole().map_err(|problem| {
+        let message = match (problem.strip_prefix("invalid character"), parser.rest().chars().next()) {
+            (Some(place), Some(character)) => format!("invalid character {character:?}{place}"),
+            _ => problem.to_owned(),
+        };
+        Failure::telling(None, message, "the text is not valid JSON")
+    })
+}
+
+/// A JSON parser: serde_json would read numbers as doubles.
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn whole(&mut self) -> Result<Value, &'static str> {
+        let value = self.value(0)?;
+        self.spaces();
+        match self.at == self.text.len() {
+            true => Ok(value),
+            false => Err("extraneous data after JSON object"),
+        }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn spaces(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
+    }
+
+    fn take(&mut self, token: &str) -> bool {
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, &'static str> {
+        if depth > MAX_DEPTH {
+            return Err("exceeded max depth");
+        }
+        self.spaces();
+        match self.rest().bytes().next() {
+            None => Err("unexpected end of JSON input"),
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => Ok(Value::from(self.string()?)),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) if self.take("true") => Ok(Value::from(true)),
+            Some(_) if self.take("false") => Ok(Value::from(false)),
+            Some(_) if self.take("null") => Ok(Value::null()),
+            Some(_) => Err("invalid character looking for beginning of value"),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, &'static str> {
+        self.at += 1;
+        let mut elements = Vec::new();
+        self.spaces();
+        if self.take("]") {
+            return Ok(Value::tuple(elements));
+        }
+        loop {
+            elements.push(self.value(depth + 1)?);
+            self.spaces();
+            if self.take("]") {
+                return Ok(Value::tuple(elements));
+            }
+            if !self.take(",") {
+                return Err("invalid character after array element");
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value, &'static str> {
+        self.at += 1;
+        let mut attributes = BTreeMap::new();
+        self.spaces();
+        if self.take("}") {
+            return Ok(Value::object(attributes));
+        }
+        loop {
+            self.spaces();
+            if !self.rest().starts_with('"') {
+                return Err("invalid character looking for beginning of object key string");
+            }
+            let name = self.string()?;
+            self.spaces();
+            if !self.take(":") {
+                return Err("invalid character after object key");
+            }
+            attributes.insert(name, self.value(depth + 1)?);
+            self.spaces();
+            if self.take("}") {
+                return Ok(Value::object(attributes));
+            }
+            if !self.take(",") {
+                return Err("invalid character after object key:value pair");
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<Value, &'static str> {
+        let rest = self.rest();
+        let length = rest.find(|c: char| !matches!(c, '-' | '+' | '.' | 'e' | 'E' | '0'..='9')).unwrap_or(rest.len());
+        let text = &rest[..length];
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+        let valid = digits.starts_with(|c: char| c.is_ascii_digit())
+            && !leading_zero
+            && !text.ends_with('.')
+            && !text.contains(".e")
+            && !text.contains(".E");
+        let number = text.parse::<Number>().map_err(|_| "invalid character in numeric literal")?;
+        if !valid {
+            return Err("invalid character in numeric literal");
+        }
+        self.at += length;
+        Ok(Value::from(number))
+    }
+
+    fn string(&mut self) -> Result<String, &'static str> {
+        self.at += 1;
+        let mut string = String::new();
+        loop {
+            let Some(next) = self.rest().chars().next() else { return Err("unexpected end of JSON input") };
+            self.at += next.len_utf8();
+            match next {
+                '"' => return Ok(string),
+                '\\' => string.push(self.escape()?),
+                '\0'..='\u{1f}' => return Err("invalid character in string literal"),
+                _ => string.push(next),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, &'static str> {
+        const INVALID: &str = "invalid character in string escape code";
+        let Some(next) = self.rest().chars().next() else { return Err("unexpected end of JSON input") };
+        self.at += next.len_utf8();
+        Ok(match next {
+            '"' | '\\' | '/' => next,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let first = self.hex().ok_or(INVALID)?;
+                if !(0xD800..0xDC00).contains(&first) {
+                    return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                let before = self.at;
+                match self.take("\\u").then(|| self.hex()).flatten() {
+                    Some(second @ 0xDC00..0xE000) => {
+                        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                    }
+                    _ => {
+                        self.at = before;
+                        char::REPLACEMENT_CHARACTER
+                    }
+                }
+            }
+            _ => return Err(INVALID),
+        })
+    }
+
+    fn hex(&mut self) -> Option<u32> {
+        let digits = self.rest().get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        self.at += 4;
+        u32::from_str_radix(digits, 16).ok()
+    }
+}
+
+impl Arguments<'_> {
+    /// The JSON text of a wholly known value.
+    pub(super) fn json(value: &Value) -> String {
+        let mut text = String::new();
+        encode(value, &mut text);
+        text
+    }
+}

@@ -1,0 +1,203 @@
+//! Functions of strings. Characters are what people count as such: grapheme clusters.
+
+use pipectl_core::{Type as ValueType, Value};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::functions::ParameterType as Type;
+use crate::functions::{Arguments, Failure, Function, Parameter, plain};
+
+const STR: Parameter = Parameter::new("str", Type::String);
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    plain("chomp", "The string without line breaks at its end.", &[STR], Type::String, |call| {
+        Ok(call.text(0).trim_end_matches(['\r', '\n']).into())
+    }),
+    plain(
+        "endswith",
+        "Whether a string ends with another.",
+        &[STR, Parameter::new("suffix", Type::String)],
+        Type::Bool,
+        |call| Ok(call.text(0).ends_with(call.text(1)).into()),
+    ),
+    plain(
+        "indent",
+        "The string with a number of spaces after every line break.",
+        &[Parameter::new("spaces", Type::Number), STR],
+        Type::String,
+        indent,
+    ),
+    plain(
+        "join",
+        "The elements of lists of strings, one after the other, with a separator between them.",
+        &[Parameter::new("separator", Type::String)],
+        Type::String,
+        join,
+    )
+    .rest(Parameter::new("lists", Type::ListOfString)),
+    plain("lower", "The string in lowercase.", &[STR], Type::String, |call| Ok(call.text(0).to_lowercase().into())),
+    plain(
+        "split",
+        "The parts of a string between separators.",
+        &[Parameter::new("separator", Type::String), STR],
+        Type::ListOfString,
+        split,
+    ),
+    plain(
+        "startswith",
+        "Whether a string begins with another.",
+        &[STR, Parameter::new("prefix", Type::String)],
+        Type::Bool,
+        |call| Ok(call.text(0).starts_with(call.text(1)).into()),
+    ),
+    plain(
+        "strcontains",
+        "Whether a string stands anywhere in another.",
+        &[STR, Parameter::new("substr", Type::String)],
+        Type::Bool,
+        |call| Ok(call.text(0).contains(call.text(1)).into()),
+    ),
+    plain("strrev", "The characters of a string in reverse order.", &[STR], Type::String, |call| {
+        Ok(call.text(0).graphemes(true).rev().collect::<String>().into())
+    }),
+    plain(
+        "substr",
+        "A part of a string by offset and length in characters. A negative offset counts from the end; a length of -1 means the rest.",
+        &[STR, Parameter::new("offset", Type::Number), Parameter::new("length", Type::Number)],
+        Type::String,
+        substr,
+    ),
+    plain("title", "The string with the first letter of every word in uppercase.", &[STR], Type::String, |call| {
+        Ok(title(call.text(0)).into())
+    }),
+    plain(
+        "trim",
+        "The string without the given characters at its start and end.",
+        &[STR, Parameter::new("cutset", Type::String)],
+        Type::String,
+        |call| {
+            let cutset: Vec<char> = call.text(1).chars().collect();
+            Ok(call.text(0).trim_matches(cutset.as_slice()).into())
+        },
+    ),
+    plain(
+        "trimprefix",
+        "The string without another at its start.",
+        &[STR, Parameter::new("prefix", Type::String)],
+        Type::String,
+        |call| Ok(call.text(0).strip_prefix(call.text(1)).unwrap_or(call.text(0)).into()),
+    ),
+    plain(
+        "trimspace",
+        "The string without spaces and line breaks at its start and end.",
+        &[STR],
+        Type::String,
+        |call| Ok(call.text(0).trim().into()),
+    ),
+    plain(
+        "trimsuffix",
+        "The string without another at its end.",
+        &[STR, Parameter::new("suffix", Type::String)],
+        Type::String,
+        |call| Ok(call.text(0).strip_suffix(call.text(1)).unwrap_or(call.text(0)).into()),
+    ),
+    plain("upper", "The string in uppercase.", &[STR], Type::String, |call| Ok(call.text(0).to_uppercase().into())),
+];
+
+/// How many characters a string has.
+pub(super) fn length(text: &str) -> usize {
+    text.graphemes(true).count()
+}
+
+fn indent(call: &Arguments<'_>) -> Result<Value, Failure> {
+    let spaces = usize::try_from(call.whole(0, None)?)
+        .map_err(|_| Failure::argument(0, "the number of spaces must not be negative"))?;
+    Ok(call.text(1).replace('\n', &format!("\n{}", " ".repeat(spaces))).into())
+}
+
+fn join(call: &Arguments<'_>) -> Result<Value, Failure> {
+    let lists = &call.values[1..];
+    if lists.is_empty() {
+        return Err(Failure::call("at least one list is required"));
+    }
+    let mut items = Vec::new();
+    for (position, list) in lists.iter().enumerate() {
+        for (index, element) in list.as_slice().unwrap_or_default().iter().enumerate() {
+            let Some(text) = element.as_str() else {
+                let message = match lists.len() {
+                    1 => format!("element {index} is null; cannot concatenate null values"),
+                    _ => format!("element {index} of list {} is null; cannot concatenate null values", position + 1),
+                };
+                return Err(Failure::telling(
+                    position + 1,
+                    message,
+                    "an element is null; cannot concatenate null values",
+                ));
+            };
+            items.push(text);
+        }
+    }
+    Ok(items.join(call.text(0)).into())
+}
+
+fn split(call: &Arguments<'_>) -> Result<Value, Failure> {
+    let (separator, text) = (call.text(0), call.text(1));
+    let parts: Vec<Value> = match separator {
+        "" => text.chars().map(|character| Value::from(character.to_string())).collect(),
+        separator => text.split(separator).map(Value::from).collect(),
+    };
+    Ok(Value::list(ValueType::String, parts))
+}
+
+fn substr(call: &Arguments<'_>) -> Result<Value, Failure> {
+    let characters: Vec<&str> = call.text(0).graphemes(true).collect();
+    let (offset, length) = (call.whole(1, None)?, call.whole(2, None)?);
+    let total = characters.len() as i64;
+    // An offset further back than the start counts from the start.
+    let start = if offset < 0 { (offset + total).max(0) } else { offset.min(total) };
+    let end = if length < 0 { total } else { start.saturating_add(length).min(total) };
+    Ok(characters[start as usize..end as usize].concat().into())
+}
+
+/// Go's `strings.Title`, which Terraform uses.
+fn title(text: &str) -> String {
+    let separates = |c: char| match c {
+        c if c.is_ascii() => !c.is_ascii_alphanumeric() && c != '_',
+        c => !c.is_alphanumeric() && c.is_whitespace(),
+    };
+    let mut previous = ' ';
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        if separates(previous) {
+            result.extend(character.to_uppercase());
+        } else {
+            result.push(character);
+        }
+        previous = character;
+    }
+    result
+}
+
+impl Arguments<'_> {
+    /// A string argument, which the caller has converted and found known.
+    pub(super) fn text(&self, index: usize) -> &str {
+        self.values.get(index).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A number argument, likewise.
+    pub(super) fn number(&self, index: usize) -> pipectl_core::Number {
+        self.values.get(index).and_then(Value::as_number).cloned().unwrap_or(pipectl_core::Number::ZERO)
+    }
+
+    /// A number argument that must be a whole number. `blame` is the argument that a message names; else it names the function.
+    pub(super) fn whole(&self, index: usize, blame: Option<usize>) -> Result<i64, Failure> {
+        self.number(index).to_i64().ok_or_else(|| {
+            const MESSAGE: &str = "value must be a whole number, between -9223372036854775808 and 9223372036854775807";
+            Failure { argument: blame, message: MESSAGE.to_owned(), hidden: MESSAGE }
+        })
+    }
+
+    /// The elements of a list, set or tuple argument.
+    pub(super) fn elements(&self, index: usize) -> &[Value] {
+        self.values.get(index).and_then(Value::as_slice).unwrap_or_default()
+    }
+}

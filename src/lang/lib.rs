@@ -1,0 +1,56 @@
+//! The configuration language: Terraform's, with the blocks of pipectl.
+//!
+//! Owned here: reading files into a [`Configuration`], [`Reference`]s with their places, evaluation of [`Expression`]s in a
+//! [`Scope`], the functions, decoding of bodies by schema, values of variables, and the canonical layout of text. hcl-edit parses; the tree, the
+//! semantics and the words of diagnostics are our own.
+//!
+//! Deliberately not here: reading files from disk, plans, state, providers, and rendering of diagnostics.
+
+mod body;
+mod check_references;
+mod configuration;
+mod decode;
+mod dynamic_block;
+mod evaluate;
+mod expression;
+mod format;
+mod format_rewrite;
+mod functions;
+mod load;
+mod lower;
+mod lower_template;
+mod reference;
+mod scan;
+mod scope;
+mod syntax;
+mod syntax_error;
+mod type_constraint;
+mod variable_value;
+
+use pipectl_core::{Diagnostics, SourceId};
+
+pub use body::{Argument, Body, NestedBlock};
+pub use configuration::{
+    CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, Lifecycle, LocalValue, Meta, ModelBlock, ObjectBlock,
+    OutputBlock, PipelineBlock, ProviderBlock, ProviderReference, Rule, VariableBlock,
+};
+pub use decode::{decode, decode_model};
+pub use evaluate::evaluate;
+pub use expression::Expression;
+pub use format::format;
+pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
+pub use load::{SourceFile, load};
+pub use reference::Reference;
+pub use scope::{Files, NoFiles, Scope};
+pub use variable_value::{parse_variable_file, parse_variable_value};
+
+/// Parses one expression that is all of `text`. Spans are in the file `source`.
+///
+/// # Errors
+/// What is wrong with its syntax.
+pub fn parse_expression(text: &str, source: SourceId) -> Result<Expression, Diagnostics> {
+    match syntax::parse_expression(text, source, 0) {
+        (Some(expression), diagnostics) if !diagnostics.has_errors() => Ok(expression),
+        (_, diagnostics) => Err(diagnostics),
+    }
+}

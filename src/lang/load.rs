@@ -1,0 +1,139 @@
+//! From files to a configuration: every block is read for its shape; every mistake of every file is reported.
+
+mod objects;
+mod reader;
+mod settings;
+mod values;
+
+use pipectl_core::suggest::did_you_mean;
+use pipectl_core::{Diagnostic, Diagnostics, Span};
+
+use crate::body::NestedBlock;
+use crate::configuration::Configuration;
+use crate::syntax;
+
+/// A file of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The name that people know it by: relative to where they stand.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// Block types of Terraform that we read.
+const TERRAFORM_BLOCKS: [&str; 8] =
+    ["check", "data", "locals", "output", "provider", "resource", "terraform", "variable"];
+/// Block types of pipectl, which do not exist in `*.tf` files.
+const OWN_BLOCKS: [&str; 4] = ["executor", "model", "pipeline", "stage"];
+/// Block types of Terraform that are not there yet.
+const LATER_BLOCKS: [&str; 5] = ["ephemeral", "import", "module", "moved", "removed"];
+
+/// Reads the files of one root. All independent errors of all files are found; what is wrong is left out of the configuration.
+pub fn load(files: Vec<SourceFile>) -> (Configuration, Diagnostics) {
+    let block_types: Vec<&str> = TERRAFORM_BLOCKS.iter().chain(&OWN_BLOCKS).chain(&LATER_BLOCKS).copied().collect();
+    let mut loader = Loader::default();
+    for file in files {
+        let source = loader.configuration.sources.add(file.name.clone(), file.text.as_str());
+        let (body, diagnostics) = syntax::parse_file(&file.text, source, &block_types);
+        loader.diagnostics.extend(diagnostics);
+        for argument in body.arguments() {
+            let hint = did_you_mean(&argument.name, block_types.iter().copied());
+            let detail =
+                format!("An argument named {:?} is not expected here: a file holds blocks only.{hint}", argument.name);
+            loader.report(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
+        }
+        for block in body.blocks() {
+            loader.block(block, file.name.ends_with(".tf"));
+        }
+    }
+    (loader.configuration, loader.diagnostics)
+}
+
+/// A configuration in the making.
+#[derive(Default)]
+struct Loader {
+    configuration: Configuration,
+    diagnostics: Diagnostics,
+}
+
+impl Loader {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn block(&mut self, block: &NestedBlock, terraform_file: bool) {
+        let kind = block.kind.as_str();
+        if terraform_file && OWN_BLOCKS.contains(&kind) {
+            let detail =
+                format!("Blocks of type {kind:?} do not exist in files whose name ends in .tf: those are Terraform's.");
+            let diagnostic = Diagnostic::error("Unsupported block type", detail).at(block.span.clone());
+            return self.report(diagnostic.hint("Name the file .hcl to use the blocks of pipectl in it."));
+        }
+        match kind {
+            "check" => self.check(block),
+            "data" | "resource" | "stage" => self.object(block),
+            "executor" => self.executor(block),
+            "locals" => self.locals(block),
+            "model" => self.model(block),
+            "output" => self.output(block),
+            "pipeline" => self.pipeline(block),
+            "provider" => self.provider(block),
+            "terraform" => self.terraform(block),
+            "variable" => self.variable(block),
+            _ if LATER_BLOCKS.contains(&kind) => {
+                let detail = format!("Blocks of type {kind:?} are not supported yet.");
+                self.report(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+            }
+            _ => {
+                let hint = did_you_mean(kind, TERRAFORM_BLOCKS.into_iter().chain(OWN_BLOCKS));
+                let detail = format!("Blocks of type {kind:?} are not expected here.{hint}");
+                self.report(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+            }
+        }
+    }
+
+    /// The labels of a block, one for each of `names`; reports when there are more or fewer, or when one cannot be a name.
+    fn labels<const N: usize>(&mut self, block: &NestedBlock, names: [&str; N]) -> Option<[String; N]> {
+        let kind = &block.kind;
+        if let Some((_, span)) = block.labels.get(N) {
+            let detail = match names.len() {
+                0 => format!("No labels are expected for {kind} blocks."),
+                count => format!("Only {count} labels ({}) are expected for {kind} blocks.", names.join(", ")),
+            };
+            self.report(Diagnostic::error(format!("Extraneous label for {kind}"), detail).at(span.clone()));
+            return None;
+        }
+        if let Some(missing) = names.get(block.labels.len()) {
+            let detail = format!("All {kind} blocks must have {N} labels ({}).", names.join(", "));
+            self.report(Diagnostic::error(format!("Missing {missing} for {kind}"), detail).at(block.span.clone()));
+            return None;
+        }
+        let mut valid = true;
+        for ((label, span), name) in block.labels.iter().zip(names) {
+            if !crate::scan::is_identifier(label) {
+                let detail = "A name must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.";
+                self.report(Diagnostic::error(format!("Invalid {kind} {name}"), detail).at(span.clone()));
+                valid = false;
+            }
+        }
+        let labels: Vec<String> = block.labels.iter().map(|(label, _)| label.clone()).collect();
+        valid.then(|| labels.try_into().ok()).flatten()
+    }
+
+    /// Reports a declaration whose name is taken. `first` is where it was taken.
+    fn duplicate(&mut self, what: &str, name: &str, first: &Span, again: &Span) {
+        let (file, line) = self.place(first);
+        let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
+        let detail = format!(
+            "{article} {what} named {name:?} was already declared at {file}:{line}. Names must be unique among all {what}s of a root."
+        );
+        self.report(Diagnostic::error(format!("Duplicate {what}"), detail).at(again.clone()));
+    }
+
+    fn place(&self, span: &Span) -> (String, usize) {
+        let sources = &self.configuration.sources;
+        let file = sources.get(span.source).map(|source| source.name.clone()).unwrap_or_default();
+        (file, sources.line_column(span).map_or(0, |(line, _)| line))
+    }
+}

@@ -1,0 +1,189 @@
+//! Reading a body argument by argument; what nobody asked for is reported at the end.
+
+use pipectl_core::convert::convert;
+use pipectl_core::suggest::did_you_mean;
+use pipectl_core::{Diagnostic, Diagnostics, Span, Type, Value};
+
+use crate::body::{Body, NestedBlock};
+use crate::configuration::Rule;
+use crate::evaluate::evaluate;
+use crate::expression::{Expression, Node};
+use crate::reference::Reference;
+use crate::scope::Scope;
+
+/// A body that is being read.
+pub(super) struct Reader<'a> {
+    pub(super) body: &'a Body,
+    /// Where the block's header stands: where to point when something is missing.
+    pub(super) header: Span,
+    arguments: Vec<&'static str>,
+    blocks: Vec<&'static str>,
+    pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(block: &'a NestedBlock, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { body: &block.body, header: block.span.clone(), arguments: Vec::new(), blocks: Vec::new(), diagnostics }
+    }
+
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// An argument as written.
+    pub(super) fn expression(&mut self, name: &'static str) -> Option<Expression> {
+        self.arguments.push(name);
+        self.body.argument(name).map(|argument| argument.value.clone())
+    }
+
+    /// An argument that must be there.
+    pub(super) fn required(&mut self, name: &'static str) -> Option<Expression> {
+        let found = self.expression(name);
+        if found.is_none() {
+            let detail = format!("The argument {name:?} is required, but no definition was found.");
+            self.report(Diagnostic::error("Missing required argument", detail).at(self.header.clone()));
+        }
+        found
+    }
+
+    /// An argument whose value must be written out, without references and functions. Null counts as absent.
+    pub(super) fn constant(&mut self, name: &'static str, ty: &Type) -> Option<Value> {
+        let expression = self.expression(name)?;
+        let value = match evaluate(&expression, &Scope::constant()) {
+            Ok(value) => value,
+            Err(found) => {
+                self.diagnostics.extend(found);
+                return None;
+            }
+        };
+        match convert(&value, ty) {
+            Ok(value) => Some(value).filter(|value| !value.is_null()),
+            Err(error) => {
+                let detail = format!("Inappropriate value for attribute {name:?}: {error}.");
+                self.report(Diagnostic::error("Incorrect attribute value type", detail).at(expression.span()));
+                None
+            }
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.constant(name, &Type::String).and_then(|value| value.as_str().map(str::to_owned))
+    }
+
+    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+        self.constant(name, &Type::Bool).and_then(|value| value.as_bool()).unwrap_or(default)
+    }
+
+    /// All nested blocks of a type, which takes no labels.
+    pub(super) fn blocks(&mut self, kind: &'static str) -> Vec<&'a NestedBlock> {
+        self.blocks.push(kind);
+        let found: Vec<&NestedBlock> = self.body.blocks().filter(|block| block.kind == kind).collect();
+        for block in &found {
+            if let Some((_, span)) = block.labels.first() {
+                let detail = format!("No labels are expected for {kind} blocks.");
+                self.diagnostics
+                    .push(Diagnostic::error(format!("Extraneous label for {kind}"), detail).at(span.clone()));
+            }
+        }
+        found
+    }
+
+    /// The nested block of a type of which there may be one.
+    pub(super) fn block(&mut self, kind: &'static str) -> Option<&'a NestedBlock> {
+        let found = self.blocks(kind);
+        self.at_most_one(kind, &found);
+        found.first().copied()
+    }
+
+    /// The nested block of a type of which there may be one, with one label.
+    pub(super) fn labelled_block(&mut self, kind: &'static str) -> Option<(String, &'a NestedBlock)> {
+        self.blocks.push(kind);
+        let found: Vec<&NestedBlock> = self.body.blocks().filter(|block| block.kind == kind).collect();
+        self.at_most_one(kind, &found);
+        let block = found.first().copied()?;
+        match block.labels.as_slice() {
+            [(label, _)] => Some((label.clone(), block)),
+            _ => {
+                let detail = format!("All {kind} blocks must have 1 labels (type).");
+                self.report(Diagnostic::error(format!("Missing type for {kind}"), detail).at(block.span.clone()));
+                None
+            }
+        }
+    }
+
+    fn at_most_one(&mut self, kind: &str, found: &[&NestedBlock]) {
+        for extra in found.iter().skip(1) {
+            let detail = format!("Only one {kind} block is allowed.");
+            self.report(Diagnostic::error(format!("Duplicate {kind} block"), detail).at(extra.span.clone()));
+        }
+    }
+
+    /// The conditions of all nested blocks of a type.
+    pub(super) fn rules(&mut self, kind: &'static str) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for block in self.blocks(kind) {
+            let mut reader = Reader::new(block, self.diagnostics);
+            let condition = reader.required("condition");
+            let error_message = reader.required("error_message");
+            reader.finish();
+            if let (Some(condition), Some(error_message)) = (condition, error_message) {
+                rules.push(Rule { condition, error_message, span: block.span.clone() });
+            }
+        }
+        rules
+    }
+
+    /// An argument that lists references.
+    pub(super) fn references(&mut self, name: &'static str) -> Vec<(Reference, Span)> {
+        let Some(expression) = self.expression(name) else { return Vec::new() };
+        let Node::Tuple(elements) = expression.node() else {
+            let detail = format!("The {name} argument must be a list of references, in brackets.");
+            self.report(Diagnostic::error("Invalid expression", detail).at(expression.span()));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for element in elements {
+            match reference(element) {
+                Some(reference) => found.push((reference, element.span())),
+                None => {
+                    let detail = format!(
+                        "Every element of {name} must be a reference to a block, like type.name, without quotes."
+                    );
+                    self.report(Diagnostic::error("Invalid reference", detail).at(element.span()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Reports arguments and blocks that nobody asked for.
+    pub(super) fn finish(self) {
+        for argument in self.body.arguments().filter(|argument| !self.arguments.contains(&argument.name.as_str())) {
+            let name = &argument.name;
+            let (hint, summary) = match self.blocks.contains(&name.as_str()) {
+                true => (format!(" Did you mean to define a block of type {name:?}?"), "Unsupported argument"),
+                false => (did_you_mean(name, self.arguments.iter().copied()), "Unsupported argument"),
+            };
+            let detail = format!("An argument named {name:?} is not expected here.{hint}");
+            self.diagnostics.push(Diagnostic::error(summary, detail).at(argument.name_span.clone()));
+        }
+        for block in self.body.blocks().filter(|block| !self.blocks.contains(&block.kind.as_str())) {
+            let kind = &block.kind;
+            let hint = match self.arguments.contains(&kind.as_str()) {
+                true => format!(
+                    " Did you mean to define argument {kind:?}? If so, use the equals sign to assign it a value."
+                ),
+                false => did_you_mean(kind, self.blocks.iter().copied()),
+            };
+            let detail = format!("Blocks of type {kind:?} are not expected here.{hint}");
+            self.diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+        }
+    }
+}
+
+/// The reference that an expression consists of.
+pub(super) fn reference(expression: &Expression) -> Option<Reference> {
+    let Node::Traversal(traversal) = expression.node() else { return None };
+    let (parsed, _) = traversal.reference(&[])?;
+    parsed.ok().map(|(reference, _)| reference)
+}

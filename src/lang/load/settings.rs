@@ -1,0 +1,69 @@
+//! `pipeline`, `terraform` and `provider` blocks.
+
+use pipectl_core::Diagnostic;
+
+use crate::body::NestedBlock;
+use crate::configuration::{PipelineBlock, ProviderBlock};
+use crate::load::Loader;
+use crate::load::reader::Reader;
+
+impl Loader {
+    pub(super) fn pipeline(&mut self, block: &NestedBlock) {
+        let labels = self.labels(block, ["name"]);
+        let mut reader = Reader::new(block, &mut self.diagnostics);
+        let required_version = reader.text("required_version");
+        let artifacts = reader.text("artifacts");
+        let description = reader.text("description");
+        let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
+        let encryption = reader.block("encryption").map(|encryption| encryption.body.clone());
+        reader.finish();
+        let Some([name]) = labels else { return };
+        if let Some(first) = &self.configuration.pipeline {
+            let (file, line) = self.place(&first.span);
+            let detail =
+                format!("A root has at most one pipeline block, and one was already declared at {file}:{line}.");
+            return self.report(Diagnostic::error("Duplicate pipeline block", detail).at(block.span.clone()));
+        }
+        let span = block.span.clone();
+        self.required_version(required_version.clone(), block);
+        self.configuration.pipeline =
+            Some(PipelineBlock { name, required_version, backend, encryption, artifacts, description, span });
+    }
+
+    pub(super) fn terraform(&mut self, block: &NestedBlock) {
+        if self.labels(block, []).is_none() {
+            return;
+        }
+        let mut reader = Reader::new(block, &mut self.diagnostics);
+        let required_version = reader.text("required_version");
+        // Which providers there are is decided by what is built in; the block is read so that Terraform's folders load unmodified.
+        reader.blocks("required_providers");
+        reader.labelled_block("backend");
+        reader.finish();
+        self.required_version(required_version, block);
+    }
+
+    fn required_version(&mut self, version: Option<String>, block: &NestedBlock) {
+        let span = block.body.argument("required_version").map(|argument| argument.value.span());
+        if let (Some(version), Some(span)) = (version, span) {
+            self.configuration.required_versions.push((version, span));
+        }
+    }
+
+    pub(super) fn provider(&mut self, block: &NestedBlock) {
+        let labels = self.labels(block, ["name"]);
+        let mut reader = Reader::new(block, &mut self.diagnostics);
+        let alias = reader.text("alias");
+        let Some([name]) = labels else { return };
+        let key = match &alias {
+            Some(alias) => format!("{name}.{alias}"),
+            None => name.clone(),
+        };
+        if let Some(first) = self.configuration.providers.get(&key) {
+            let first = first.span.clone();
+            return self.duplicate("provider configuration", &key, &first, &block.span);
+        }
+        let body = block.body.without(&["alias", "version"], &[]);
+        self.configuration.providers.insert(key, ProviderBlock { name, alias, body, span: block.span.clone() });
+    }
+}

@@ -1,0 +1,71 @@
+//! Values of variables from outside the configuration: the command line, the environment, `*.tfvars` files.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::convert::convert;
+use pipectl_core::{Diagnostic, Diagnostics, SourceId, SourceMap, Span, Type, Value};
+
+use crate::evaluate::evaluate;
+use crate::load::SourceFile;
+use crate::scope::Scope;
+use crate::syntax;
+
+/// The value of variable `name` that `text` stands for, converted to `ty`.
+///
+/// For a string, number or bool the text itself is the value. For other types it is an expression without references and functions.
+/// For `any` it is such an expression when it can be read as one, else a string.
+///
+/// # Errors
+/// When it is no expression, or does not fit the type. Findings have no span: the text is in no file.
+pub fn parse_variable_value(text: &str, ty: &Type, name: &str) -> Result<Value, Diagnostics> {
+    let value = match ty {
+        Type::String | Type::Number | Type::Bool => Value::from(text),
+        Type::Any => written(text).unwrap_or_else(|_| Value::from(text)),
+        _ => written(text).map_err(|found| placed(found, name))?,
+    };
+    convert(&value, ty).map_err(|error| {
+        let detail = format!("The given value is not suitable for var.{name}: {error}.");
+        Diagnostic::error("Invalid value for input variable", detail).into()
+    })
+}
+
+fn written(text: &str) -> Result<Value, Diagnostics> {
+    let (expression, diagnostics) = syntax::parse_expression(text.trim(), SourceId(0), 0);
+    match expression {
+        Some(expression) if !diagnostics.has_errors() => evaluate(&expression, &Scope::constant()),
+        _ => Err(diagnostics),
+    }
+}
+
+fn placed(diagnostics: Diagnostics, name: &str) -> Diagnostics {
+    let each = |diagnostic: Diagnostic| Diagnostic {
+        detail: format!("The value given for var.{name} is not a valid expression: {}", diagnostic.detail),
+        span: None,
+        ..diagnostic
+    };
+    diagnostics.into_iter().map(each).collect()
+}
+
+/// The values of a `*.tfvars` file by variable, each with where it stands, and the file for rendering what is wrong.
+pub fn parse_variable_file(file: SourceFile) -> (BTreeMap<String, (Value, Span)>, SourceMap, Diagnostics) {
+    let mut sources = SourceMap::default();
+    let source = sources.add(file.name, file.text.as_str());
+    let (body, mut diagnostics) = syntax::parse_file(&file.text, source, &[]);
+    let mut values = BTreeMap::new();
+    for argument in body.arguments() {
+        match evaluate(&argument.value, &Scope::constant()) {
+            Ok(value) => {
+                values.insert(argument.name.clone(), (value, argument.value.span()));
+            }
+            Err(found) => diagnostics.extend(found),
+        }
+    }
+    for block in body.blocks() {
+        let detail = format!(
+            "Blocks of type {:?} are not expected here: a file of variable values holds arguments only.",
+            block.kind
+        );
+        diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+    }
+    (values, sources, diagnostics)
+}

@@ -1,0 +1,38 @@
+//! Where states are kept, as the engine sees it. `LocalStore` keeps them on disk; object stores follow the same traits.
+
+use std::time::Duration;
+
+use crate::{Change, Holder, State, StateError};
+
+/// Keeps the state of one pipeline in one workspace. Calls block.
+pub trait StateStore: Send + Sync {
+    /// The state as last committed; `None` where none was ever written. Takes no lock and changes nothing.
+    ///
+    /// # Errors
+    /// When the state cannot be read or is damaged.
+    fn read(&self) -> Result<Option<State>, StateError>;
+
+    /// Becomes the only writer, waiting up to `timeout` for another to end.
+    ///
+    /// # Errors
+    /// When another writer still holds the lock, or the state cannot be read or is damaged.
+    fn lock(&self, holder: &Holder, timeout: Duration) -> Result<Box<dyn StateWriter>, StateError>;
+}
+
+/// The only writer of a state, until it is dropped.
+pub trait StateWriter: Send {
+    /// The state as last committed. Its serial is 0 where none was ever written.
+    fn state(&self) -> &State;
+
+    /// Makes a new, empty state. Called once, before the first commit of a state whose lineage is empty.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn begin(&mut self, lineage: &str, root: &str) -> Result<(), StateError>;
+
+    /// Commits changes as one record: when this returns, all of them are durable. After an error none of them is.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StateError>;
+}

@@ -1,0 +1,15 @@
+//! The program as people meet it: whole transcripts of commands against snapshots.
+//!
+//! A scenario copies a folder of `fixtures/` and runs commands in it; its transcript holds each command line, everything that was written
+//! to standard output and standard error, and the exit status. What differs between runs (ids, times, the folder) is replaced.
+
+#![allow(clippy::unwrap_used)]
+
+mod cli {
+    pub mod bad_input;
+    pub mod commands;
+    pub mod lifecycle;
+    pub mod scenario;
+    #[cfg(all(feature = "convert", feature = "train", feature = "score"))]
+    pub mod stages;
+}

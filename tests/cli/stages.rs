@@ -1,0 +1,172 @@
+//! Stages as people meet them: run once for each content of their inputs, repaired when their outputs are lost, and clear about what is
+//! wrong with a file.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::scenario::Scenario;
+
+/// The fixture with the events of the main pipeline's first test file.
+fn events() -> Scenario {
+    let scenario = Scenario::of("events");
+    take(&scenario, "test-0.parquet", "data/a.parquet");
+    scenario
+}
+
+/// Copies a file of the main pipeline's data.
+fn take(scenario: &Scenario, from: &str, to: &str) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/data/hep");
+    fs::create_dir_all(scenario.file(to).parent().unwrap()).unwrap();
+    fs::copy(data.join(from), scenario.file(to)).unwrap();
+}
+
+#[test]
+fn stages_run_once_for_each_content() {
+    let mut scenario = events();
+    scenario.run("apply -auto-approve");
+    scenario.run("apply -auto-approve");
+    scenario.edit("events.hcl", "# What is known", "# All that is known");
+    scenario.run("plan -detailed-exitcode");
+
+    fs::remove_file(scenario.file("made/events/convert.features/dataset/part-00000.parquet")).unwrap();
+    scenario.note("remove made/events/convert.features/dataset/part-00000.parquet");
+    scenario.run("plan -detailed-exitcode");
+    scenario.run("apply -auto-approve");
+
+    take(&scenario, "train-0.parquet", "data/a.parquet");
+    scenario.note("data/a.parquet is another file");
+    scenario.run("apply -auto-approve");
+    take(&scenario, "test-0.parquet", "data/a.parquet");
+    scenario.note("data/a.parquet is the first file again");
+    scenario.run("apply -auto-approve");
+
+    scenario.run("artifacts list");
+    scenario.run("artifacts verify");
+    scenario.run("artifacts gc -dry-run");
+    scenario.run("artifacts gc -keep=0s");
+    scenario.run("artifacts list");
+    scenario.run("logs stage.convert.features");
+    scenario.run("output dataset");
+    scenario.run("destroy -auto-approve");
+    assert!(!scenario.file("made/events/convert.features").exists());
+    scenario.check("stages_run_once_for_each_content");
+}
+
+#[test]
+fn a_stage_shows_as_blocks() {
+    let mut scenario = events();
+    scenario.quietly("apply -auto-approve");
+    scenario.edit("events.hcl", "shards = 2", "shards = 3");
+    scenario.edit("events.hcl", "columns = [\"hfeatures\", \"class\"]", "columns = [\"class\", \"hfeatures\"]");
+    scenario.run("plan");
+    scenario.run("state show stage.convert.features");
+    scenario.check("a_stage_shows_as_blocks");
+}
+
+#[test]
+fn missing_source() {
+    let mut scenario = Scenario::of("events");
+    scenario.run("plan");
+    scenario.run("apply -auto-approve");
+    assert!(!scenario.file(".pipectl/events/default/log").exists());
+    scenario.check("missing_source");
+}
+
+#[test]
+fn truncated_source() {
+    let mut scenario = events();
+    let whole = fs::read(scenario.file("data/a.parquet")).unwrap();
+    fs::write(scenario.file("data/a.parquet"), &whole[..whole.len() / 2]).unwrap();
+    scenario.run("apply -auto-approve");
+    scenario.run("state list");
+    scenario.run("logs stage.convert.features");
+    fs::write(scenario.file("data/a.parquet"), whole).unwrap();
+    scenario.quietly("apply -auto-approve");
+    scenario.check("truncated_source");
+}
+
+#[test]
+fn wrong_column() {
+    let mut scenario = events();
+    scenario.edit("events.hcl", "\"hfeatures\"", "\"hfeature\"");
+    scenario.run("apply -auto-approve");
+    scenario.check("wrong_column");
+}
+
+#[test]
+fn values_that_are_no_numbers() {
+    let mut scenario = events();
+    scenario.edit(
+        "events.hcl",
+        "  step \"select\"",
+        "  step \"derive\" {\n    columns = { hfeatures = \"log(0 - hfeatures)\" }\n  }\n  step \"select\"",
+    );
+    scenario.run("apply -auto-approve");
+    scenario.check("values_that_are_no_numbers");
+}
+
+#[test]
+fn wrong_arguments_of_a_stage() {
+    let mut scenario = events();
+    scenario.edit("events.hcl", "format = \"parquet\"", "format = \"parquette\"");
+    scenario.edit("events.hcl", "shards = 2", "shards = 0");
+    scenario.edit("events.hcl", "source = ", "sources = ");
+    scenario.edit("events.hcl", "step \"one_hot\"", "step \"one_hut\"");
+    scenario.run("validate");
+    scenario.check("wrong_arguments_of_a_stage");
+}
+
+/// Starts an apply of much data, and waits until it converts rows.
+fn converting(scenario: &Scenario) -> Child {
+    for number in 0..4 {
+        take(scenario, &format!("train-{number}.parquet"), &format!("data/{number}.parquet"));
+    }
+    let text = scenario.read("events.hcl");
+    // Sorting every particle list takes long enough to be interrupted.
+    let steps = "  step \"sort\" {\n    columns = [\"Pt\", \"Eta\", \"Phi\"]\n    by      = \"Pt\"\n  }\n".repeat(20);
+    scenario.write("events.hcl", &text.replacen("  step", &format!("{steps}  step"), 1));
+    let mut child =
+        scenario.command("apply -auto-approve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    while !said.contains("converting") {
+        said.clear();
+        assert!(output.read_line(&mut said).unwrap() > 0, "it ended before it converted anything");
+    }
+    // Someone goes on reading, or the pipe fills up.
+    std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn an_interrupt_stops_stages_and_the_next_apply_goes_on() {
+    let mut scenario = events();
+    let child = converting(&scenario);
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{complaints}");
+    assert!(complaints.contains("Interrupt received."), "{complaints}");
+    scenario.quietly("apply -auto-approve");
+    let output = scenario.run("plan -detailed-exitcode");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_killed_engine_loses_nothing() {
+    let mut scenario = events();
+    let mut child = converting(&scenario);
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    let output = scenario.run("plan -detailed-exitcode");
+    assert_eq!(output.status.code(), Some(2));
+    scenario.quietly("apply -auto-approve");
+    let output = scenario.run("plan -detailed-exitcode");
+    assert_eq!(output.status.code(), Some(0));
+}

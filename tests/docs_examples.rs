@@ -1,0 +1,199 @@
+//! The documentation as a test: every HCL example is valid, every link leads somewhere, every page is in the table of
+//! contents.
+//!
+//! A fence marked `hcl` holds a whole root module and is handed to `pipectl validate`. A fragment is marked
+//! `hcl,ignore`. Whether an example does what the text says is for the tests of what it shows.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Markdown pages: the book, the README and those beside the pipelines.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    for folder in ["docs/src", "pipelines", "modules", "stacks"] {
+        let mut folders = vec![root().join(folder)];
+        while let Some(folder) = folders.pop() {
+            // Git keeps no empty folder: a clone lacks the rooms that have nothing in them yet.
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension() == Some(OsStr::new("md")) {
+                    pages.push(path);
+                }
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// A fenced block: the line of its opening fence, the words behind the fence, and its text.
+struct Fence {
+    line: usize,
+    info: String,
+    text: String,
+}
+
+fn fences(page: &str) -> Vec<Fence> {
+    let mut fences = Vec::new();
+    let mut open: Option<Fence> = None;
+    for (index, line) in page.lines().enumerate() {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
+            (None, Some(info)) => {
+                open = Some(Fence { line: index + 1, info: info.trim().to_owned(), text: String::new() });
+            }
+            (Some(_), Some(_)) => fences.extend(open.take()),
+            (Some(fence), None) => {
+                fence.text.push_str(line);
+                fence.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a fence that does not end");
+    fences
+}
+
+/// Targets of `[text](target)` outside fences, with their lines.
+fn links(page: &str) -> Vec<(usize, String)> {
+    let mut links = Vec::new();
+    let mut in_fence = false;
+    for (index, line) in page.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            in_fence = !in_fence;
+        }
+        if in_fence {
+            continue;
+        }
+        for (start, _) in line.match_indices("](") {
+            let target = &line[start + 2..];
+            let target = &target[..target.find(')').expect("a link ends on its line")];
+            links.push((index + 1, target.to_owned()));
+        }
+    }
+    links
+}
+
+#[test]
+fn every_example_is_valid() {
+    let mut examples = 0;
+    let mut failures = Vec::new();
+    for page in pages() {
+        for fence in fences(&fs::read_to_string(&page).unwrap()) {
+            let at = format!("{}:{}", shown(&page), fence.line);
+            match fence.info.as_str() {
+                "hcl" => {}
+                "hcl,ignore" | "sh" | "text" | "json" | "rust" => continue,
+                other => {
+                    failures.push(format!("{at}: a fence marked `{other}`: is it an example?"));
+                    continue;
+                }
+            }
+            examples += 1;
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("main.hcl"), &fence.text).unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_pipectl"))
+                .arg("validate")
+                .arg(folder.path())
+                .env("NO_COLOR", "1")
+                .output()
+                .unwrap();
+            if !output.status.success() {
+                let said = [output.stdout, output.stderr].concat();
+                failures.push(format!("{at}: {}", String::from_utf8_lossy(&said)));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(examples > 0, "no page has an example");
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut failures = Vec::new();
+    for page in pages() {
+        for (line, target) in links(&fs::read_to_string(&page).unwrap()) {
+            let file = target.split('#').next().unwrap();
+            let is_elsewhere = target.starts_with("https://");
+            if !is_elsewhere && !file.is_empty() && !page.parent().unwrap().join(file).exists() {
+                failures.push(format!("{}:{line}: {target}", shown(&page)));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "links to nowhere:\n{}", failures.join("\n"));
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let book = root().join("docs/src");
+    let summary = book.join("SUMMARY.md");
+    let listed: BTreeSet<PathBuf> =
+        links(&fs::read_to_string(&summary).unwrap()).into_iter().map(|(_, target)| book.join(target)).collect();
+    let there: BTreeSet<PathBuf> =
+        pages().into_iter().filter(|page| page.starts_with(&book) && *page != summary).collect();
+    assert_eq!(there, listed);
+}
+
+/// The long flags and the commands that `-help` of `command` names.
+fn helped(command: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_pipectl")).args(command).arg("--help").output().unwrap();
+    assert!(output.status.success(), "{command:?} --help failed");
+    let help = String::from_utf8(output.stdout).unwrap();
+    let flags = help
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-'))
+        .filter_map(|line| line.split("--").nth(1))
+        .map(|flag| flag.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect())
+        .collect();
+    let commands = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        .collect();
+    (flags, commands)
+}
+
+#[test]
+fn the_reference_names_every_command_and_flag() {
+    let reference = fs::read_to_string(root().join("docs/src/reference/commands.md")).unwrap();
+    let mut missing = BTreeSet::new();
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    let mut commands_seen = 0;
+    while let Some(command) = open.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let (flags, commands) = helped(&words);
+        for flag in flags {
+            let starts = ["`", " ", "[", "|"].map(|before| format!("{before}-{flag}"));
+            if !starts.iter().any(|start| reference.contains(start)) {
+                missing.insert(format!("pipectl {}: -{flag}", words.join(" ")));
+            }
+        }
+        for name in commands {
+            let longer: Vec<String> = command.iter().cloned().chain([name]).collect();
+            commands_seen += 1;
+            if !reference.contains(&format!("`{}", longer.join(" "))) {
+                missing.insert(format!("pipectl {}", longer.join(" ")));
+            }
+            open.push(longer);
+        }
+    }
+    assert!(commands_seen > 10, "-help names {commands_seen} commands");
+    assert!(missing.is_empty(), "docs/src/reference/commands.md lacks:\n{missing:#?}");
+}
