@@ -42,7 +42,12 @@ impl Project {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipectl"));
-        command.args(arguments).current_dir(self.folder.path()).env("NO_COLOR", "1").env_remove("ORT_DYLIB_PATH").stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("NO_COLOR", "1")
+            .env_remove("ORT_DYLIB_PATH")
+            .stdin(Stdio::null());
         command
     }
 
@@ -69,7 +74,8 @@ impl Project {
         fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
-    /// Starts an apply and waits until it says `sign`.
+    /// Starts an apply and waits until it says `sign`. The caller waits for its end.
+    #[expect(clippy::zombie_processes, reason = "the only path that does not hand the process on is a failed test")]
     fn apply_until(&self, more: &[&str], sign: &str) -> Child {
         let mut child = self
             .command(&[&["apply", "small.hcl", "-auto-approve"], more].concat())
@@ -80,7 +86,8 @@ impl Project {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut seen = String::new();
         loop {
-            let line = lines.next().unwrap_or_else(|| panic!("the run ended before it said `{sign}`:\n{seen}")).unwrap();
+            let line =
+                lines.next().unwrap_or_else(|| panic!("the run ended before it said `{sign}`:\n{seen}")).unwrap();
             if line.contains(sign) {
                 // Whoever writes to a closed pipe would fail: the rest is read and thrown away.
                 thread::spawn(move || lines.for_each(drop));
@@ -143,7 +150,10 @@ fn nothing_runs_twice_and_every_run_has_a_reason() {
 
     // What cannot change an output runs nothing: comments, the executor's resources, retries.
     project.edit("# A small pipeline", "# The same small pipeline");
-    project.edit("epochs            = var.epochs\n", "epochs            = var.epochs\n  retry { max_attempts = 3 }\n  resources { cpus = 2 }\n");
+    project.edit(
+        "epochs            = var.epochs\n",
+        "epochs            = var.epochs\n  retry { max_attempts = 3 }\n  resources { cpus = 2 }\n",
+    );
     let plan = project.plan(&[]);
     assert_eq!(plan.code, Some(0), "{}", plan.text);
 

@@ -17,6 +17,15 @@ use crate::reporter::Follower;
 use crate::roots::{self, Root};
 use crate::view::diagnostic;
 
+/// How an engine works.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How many calls may run at once.
+    pub parallelism: u32,
+    /// Whether source files and outputs are read again, whatever their size and time say.
+    pub verify: bool,
+}
+
 /// A run of the program.
 pub struct App {
     /// Where to write, whom to ask.
@@ -79,15 +88,15 @@ impl App {
     }
 
     /// The engine for a project.
-    pub fn engine(&self, project: &Project, parallelism: usize, follower: &Follower) -> Engine {
+    pub fn engine(&self, project: &Project, effort: Effort, follower: &Follower) -> Engine {
         Engine {
             registry: self.registry.clone(),
             environment: self.environment.clone(),
-            artifacts: Arc::new(project.artifact_store()),
+            artifacts: Arc::new(project.artifact_store(effort.verify)),
             files: Arc::new(RootFiles::new(project.folder.clone(), self.environment.home())),
             folders: project.folders(),
             workspace: project.workspace.clone(),
-            parallelism,
+            parallelism: effort.parallelism as usize,
             events: Arc::new(follower.clone()),
             cancel: self.cancel.clone(),
         }

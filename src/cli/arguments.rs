@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use pipectl_engine::Mode;
+
+use crate::app::Effort;
 
 /// From a bare cloud account to a scored model: one graph, one plan, one state.
 #[derive(Debug, Parser)]
@@ -159,6 +162,9 @@ pub struct OperationArguments {
     /// How many objects to work on at the same time; stages also wait for cores and memory.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub parallelism: u32,
+    /// Read source files and outputs again, even where their size and time are the same.
+    #[arg(long)]
+    pub verify: bool,
     /// Hold the state's lock.
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set)]
@@ -176,6 +182,35 @@ pub struct OperationArguments {
     /// Write one JSON event per line.
     #[arg(long)]
     pub json: bool,
+}
+
+impl OperationArguments {
+    /// How the engine works.
+    pub fn effort(&self) -> Effort {
+        Effort { parallelism: self.parallelism, verify: self.verify }
+    }
+}
+
+/// Which kind of plan.
+#[derive(Clone, Debug, Args)]
+pub struct ModeArguments {
+    /// Plan to remove everything.
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub destroy: bool,
+    /// Only take what has changed outside into the state.
+    #[arg(long)]
+    pub refresh_only: bool,
+}
+
+impl ModeArguments {
+    /// The kind.
+    pub fn mode(&self) -> Mode {
+        match (self.destroy, self.refresh_only) {
+            (true, _) => Mode::Destroy,
+            (false, true) => Mode::RefreshOnly,
+            (false, false) => Mode::Normal,
+        }
+    }
 }
 
 /// `init`
@@ -235,9 +270,9 @@ pub struct PlanArguments {
     /// What all operations share.
     #[command(flatten)]
     pub operation: OperationArguments,
-    /// Plan to remove everything.
-    #[arg(long)]
-    pub destroy: bool,
+    /// Which kind of plan.
+    #[command(flatten)]
+    pub mode: ModeArguments,
     /// Save the plan, for `apply FILE`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -255,9 +290,9 @@ pub struct ApplyArguments {
     /// What all operations share.
     #[command(flatten)]
     pub operation: OperationArguments,
-    /// Remove everything.
-    #[arg(long)]
-    pub destroy: bool,
+    /// Which kind of plan.
+    #[command(flatten)]
+    pub mode: ModeArguments,
     /// Do not ask.
     #[arg(long)]
     pub auto_approve: bool,

@@ -26,6 +26,8 @@ mod stages;
 mod variables;
 mod view;
 
+pub use stages::stages;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -39,9 +41,8 @@ use crate::exit::Exit;
 /// Runs the program.
 pub fn main() -> ExitCode {
     let words = spelling::with_two_dashes(&CommandLine::command(), environment::arguments());
-    let line = CommandLine::command()
-        .try_get_matches_from(words)
-        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let line =
+        CommandLine::command().try_get_matches_from(words).and_then(|matches| CommandLine::from_arg_matches(&matches));
     let line = match line {
         Ok(line) => line,
         Err(error) => {
@@ -103,4 +104,9 @@ async fn dispatch(app: &App, command: Command) -> Exit {
         // A worker has no runtime: it is started before.
         Command::Worker(_) => Exit::Failure,
     }
+}
+
+/// A stage kind's section of the reference, in Markdown.
+pub fn stage_reference(stage: &dyn pipectl_stage::Stage) -> String {
+    pipectl_stage::reference::markdown(stage)
 }

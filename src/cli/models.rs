@@ -20,7 +20,10 @@ pub fn model() -> ValueBlock {
 fn schema() -> Schema {
     let input = Schema::of([(
         "shape",
-        Attribute::required(Type::list(Type::Number), "Size of each axis of one row. A sequence is `[steps, features]`."),
+        Attribute::required(
+            Type::list(Type::Number),
+            "Size of each axis of one row. A sequence is `[steps, features]`.",
+        ),
     )]);
     let layers: BTreeMap<String, Schema> =
         LayerKind::NAMES.iter().map(|kind| ((*kind).to_owned(), layer(kind))).collect();
@@ -60,7 +63,8 @@ fn layer(kind: &str) -> Schema {
         )],
         _ => Vec::new(),
     };
-    let input = Attribute::required(Type::Any, "What the layer reads: `input.<name>`, `layer.<name>`, or a list of them.");
+    let input =
+        Attribute::required(Type::Any, "What the layer reads: `input.<name>`, `layer.<name>`, or a list of them.");
     own.into_iter().fold(Schema::of([("input", input)]), |schema, (name, attribute)| schema.attribute(name, attribute))
 }
 
@@ -144,7 +148,8 @@ mod tests {
     use super::*;
 
     fn classifier(units: i64, reads: &str) -> Value {
-        let input = Value::object([("name", Value::from("x")), ("shape", Value::list(Type::Number, [Value::from(14)]))]);
+        let input =
+            Value::object([("name", Value::from("x")), ("shape", Value::list(Type::Number, [Value::from(14)]))]);
         let layer = Value::object([
             ("kind", Value::from("dense")),
             ("name", "class".into()),

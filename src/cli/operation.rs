@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Digest, SourceMap, json};
-use pipectl_engine::{
-    Applied, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, missing_variables,
-};
+use pipectl_engine::{Applied, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, missing_variables};
 use pipectl_provider::{Environment, Stop};
 use pipectl_state::{Holder, OutputState, State, StateError, StateStore as _, StateWriter};
 
@@ -74,6 +72,9 @@ pub async fn plan(
     if diagnostics.has_errors() {
         return Err(fail(&diagnostics, &sources));
     }
+    if !(arguments.target.is_empty() && arguments.exclude.is_empty()) {
+        diagnostics.push(targeting());
+    }
     let settings = &arguments.variables.settings;
     let collected = variables::collect(&app.here, &project.folder, environment::variables(), settings, &mut sources);
     let mut inputs = match collected {
@@ -102,7 +103,7 @@ pub async fn plan(
         }
     };
     let follower = reporter.follow();
-    let engine = app.engine(&project, arguments.parallelism as usize, &follower);
+    let engine = app.engine(&project, arguments.effort(), &follower);
     let planning = engine.plan(project.configuration.clone(), &inputs, state.as_ref(), &options);
     let planned = tokio::select! {
         planned = ticking(&follower, planning) => planned,
@@ -127,18 +128,18 @@ pub async fn plan(
 }
 
 /// Applies a plan to its end, or to where it was stopped, and says what came of it.
-pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, parallelism: u32, lock_timeout: Duration) -> Exit {
+pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &OperationArguments) -> Exit {
     let Ready { project, planned, sources, writer } = ready;
     let mode = planned.plan.mode;
     let writer = match writer {
         Some(writer) => writer,
-        None => match lock(app, reporter, &project, lock_timeout, mode).await {
+        None => match lock(app, reporter, &project, arguments.lock_timeout, mode).await {
             Ok(writer) => writer,
             Err(exit) => return exit,
         },
     };
     let follower = reporter.follow();
-    let engine = app.engine(&project, parallelism as usize, &follower);
+    let engine = app.engine(&project, arguments.effort(), &follower);
     let given_up = async {
         app.cancel.reached(Stop::Now).await;
         tokio::time::sleep(PATIENCE).await;
@@ -190,7 +191,13 @@ fn conclude(app: &App, reporter: &Reporter, applied: &Applied, sources: &SourceM
 ///
 /// # Errors
 /// When nobody can be asked; it has been said.
-pub async fn approved(app: &App, reporter: &Reporter, mode: Mode, auto_approve: bool, input: bool) -> Result<bool, Exit> {
+pub async fn approved(
+    app: &App,
+    reporter: &Reporter,
+    mode: Mode,
+    auto_approve: bool,
+    input: bool,
+) -> Result<bool, Exit> {
     if auto_approve {
         return Ok(true);
     }
@@ -210,10 +217,9 @@ pub async fn approved(app: &App, reporter: &Reporter, mode: Mode, auto_approve: 
             "Do you really want to destroy everything?",
             "pipectl will destroy all that is shown above. There is no undo.",
         ),
-        Mode::Normal | Mode::RefreshOnly => (
-            "Do you want to perform these actions?",
-            "pipectl will perform the actions described above.",
-        ),
+        Mode::Normal | Mode::RefreshOnly => {
+            ("Do you want to perform these actions?", "pipectl will perform the actions described above.")
+        }
     };
     let paint = app.console.paint();
     let text = format!(
@@ -257,7 +263,9 @@ pub fn root_of_plan(here: &Path, planned: &Planned, environment: &dyn Environmen
         None => ".".to_owned(),
     };
     let configuration = planned.configuration.clone();
-    Ok(Project::of(folder.to_owned(), entry, shown.to_owned(), configuration, environment))
+    let mut project = Project::of(folder.to_owned(), entry, shown.to_owned(), configuration, environment);
+    project.workspace.clone_from(&planned.plan.workspace);
+    Ok(project)
 }
 
 fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result<PlanOptions, Diagnostics> {
@@ -267,10 +275,10 @@ fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result
         for text in texts {
             match text.parse() {
                 Ok(address) => addresses.push(address),
-                Err(error) => problems.push(
-                    Diagnostic::error("Invalid address", format!("-{flag}: {error}."))
-                        .hint("An address is like terraform_data.a, stage.train.inclusive or stage.train.scan[\"x\"]."),
-                ),
+                Err(error) => problems
+                    .push(Diagnostic::error("Invalid address", format!("-{flag}: {error}.")).hint(
+                        "An address is like terraform_data.a, stage.train.inclusive or stage.train.scan[\"x\"].",
+                    )),
             }
         }
         addresses
@@ -283,6 +291,15 @@ fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result
     }
     let seed = seed(&*app.environment);
     Ok(PlanOptions { refresh: arguments.refresh, targets, excludes, replace, ..PlanOptions::new(mode, seed) })
+}
+
+fn targeting() -> Diagnostic {
+    Diagnostic::warning(
+        "Resource targeting is in effect",
+        "With -target and -exclude the result may not be all that the configuration asks for. They are for getting out of trouble, not for \
+         everyday use.",
+    )
+    .hint("pipectl plan")
 }
 
 /// Randomness of the operating system.
@@ -332,7 +349,8 @@ async fn lock(
 fn holder(environment: &dyn Environment, mode: Mode) -> Holder {
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.variable(name));
     let host = environment.variable("HOSTNAME").or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
-    let (user, host) = (user.unwrap_or_else(|| "someone".to_owned()), host.unwrap_or_else(|| "this machine".to_owned()));
+    let (user, host) =
+        (user.unwrap_or_else(|| "someone".to_owned()), host.unwrap_or_else(|| "this machine".to_owned()));
     let operation = match mode {
         Mode::Normal => "apply",
         Mode::Destroy => "destroy",
@@ -353,7 +371,10 @@ async fn ask_for_variables(app: &App, project: &Project, inputs: &mut Vec<Variab
         let block = project.configuration.variables.get(&name);
         let description = block.and_then(|block| block.description.as_deref());
         let description = description.map(|text| format!("  {text}\n")).unwrap_or_default();
-        let question = format!("{}\n{description}\n  Enter a value: ", app.console.paint().on(Color::Bold, &format!("var.{name}")));
+        let question = format!(
+            "{}\n{description}\n  Enter a value: ",
+            app.console.paint().on(Color::Bold, &format!("var.{name}"))
+        );
         let answer = tokio::select! {
             answer = app.console.ask(&question) => answer,
             () = app.cancel.reached(Stop::Gentle) => return Err(Exit::Interrupted),

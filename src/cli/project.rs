@@ -18,6 +18,9 @@ use crate::roots::Root;
 /// Name of what has no `pipeline` block, and of the usual workspace.
 const DEFAULT: &str = "default";
 
+/// Name of the artifact store's folder, beside those of the states.
+const STORE: &str = "store";
+
 /// A root module with its configuration.
 pub struct Project {
     /// Its folder.
@@ -44,7 +47,28 @@ impl Project {
             let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", project.workspace);
             diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint("Change TF_WORKSPACE."));
         }
+        diagnostics.extend(project.unsupported_settings());
         (project, diagnostics)
+    }
+
+    /// Settings of the `pipeline` block that this program cannot follow: to go on without them could put a state in the wrong place.
+    fn unsupported_settings(&self) -> Diagnostics {
+        let Some(block) = &self.configuration.pipeline else { return Diagnostics::new() };
+        let mut diagnostics = Diagnostics::new();
+        if let Some((kind, body)) = block.backend.as_ref().filter(|(kind, _)| kind != "local") {
+            let detail = format!("The state can be kept on a local disk only; there is no backend \"{kind}\" yet.");
+            diagnostics.push(Diagnostic::error("Unsupported backend", detail).at(body.span()));
+        }
+        if let Some(body) = &block.encryption {
+            let detail = "The state cannot be encrypted yet. Without the block it is kept in clear.";
+            diagnostics.push(Diagnostic::error("Unsupported encryption", detail).at(body.span()));
+        }
+        if block.name == STORE {
+            let detail =
+                format!("A pipeline cannot be called \"{STORE}\": the folder of that name holds the artifacts.");
+            diagnostics.push(Diagnostic::error("Reserved name", detail).at(block.span.clone()));
+        }
+        diagnostics
     }
 
     /// A project whose configuration is known already.
@@ -57,7 +81,14 @@ impl Project {
     ) -> Self {
         let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
         let workspace = environment.variable("TF_WORKSPACE").filter(|name| !name.is_empty());
-        Self { folder, entry, shown, configuration, pipeline, workspace: workspace.unwrap_or_else(|| DEFAULT.to_owned()) }
+        Self {
+            folder,
+            entry,
+            shown,
+            configuration,
+            pipeline,
+            workspace: workspace.unwrap_or_else(|| DEFAULT.to_owned()),
+        }
     }
 
     /// Where things are.
@@ -86,8 +117,11 @@ impl Project {
     }
 
     /// The artifact store, which all pipelines of a folder share.
-    pub fn artifact_store(&self) -> ArtifactFolder {
-        ArtifactFolder::new(self.folder.join(".pipectl").join("store"), pipectl_artifact::Options::default())
+    ///
+    /// `verify`: read every file again instead of trusting its size and time.
+    pub fn artifact_store(&self, verify: bool) -> ArtifactFolder {
+        let options = pipectl_artifact::Options { verify, ..pipectl_artifact::Options::default() };
+        ArtifactFolder::new(self.folder.join(".pipectl").join(STORE), options)
     }
 
     /// The state as last committed; `None` where there is none yet.
@@ -126,7 +160,9 @@ impl Project {
             self.pipeline, state.root, self.entry
         );
         let span = self.configuration.pipeline.as_ref().map(|block| &block.span);
-        Err(Diagnostic::error("State of another root", detail).or_at(span).hint("Give one of the two pipelines another name."))
+        Err(Diagnostic::error("State of another root", detail)
+            .or_at(span)
+            .hint("Give one of the two pipelines another name."))
     }
 
     /// Refuses to begin anew when this root has a state under another name.
@@ -169,7 +205,8 @@ impl Project {
 
     /// What stands before a path below the root's folder when people read it: `pipelines/`, or nothing.
     fn prefix(&self) -> String {
-        let folder = if self.entry == "." { self.shown.as_str() } else { self.shown.strip_suffix(&self.entry).unwrap_or("") };
+        let folder =
+            if self.entry == "." { self.shown.as_str() } else { self.shown.strip_suffix(&self.entry).unwrap_or("") };
         match folder.trim_end_matches('/') {
             "" | "." => String::new(),
             folder => format!("{folder}/"),

@@ -1,7 +1,8 @@
 //! Tells how a command goes: to people as text, to programs as one JSON event per line.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use pipectl_core::{Diagnostics, SourceMap};
 use pipectl_engine::{Event, Mode, Observer, Plan, Summary};
@@ -9,8 +10,12 @@ use pipectl_provider::{Environment, Registry};
 
 use crate::console::{Color, Console};
 use crate::view::outputs::{self, Output};
+use crate::view::pace::Pace;
 use crate::view::progress::ProgressView;
 use crate::view::{diagnostic, events, plan as plan_view};
+
+/// Least time between two progress events of an object that say nothing new.
+const PACE: Duration = Duration::from_secs(1);
 
 /// Says everything that a command has to say. Clones share the console.
 #[derive(Clone)]
@@ -114,7 +119,7 @@ impl Reporter {
     /// What follows a running operation.
     pub fn follow(&self) -> Follower {
         match self.json {
-            true => Follower::Json(self.clone()),
+            true => Follower::Json(self.clone(), Arc::new(Mutex::new(Pace::new(PACE)))),
             false => Follower::People(Arc::new(ProgressView::new(self.console.clone()))),
         }
     }
@@ -124,7 +129,7 @@ impl Reporter {
 #[derive(Clone)]
 pub enum Follower {
     /// As events.
-    Json(Reporter),
+    Json(Reporter, Arc<Mutex<Pace>>),
     /// As lines or bars.
     People(Arc<ProgressView>),
     /// Not at all.
@@ -150,7 +155,12 @@ impl Follower {
 impl Observer for Follower {
     fn observe(&self, event: Event) {
         match self {
-            Follower::Json(reporter) => {
+            Follower::Json(reporter, pace) => {
+                if let Event::ApplyProgress { address, progress: pipectl_provider::Event::Progress(progress) } = &event
+                    && !pace.lock().unwrap_or_else(PoisonError::into_inner).is_due(address, progress, Instant::now())
+                {
+                    return;
+                }
                 if let Some(line) = events::of_engine(&event) {
                     reporter.event(line);
                 }

@@ -48,7 +48,10 @@ fn allows(constraints: &str, version: &str) -> Option<bool> {
             "<" => version < wanted,
             "<=" => version <= wanted,
             // The last part that is given may grow, those before it may not.
-            "~>" => version >= wanted && version[..parts.saturating_sub(1).max(1)] == wanted[..parts.saturating_sub(1).max(1)],
+            "~>" => {
+                version >= wanted
+                    && version[..parts.saturating_sub(1).max(1)] == wanted[..parts.saturating_sub(1).max(1)]
+            }
             _ => return None,
         };
     }

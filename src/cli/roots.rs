@@ -60,7 +60,8 @@ pub fn discover(here: &Path, path: Option<&Path>) -> Result<Vec<Root>, Diagnosti
     }
     let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if !is_configuration(&name) {
-        let detail = format!("A root module is a folder, or a file ending in .hcl or .tf; `{}` is neither.", path.display());
+        let detail =
+            format!("A root module is a folder, or a file ending in .hcl or .tf; `{}` is neither.", path.display());
         return Err(Diagnostic::error("Not a root module", detail));
     }
     let folder = full.parent().unwrap_or(here).to_owned();
@@ -110,8 +111,7 @@ fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
     if rest.is_empty() {
         return Ok(pipelines);
     }
-    let root =
-        Root { folder: folder.to_owned(), entry: ".".to_owned(), shown: shown(here, folder), sources: rest };
+    let root = Root { folder: folder.to_owned(), entry: ".".to_owned(), shown: shown(here, folder), sources: rest };
     Ok(vec![root])
 }
 

@@ -89,7 +89,8 @@ fn read_file(
     for (_, source) in own_sources.iter() {
         places.push(sources.add(source.name.clone(), source.text.clone()));
     }
-    let moved = |span: Span| Span { source: places.get(span.source.0 as usize).copied().unwrap_or(span.source), ..span };
+    let moved =
+        |span: Span| Span { source: places.get(span.source.0 as usize).copied().unwrap_or(span.source), ..span };
     for mut problem in problems {
         problem.span = problem.span.map(moved);
         diagnostics.push(problem);

@@ -8,6 +8,7 @@ pub mod document;
 pub mod events;
 pub mod figures;
 pub mod outputs;
+pub mod pace;
 pub mod plan;
 pub mod progress;
 pub mod state;

@@ -582,6 +582,9 @@ mod tests {
     }
 
     proptest::proptest! {
+        // A failure file beside the crates would be taken for a crate.
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn every_double_survives(value in proptest::num::f64::NORMAL) {
             let number = Number::from_f64(value).expect("normal doubles are finite");

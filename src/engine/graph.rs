@@ -95,7 +95,8 @@ impl Graph {
         Self::without_arguments_of(configuration, &BTreeSet::new())
     }
 
-    /// The same, where the blocks in `disabled` need nothing: none of their arguments are evaluated.
+    /// The same, where the blocks in `disabled` need nothing but what `enabled` refers to: none of their arguments are
+    /// evaluated.
     pub(crate) fn without_arguments_of(configuration: &Configuration, disabled: &BTreeSet<Address>) -> Self {
         let mut graph = Self { nodes: DiGraph::new(), index: BTreeMap::new(), order: Vec::new() };
         let mut wanted: Vec<(NodeIndex, Vec<(Reference, Span)>)> = Vec::new();
@@ -120,11 +121,15 @@ impl Graph {
         }
         for (address, block) in &configuration.objects {
             let node = graph.add(Node::Object(address.clone()));
-            if !disabled.contains(address) {
+            let references = if disabled.contains(address) {
+                // All that is evaluated of such a block is what says that it is one.
+                block.meta.enabled.iter().flat_map(|enabled| enabled.references()).collect()
+            } else {
                 let mut references = block.meta.references();
                 references.extend(block.body.references());
-                wanted.push((node, references));
-            }
+                references
+            };
+            wanted.push((node, references));
         }
         for (name, block) in &configuration.outputs {
             let mut references = block.value.references();

@@ -71,6 +71,9 @@ pub fn format(text: &str) -> Result<String, Diagnostics> {
         result.extend(std::iter::repeat_n(' ', piece.spaces));
         result.push_str(&piece.text);
     }
+    if pieces.last().is_some_and(|last| !last.ends_line()) {
+        result.push('\n');
+    }
     Ok(result)
 }
 

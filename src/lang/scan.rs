@@ -460,6 +460,9 @@ mod tests {
     }
 
     proptest::proptest! {
+        // A failure file beside the crates would be taken for a crate.
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn tokens_never_overlap_and_stay_on_characters(text in "[\"${}%<\\-EOT\\n a\\\\é=#/*~0.]{0,60}") {
             let mut end = 0;

@@ -61,6 +61,17 @@ impl<'a> Arguments<'a> {
         self.expect(name, texts, "a list of strings")
     }
 
+    /// Names of columns, none of them twice.
+    pub(crate) fn columns(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let columns = self.texts(name)?;
+        let twice = columns.iter().enumerate().find(|(place, column)| columns[..*place].contains(column));
+        if let Some((_, column)) = twice {
+            let message = format!("The column `{column}` is named twice.");
+            self.problem(name, message);
+        }
+        Some(columns)
+    }
+
     /// An object of strings, in the order of its names.
     pub(crate) fn text_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
         let json = self.json(name)?;

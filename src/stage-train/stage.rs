@@ -80,7 +80,7 @@ impl Stage for Train {
         let whole = |name: &str| arguments.set_attribute(name).and_then(Value::as_number);
         for name in ["workers", "batch_size", "global_batch_size", "epochs"] {
             if let Some(number) = whole(name)
-                && !number.to_i64().is_some_and(|value| value >= 1)
+                && number.to_i64().is_none_or(|value| value < 1)
             {
                 found.push(invalid(name, format!("`{name}` must be a whole number, 1 or more; it is {number}.")));
             }
@@ -120,7 +120,7 @@ impl Stage for Train {
         {
             let path = |name: &str| Path::of("schedule").index(index).name(name);
             if let Some(epoch) = step.set_attribute("from_epoch").and_then(Value::as_number)
-                && !epoch.to_i64().is_some_and(|epoch| epoch >= 1)
+                && epoch.to_i64().is_none_or(|epoch| epoch < 1)
             {
                 found.push(
                     Diagnostic::error("Invalid argument", format!("Epochs count from 1; `from_epoch` is {epoch}."))

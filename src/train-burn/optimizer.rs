@@ -95,7 +95,7 @@ impl Moments {
                     *parameter -= *m * alpha / (v.sqrt() + epsilon);
                 }
             }
-            Optimizer::Sgd { momentum, .. } if momentum == 0.0 => {
+            Optimizer::Sgd { momentum: 0.0, .. } => {
                 for (parameter, gradient) in parameters.iter_mut().zip(gradient) {
                     *parameter -= gradient * rate;
                 }

@@ -16,7 +16,8 @@ fn mistake(name: &str, text: &str) {
 
 #[test]
 fn undeclared_variable() {
-    mistake("undeclared_variable", 
+    mistake(
+        "undeclared_variable",
         r#"variable "workers" {
   default = 2
 }
@@ -24,18 +25,19 @@ fn undeclared_variable() {
 resource "terraform_data" "a" {
   input = var.wrkers + 1
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn wrong_type() {
-    mistake("wrong_type", 
+    mistake(
+        "wrong_type",
         r#"variable "workers" {
   type    = number
   default = "many"
 }
-"#
+"#,
     );
 }
 
@@ -52,7 +54,8 @@ fn wrong_type_of_a_given_value() {
 
 #[test]
 fn cycle() {
-    mistake("cycle", 
+    mistake(
+        "cycle",
         r#"resource "terraform_data" "a" {
   input = terraform_data.b.output
 }
@@ -60,13 +63,14 @@ fn cycle() {
 resource "terraform_data" "b" {
   input = terraform_data.a.output
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn unknown_kinds() {
-    mistake("unknown_kinds", 
+    mistake(
+        "unknown_kinds",
         r#"pipeline "p" {}
 
 stage "trian" "a" {
@@ -76,13 +80,14 @@ stage "trian" "a" {
 resource "terraform_dat" "a" {
   input = 1
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn several_mistakes_in_one_run() {
-    mistake("several_mistakes_in_one_run", 
+    mistake(
+        "several_mistakes_in_one_run",
         r#"resource "terraform_data" "a" {
   imput = 1
 }
@@ -94,13 +99,14 @@ resource "terraform_data" "b" {
 output "c" {
   value = terraform_data.c.output
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn values_of_a_failed_expression() {
-    mistake("values_of_a_failed_expression", 
+    mistake(
+        "values_of_a_failed_expression",
         r#"variable "workers" {
   default = "two"
 }
@@ -117,17 +123,18 @@ resource "terraform_data" "a" {
 resource "terraform_data" "b" {
   input = var.password * 2
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn one_line_block() {
-    mistake("one_line_block", 
+    mistake(
+        "one_line_block",
         r#"pipeline "p" {}
 
 variable "workers" { type = number, default = 2 }
-"#
+"#,
     );
 }
 
@@ -152,7 +159,8 @@ fn required_version() {
 
 #[test]
 fn a_model_whose_shapes_do_not_fit() {
-    mistake("a_model_whose_shapes_do_not_fit", 
+    mistake(
+        "a_model_whose_shapes_do_not_fit",
         r#"pipeline "p" {}
 
 model "classifier" {
@@ -174,13 +182,14 @@ model "classifier" {
   }
   output = layer.class
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn a_layer_of_an_unknown_kind() {
-    mistake("a_layer_of_an_unknown_kind", 
+    mistake(
+        "a_layer_of_an_unknown_kind",
         r#"pipeline "p" {}
 
 model "classifier" {
@@ -193,13 +202,14 @@ model "classifier" {
   }
   output = layer.class
 }
-"#
+"#,
     );
 }
 
 #[test]
 fn a_recurrent_layer_on_flat_input() {
-    mistake("a_recurrent_layer_on_flat_input", 
+    mistake(
+        "a_recurrent_layer_on_flat_input",
         r#"pipeline "p" {}
 
 model "classifier" {
@@ -212,7 +222,7 @@ model "classifier" {
   }
   output = layer.memory
 }
-"#
+"#,
     );
 }
 

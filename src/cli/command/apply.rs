@@ -16,14 +16,13 @@ use crate::variables;
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: ApplyArguments) -> Exit {
-    let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
-    let ApplyArguments { path, operation, auto_approve, destroy } = arguments;
+    let ApplyArguments { path, operation, auto_approve, mode } = arguments;
     if let Some(path) = &path
         && let Some(bytes) = saved_plan(&app.here.join(path))
     {
-        return run_saved(app, path, &bytes, &operation, destroy).await;
+        return run_saved(app, path, &bytes, &operation, mode.mode()).await;
     }
-    run_roots(app, path.as_deref(), &operation, mode, auto_approve).await
+    run_roots(app, path.as_deref(), &operation, mode.mode(), auto_approve).await
 }
 
 /// Plans and applies the roots that a path means, one after the other.
@@ -81,7 +80,7 @@ async fn one(
             Err(exit) => return exit,
         }
     }
-    operation::apply(app, reporter, ready, operation.parallelism, operation.lock_timeout).await
+    operation::apply(app, reporter, ready, operation).await
 }
 
 /// The bytes of a saved plan; `None` when the path is something else.
@@ -90,7 +89,7 @@ pub fn saved_plan(path: &Path) -> Option<Vec<u8>> {
     is_plan_file(&bytes).then_some(bytes)
 }
 
-async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationArguments, destroy: bool) -> Exit {
+async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationArguments, mode: Mode) -> Exit {
     let reporter =
         Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
     let fail = |problems: &Diagnostics, sources: &SourceMap| {
@@ -100,11 +99,13 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
     if let Err(exit) = refuse_no_lock(&reporter, operation) {
         return exit;
     }
-    if destroy || !operation.target.is_empty() || !operation.exclude.is_empty() || !operation.replace.is_empty() {
+    let chooses = !(operation.target.is_empty() && operation.exclude.is_empty() && operation.replace.is_empty());
+    if mode != Mode::Normal || chooses {
         let error = Diagnostic::error(
             "Flags of another plan",
             format!(
-                "`{}` is a saved plan: what it does was decided when it was made. -destroy, -target, -exclude and -replace are for making plans.",
+                "`{}` is a saved plan: what it does was decided when it was made. -destroy, -refresh-only, -target, \
+                 -exclude and -replace are for making plans.",
                 path.display()
             ),
         );
@@ -130,7 +131,7 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
     };
     reporter.diagnostics(&planned.diagnostics, &sources);
     let ready = Ready { project, planned, sources, writer: None };
-    operation::apply(app, &reporter, ready, operation.parallelism, operation.lock_timeout).await
+    operation::apply(app, &reporter, ready, operation).await
 }
 
 /// Whoever writes holds the lock.

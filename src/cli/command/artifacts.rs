@@ -30,7 +30,7 @@ fn list(app: &App, arguments: &ArtifactsArguments) -> Result<Exit, Exit> {
     let project = app.project(arguments.root.path.as_deref())?;
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
     let owners = state.as_ref().map(owners).unwrap_or_default();
-    let listed = project.artifact_store().list().map_err(|error| failed(app, &error))?;
+    let listed = project.artifact_store(false).list().map_err(|error| failed(app, &error))?;
     if arguments.json {
         let entries: Vec<_> = listed
             .iter()
@@ -85,7 +85,7 @@ fn gc(app: &App, arguments: &ArtifactsGcArguments) -> Result<Exit, Exit> {
         live.extend(owners(&state).into_keys());
     }
     let options = GcOptions { now: app.environment.now(), keep: arguments.keep, dry_run: arguments.dry_run };
-    let collected = project.artifact_store().gc(&live, &options).map_err(|error| failed(app, &error))?;
+    let collected = project.artifact_store(false).gc(&live, &options).map_err(|error| failed(app, &error))?;
     let word = if arguments.dry_run { "Would remove" } else { "Removed" };
     let parts = [
         (collected.actions, "cached run"),
@@ -105,7 +105,7 @@ fn gc(app: &App, arguments: &ArtifactsGcArguments) -> Result<Exit, Exit> {
 fn verify(app: &App, arguments: &ArtifactsArguments) -> Result<Exit, Exit> {
     let project = app.project(arguments.root.path.as_deref())?;
     let bar = app.console.is_terminal().then(|| indicatif::ProgressBar::new(0));
-    let verified = project.artifact_store().verify(|done, total| {
+    let verified = project.artifact_store(false).verify(|done, total| {
         if let Some(bar) = &bar {
             bar.set_length(total);
             bar.set_position(done);

@@ -1,6 +1,6 @@
 //! `init`: checks that root modules can be worked on here, and says what was found. It makes nothing: folders are made when they are needed.
 
-use pipectl_core::{AddressKind, Diagnostic, Diagnostics};
+use pipectl_core::AddressKind;
 
 use crate::app::App;
 use crate::arguments::InitArguments;
@@ -21,7 +21,6 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
 
 fn one(app: &App, root: Root) -> Exit {
     let (project, mut diagnostics) = Project::load(root, &*app.environment);
-    diagnostics.extend(unsupported_backend(&project));
     let state = match diagnostics.has_errors() {
         true => None,
         false => project.read_state().unwrap_or_else(|error| {
@@ -61,16 +60,4 @@ fn one(app: &App, root: Root) -> Exit {
         paint.on(Color::Green, "pipectl is ready: nothing has to be installed. Next: pipectl plan"),
     ));
     Exit::Success
-}
-
-/// States are kept in folders only, so far.
-fn unsupported_backend(project: &Project) -> Diagnostics {
-    let backend = project.configuration.pipeline.as_ref().and_then(|block| block.backend.as_ref());
-    match backend {
-        Some((kind, body)) if kind != "local" => {
-            let detail = format!("The state can be kept on a local disk only; there is no backend \"{kind}\" yet.");
-            Diagnostic::error("Unsupported backend", detail).at(body.span()).into()
-        }
-        _ => Diagnostics::new(),
-    }
 }

@@ -20,7 +20,8 @@ use crate::arguments::{LogsArguments, split_root};
 use crate::clock::{elapsed, rfc3339};
 use crate::console::{Color, Paint};
 use crate::exit::Exit;
-use crate::view::progress::{counts_epochs, progress_text};
+use crate::view::pace::is_news;
+use crate::view::progress::progress_text;
 
 /// Time between two looks at a growing log.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -92,7 +93,8 @@ async fn show(app: &App, attempt: &Attempt, arguments: &LogsArguments) -> Exit {
     let file = |suffix: &str| attempt.folder.join(format!("rank-{}.{suffix}", arguments.rank));
     let (mut events, mut log) = (Tail::new(file("events.jsonl")), Tail::new(file("stderr.log")));
     let mut story = Story::default();
-    let headline = format!("# {}, attempt {} of {}, rank {}", attempt.address, attempt.number, attempt.of, arguments.rank);
+    let headline =
+        format!("# {}, attempt {} of {}, rank {}", attempt.address, attempt.number, attempt.of, arguments.rank);
     app.console.print(&paint.on(Color::Dim, &headline));
     let mut ended = false;
     loop {
@@ -172,9 +174,7 @@ impl Story {
         match serde_json::from_str(line).ok()? {
             WorkerEvent::Hello { .. } | WorkerEvent::Listening { .. } | WorkerEvent::Done => None,
             WorkerEvent::Progress(progress) => {
-                let new = self.progress.as_ref().is_none_or(|before| {
-                    before.phase != progress.phase || (counts_epochs(&progress) && before.done != progress.done)
-                });
+                let new = self.progress.as_ref().is_none_or(|before| is_news(before, &progress));
                 let text = new.then(|| progress_text(&progress));
                 self.progress = Some(progress);
                 self.told = new;

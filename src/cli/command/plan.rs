@@ -1,7 +1,6 @@
 //! `plan`: shows what would be done, and why.
 
 use pipectl_core::{Diagnostic, SourceMap};
-use pipectl_engine::Mode;
 
 use crate::app::App;
 use crate::arguments::PlanArguments;
@@ -39,7 +38,7 @@ pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
 }
 
 async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArguments) -> Exit {
-    let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
+    let mode = arguments.mode.mode();
     let planned = operation::plan(app, reporter, root, &arguments.operation, mode, Purpose::Look).await;
     let Ready { planned, sources, .. } = match planned {
         Ok(ready) => ready,

@@ -50,10 +50,11 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
 
 fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
     // Secrets are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
-    let inputs = match variables::collect(&app.here, &app.here, environment::variables(), &[], &mut SourceMap::default()) {
-        Ok((inputs, _)) => inputs,
-        Err(_) => Vec::new(),
-    };
+    let inputs =
+        match variables::collect(&app.here, &app.here, environment::variables(), &[], &mut SourceMap::default()) {
+            Ok((inputs, _)) => inputs,
+            Err(_) => Vec::new(),
+        };
     let planned = match Planned::open(bytes, &inputs) {
         Ok(planned) => planned,
         Err(problems) => {

@@ -3,7 +3,7 @@
 use pipectl_core::{Diagnostics, Severity};
 use serde_json::{Value as Json, json};
 
-use crate::app::App;
+use crate::app::{App, Effort};
 use crate::arguments::ValidateArguments;
 use crate::console::Color;
 use crate::exit::Exit;
@@ -41,7 +41,11 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
             app.complain(diagnostics, &project.configuration.sources);
             if !diagnostics.has_errors() {
                 let success = app.console.paint().on(Color::Green, "Success!");
-                let but = if diagnostics.is_empty() { "" } else { ", but there were some validation warnings as shown above" };
+                let but = if diagnostics.is_empty() {
+                    ""
+                } else {
+                    ", but there were some validation warnings as shown above"
+                };
                 app.console.print(&format!("{success} The configuration of {} is valid{but}.", project.shown));
             }
         }
@@ -52,7 +56,7 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
 /// Reads and judges one root module.
 pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
     let (project, mut diagnostics) = Project::load(root, &*app.environment);
-    let engine = app.engine(&project, 1, &Follower::Nobody);
+    let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     let known: Vec<_> = diagnostics.iter().cloned().collect();
     diagnostics.extend(engine.validate(&project.configuration).into_iter().filter(|found| !known.contains(found)));
     (project, diagnostics)

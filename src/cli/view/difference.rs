@@ -287,10 +287,8 @@ impl Writer<'_> {
                 out.push_str(&format!("{margin}EOT"));
             }
             _ => {
-                let (old, new) = (
-                    value::render(old, indent + 2, Detail::Short),
-                    value::render(new, indent + 2, Detail::Short),
-                );
+                let (old, new) =
+                    (value::render(old, indent + 2, Detail::Short), value::render(new, indent + 2, Detail::Short));
                 // Two models that differ inside have the same short text.
                 let (old, new) = if old == new { (format!("{old} (changed inside)"), new) } else { (old, new) };
                 out.push_str(&format!("{old} {} {new}{note}", self.paint.on(Color::Yellow, "->")));
@@ -327,8 +325,7 @@ fn without(value: &Value, names: &[String]) -> Value {
 /// Elements before and after: what is the same at both ends stays, in the middle elements pair up one by one.
 fn list_changes<'a>(old: &'a [Value], new: &'a [Value]) -> Vec<Change<'a>> {
     let prefix = old.iter().zip(new).take_while(|(a, b)| same(a, b)).count();
-    let suffix =
-        old[prefix..].iter().rev().zip(new[prefix..].iter().rev()).take_while(|(a, b)| same(a, b)).count();
+    let suffix = old[prefix..].iter().rev().zip(new[prefix..].iter().rev()).take_while(|(a, b)| same(a, b)).count();
     let (old_middle, new_middle) = (&old[prefix..old.len() - suffix], &new[prefix..new.len() - suffix]);
     let mut changes: Vec<Change<'a>> = new[..prefix].iter().map(|value| Change::Same(Some(value))).collect();
     let nested = |value: &Value| !value::is_leaf(value);
@@ -427,13 +424,12 @@ mod tests {
         let before = object(vec![step("sort", 1), step("pad", 2)], Value::from("x"));
         let after = object(vec![step("sort", 1), step("pad", 3), step("pad", 4)], Value::unknown(Type::String));
         let size = || Schema::of([("size", Attribute::optional(Type::Number, "Size."))]);
-        let steps = Block::list(Schema::default(), "Steps.").labelled(["kind"]).by_label([("sort", size()), ("pad", size())]);
-        let schema = Schema::default().block("output", Block::single(Schema::default(), "Output.")).block("step", steps);
-        let both = Difference {
-            schema: Some(&schema),
-            sums_up_unknown: true,
-            ..difference(Some(&before), Some(&after))
-        };
+        let steps =
+            Block::list(Schema::default(), "Steps.").labelled(["kind"]).by_label([("sort", size()), ("pad", size())]);
+        let schema =
+            Schema::default().block("output", Block::single(Schema::default(), "Output.")).block("step", steps);
+        let both =
+            Difference { schema: Some(&schema), sums_up_unknown: true, ..difference(Some(&before), Some(&after)) };
         let expected = r#"    # known after apply: made
   ~ step "pad" {
       ~ size = 2 -> 3
@@ -445,7 +441,10 @@ mod tests {
 "#;
         assert_eq!(both.body(Paint::PLAIN, 2), expected);
         let made = Difference { before: None, ..both }.body(Paint::PLAIN, 2);
-        assert!(made.starts_with("    # known after apply: made\n  + output {\n      + format = \"tfrecord\"\n    }\n"), "{made}");
+        assert!(
+            made.starts_with("    # known after apply: made\n  + output {\n      + format = \"tfrecord\"\n    }\n"),
+            "{made}"
+        );
     }
 
     fn difference<'a>(before: Option<&'a Value>, after: Option<&'a Value>) -> Difference<'a> {

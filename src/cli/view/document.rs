@@ -123,10 +123,8 @@ pub fn state(registry: &Registry, state: &State) -> Json {
     if state.resources.is_empty() && state.outputs.is_empty() {
         return json!({ "format_version": STATE_FORMAT });
     }
-    let resources: Vec<Json> = state
-        .objects()
-        .map(|(address, deposed, stored)| resource(registry, address, deposed, stored))
-        .collect();
+    let resources: Vec<Json> =
+        state.objects().map(|(address, deposed, stored)| resource(registry, address, deposed, stored)).collect();
     let outputs: Map<String, Json> = outputs_of(state)
         .into_iter()
         .map(|(name, output)| {
@@ -194,16 +192,16 @@ fn known(value: &Value) -> Json {
     }
     match value.kind() {
         Kind::Unknown(_) => Json::Null,
-        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => elements.iter().map(known).collect(),
+        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
+            elements.iter().map(known).collect()
+        }
         Kind::Map(_, attributes) | Kind::Object(attributes) => attributes
             .iter()
             .filter(|(_, value)| value.is_known() || value.is_sensitive())
             .map(|(name, value)| (name.clone(), known(value)))
             .collect::<Map<_, _>>()
             .into(),
-        Kind::Null(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
-            json::to_json(value).unwrap_or(Json::Null)
-        }
+        Kind::Null(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => json::to_json(value).unwrap_or(Json::Null),
     }
 }
 
@@ -224,7 +222,10 @@ fn tree(value: &Value, is: &impl Fn(&Value) -> bool) -> Option<Json> {
     match value.kind() {
         Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
             let inside: Vec<Option<Json>> = elements.iter().map(|element| tree(element, is)).collect();
-            inside.iter().any(Option::is_some).then(|| inside.into_iter().map(|one| one.unwrap_or(json!(false))).collect())
+            inside
+                .iter()
+                .any(Option::is_some)
+                .then(|| inside.into_iter().map(|one| one.unwrap_or(json!(false))).collect())
         }
         Kind::Map(_, attributes) | Kind::Object(attributes) => {
             let inside: Map<String, Json> =

@@ -261,8 +261,6 @@ pub fn resource(address: &Address) -> Json {
 pub fn provider(address: &Address) -> String {
     match address.kind {
         AddressKind::Stage => "pipectl".to_owned(),
-        AddressKind::Resource | AddressKind::Data => {
-            address.type_name.split('_').next().unwrap_or_default().to_owned()
-        }
+        AddressKind::Resource | AddressKind::Data => address.type_name.split('_').next().unwrap_or_default().to_owned(),
     }
 }

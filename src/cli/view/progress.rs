@@ -11,6 +11,7 @@ use pipectl_provider::Progress;
 
 use super::events::{doing, noun};
 use super::figures;
+use super::pace::{counts_epochs, is_news, overall};
 use crate::clock::elapsed;
 use crate::console::{Color, Console, Paint};
 
@@ -143,10 +144,7 @@ impl ProgressView {
     fn progress(&self, address: &Address, told: Progress) {
         let mut running = self.lock();
         let Some(item) = running.applying.get_mut(address) else { return };
-        let line = match &item.progress {
-            None => true,
-            Some(before) => before.phase != told.phase || (counts_epochs(&told) && before.done != told.done),
-        };
+        let line = item.progress.as_ref().is_none_or(|before| is_news(before, &told));
         if let Some(bar) = &item.bar {
             show_on_bar(bar, &told, item.progress.as_ref());
         } else if line || item.last_line.elapsed() >= QUIET {
@@ -270,11 +268,6 @@ pub fn progress_text(progress: &Progress) -> String {
     parts.join(" ")
 }
 
-/// Whether each unit done is worth a line.
-pub fn counts_epochs(progress: &Progress) -> bool {
-    matches!(progress.unit.as_str(), "epoch" | "epochs")
-}
-
 fn spinner(bars: &MultiProgress, prefix: &str) -> ProgressBar {
     let bar = bars.add(ProgressBar::no_length());
     bar.set_style(style("{spinner} {prefix} {elapsed} {wide_msg}"));
@@ -284,20 +277,25 @@ fn spinner(bars: &MultiProgress, prefix: &str) -> ProgressBar {
 }
 
 fn show_on_bar(bar: &ProgressBar, progress: &Progress, before: Option<&Progress>) {
-    let counts = |progress: &Progress| (progress.phase.clone(), progress.total);
-    if before.is_none_or(|before| counts(before) != counts(progress)) {
-        match progress.total {
+    let length = |progress: &Progress| overall(progress).map(|(_, total)| total);
+    if before.is_none_or(|before| length(before) != length(progress)) {
+        match length(progress) {
             Some(total) => {
                 bar.set_length(total);
-                bar.set_style(style("{spinner} {prefix} {elapsed} {bar:20} {percent}% ETA {eta} {wide_msg}"));
+                bar.set_style(style("{spinner} {prefix} {bar:12} {percent}% ETA {eta} {wide_msg}"));
                 // The time of an earlier phase says nothing about this one.
                 bar.reset_eta();
             }
             None => bar.set_style(style("{spinner} {prefix} {elapsed} {wide_msg}")),
         }
     }
-    bar.set_position(progress.done);
-    bar.set_message(progress_text(progress));
+    if let Some((done, _)) = overall(progress) {
+        bar.set_position(done);
+    }
+    // The bar says how far; beside it there is room for what it does and how well.
+    let what = if counts_epochs(progress) { progress_text(progress) } else { progress.phase.clone() };
+    let figures = if counts_epochs(progress) { String::new() } else { figures::metrics(&progress.metrics) };
+    bar.set_message(format!("{what} {figures}").trim_end().to_owned());
 }
 
 fn style(template: &str) -> ProgressStyle {

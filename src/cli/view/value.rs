@@ -223,12 +223,8 @@ mod tests {
     #[test]
     fn shortens_artifacts_and_models() {
         let digest = Digest::of(b"d");
-        let artifact =
-            Value::object([("digest", Value::from(digest.to_string())), ("path", "artifacts/hep/a".into())]);
-        assert_eq!(
-            render(&artifact, 0, Detail::Short),
-            format!("\"artifacts/hep/a\" (sha256:{}..)", digest.short())
-        );
+        let artifact = Value::object([("digest", Value::from(digest.to_string())), ("path", "artifacts/hep/a".into())]);
+        assert_eq!(render(&artifact, 0, Detail::Short), format!("\"artifacts/hep/a\" (sha256:{}..)", digest.short()));
         let model = Value::object([
             ("name", Value::from("classifier")),
             ("inputs", Value::tuple([])),

@@ -194,10 +194,12 @@ pub(super) async fn make(
         let outcome = match (prior.is_none(), outcome.instance.is_some()) {
             // A new object that came half way is there: repeating the call would make a second one.
             (true, true) => return Called { outcome, is_settled: true, had_intent },
-            (true, false) if failed && had_intent => match ask(kind.as_ref(), cx, &announced, outcome, address).await {
-                Asked::Settled(outcome) => return Called { outcome, is_settled: true, had_intent },
-                Asked::Open(outcome) => outcome,
-            },
+            (true, false) if failed && had_intent => {
+                match ask(kind.as_ref(), &announced.context(run), &announced, outcome, address).await {
+                    Asked::Settled(outcome) => return Called { outcome, is_settled: true, had_intent },
+                    Asked::Open(outcome) => outcome,
+                }
+            }
             _ if !failed => return Called { outcome, is_settled: true, had_intent },
             _ => outcome,
         };

@@ -38,7 +38,9 @@ fn layers(count: usize) -> String {
         let (layer, place) = (number / 100, number % 100);
         let needs: Vec<String> = match layer {
             0 => Vec::new(),
-            _ => (0..10).map(|step| format!("terraform_data.b{}.id", (layer - 1) * 100 + (place + step * 7) % 100)).collect(),
+            _ => (0..10)
+                .map(|step| format!("terraform_data.b{}.id", (layer - 1) * 100 + (place + step * 7) % 100))
+                .collect(),
         };
         writeln!(text, "resource \"terraform_data\" \"b{number}\" {{\n  input = [{}]\n}}", needs.join(", ")).unwrap();
         text
@@ -127,7 +129,10 @@ async fn measure(name: &str, text: String) {
 
     let plan = async |seed: u8, mode: Mode| -> Planned {
         let state = store.read().unwrap();
-        engine.plan(Arc::clone(&configuration), &[], state.as_ref(), &PlanOptions::new(mode, Seed([seed; 32]))).await.unwrap()
+        engine
+            .plan(Arc::clone(&configuration), &[], state.as_ref(), &PlanOptions::new(mode, Seed([seed; 32])))
+            .await
+            .unwrap()
     };
     let watch = Watch::start();
     let planned = plan(1, Mode::Normal).await;

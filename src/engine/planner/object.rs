@@ -235,7 +235,10 @@ async fn plan_resource(
             return Err(refused);
         }
     }
-    let reasons = reasons(action, response.reasons, forced.as_deref(), prior);
+    let mut reasons = reasons(action, response.reasons, forced.as_deref(), prior);
+    if prior.is_none() && run.observations.gone.contains(address) {
+        reasons = vec![Reason::new("it was removed outside")];
+    }
     let change = ResourceChange {
         address: address.clone(),
         deposed: None,

@@ -1,6 +1,6 @@
 //! Refresh: what the objects of the state are now, and what became of calls whose result was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
@@ -30,6 +30,8 @@ pub(super) struct Observations {
     pub(super) priors: BTreeMap<Address, Prior>,
     /// Objects that have made room, by address and key.
     pub(super) deposed: BTreeMap<(Address, String), Instance>,
+    /// Objects that the state has and that are not there any more.
+    pub(super) gone: BTreeSet<Address>,
     /// Tokens of calls whose result was lost and that have left nothing, with their arguments: the same call may be made again.
     pub(super) unanswered: BTreeMap<Address, IntentState>,
     /// What the state does not say yet.
@@ -85,8 +87,8 @@ pub(super) async fn observe(
             deposed: deposed.map(str::to_owned),
             kind: Arc::clone(kind),
             object: object.clone(),
-            // After a call whose result was lost, what the state says is not to be trusted.
-            read: options.refresh || state.intents.contains_key(address),
+            // After a call whose result was lost, what the state says is not to be trusted. What is to be removed anyway need not be seen.
+            read: deposed.is_none() && (options.refresh || state.intents.contains_key(address)),
         });
     }
     let seen = each(looks, permits, |look| look_at(engine.clone(), look)).await;
@@ -115,15 +117,12 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
         if !look.read {
             return Ok(Some((stored, Vec::new())));
         }
-        let told = look.deposed.is_none();
-        if told {
-            engine.events.observe(Event::RefreshStart { address: look.address.clone() });
-        }
+        engine.events.observe(Event::RefreshStart { address: look.address.clone() });
         let outcome = look.kind.read(&reading(&engine, &look.address, String::new()), &stored).await;
-        if told {
-            engine.events.observe(Event::RefreshComplete { address: look.address.clone() });
-        }
+        engine.events.observe(Event::RefreshComplete { address: look.address.clone() });
         Ok(match outcome.map_err(|problems| about(problems, &look.address))? {
+            // An object that came half way may only not be seen yet. It is replaced anyway, and removing what is gone does no harm.
+            ReadOutcome::Gone if look.object.tainted => Some((stored, Vec::new())),
             ReadOutcome::Gone => None,
             ReadOutcome::Present { instance, drift } => Some((keep_marks(&stored, *instance), drift)),
         })
@@ -153,14 +152,9 @@ fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
 fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<String>)>) {
     let Look { address, deposed, kind, object, .. } = look;
     let Some((instance, mut drift)) = now else {
-        let notes = vec!["it is gone".to_owned()];
-        match deposed {
-            None => {
-                observations.changes.push(Change::RemoveObject { address: address.clone() });
-                observations.drift.push(Drift { address, notes });
-            }
-            Some(key) => observations.changes.push(Change::RemoveDeposed { address, key }),
-        }
+        observations.changes.push(Change::RemoveObject { address: address.clone() });
+        observations.gone.insert(address.clone());
+        observations.drift.push(Drift { address, notes: vec!["it is gone".to_owned()] });
         return;
     };
     let keeping = Keeping {

@@ -49,7 +49,7 @@ fn some_rows(count: usize) -> Vec<Row> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_rows_in_any_order(
         rows in prop::collection::vec(row(), 1..30),

@@ -119,7 +119,7 @@ fn a_damaged_page_names_its_row_group_and_column() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     /// Whatever bytes are damaged: an answer or an error, never a panic or a hang.
     #[test]
     fn damage_never_panics(places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {

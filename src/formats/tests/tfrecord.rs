@@ -53,7 +53,7 @@ fn offset(error: &TfRecordError) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn what_is_written_is_read(records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20)) {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -7,9 +7,7 @@ use crate::evaluate::{Evaluator, failed};
 use crate::expression::{Call, Expression};
 use crate::functions::ParameterType as Kind;
 use crate::functions::call::check_count;
-use crate::functions::{
-    Arguments, Failure, Function, FunctionBody, Parameter, ResultRule, ResultType, TABLE, plain,
-};
+use crate::functions::{Arguments, Failure, Function, FunctionBody, Parameter, ResultRule, ResultType, TABLE, plain};
 
 /// Any value at all, passed on as it is.
 const VALUE: Parameter = Parameter::new("value", Kind::Any).nullable().unknown().marked().dynamic();

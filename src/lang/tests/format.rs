@@ -56,14 +56,19 @@ fn file() -> impl proptest::strategy::Strategy<Value = String> {
             (inner.clone(), inner).prop_map(|(a, b)| format!("(x ? {a}:{b})")),
         ]
     });
-    let argument = (value, "[ ]{0,3}").prop_map(|(value, spaces)| format!("{spaces}arg{} ={spaces}{value}", value.len()));
+    let argument =
+        (value, "[ ]{0,3}").prop_map(|(value, spaces)| format!("{spaces}arg{} ={spaces}{value}", value.len()));
     proptest::collection::vec(argument, 1..6).prop_map(|arguments| {
-        let numbered = arguments.iter().enumerate().map(|(index, text)| text.replacen("arg", &format!("arg{index}_"), 1));
+        let numbered =
+            arguments.iter().enumerate().map(|(index, text)| text.replacen("arg", &format!("arg{index}_"), 1));
         format!("locals {{\n{}\n}}\n", numbered.collect::<Vec<_>>().join("\n"))
     })
 }
 
 proptest::proptest! {
+    // A failure file beside the crates would be taken for a crate.
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn formatting_again_changes_nothing(text in file()) {
         let once = format(&text).unwrap();

@@ -140,6 +140,7 @@ fn rows_that_do_not_fit_are_named() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_text_is_parsed_or_refused(text in "[-+*/%()a-c0-9.,?:!<>=&|\\[\\]` ]{0,40}") {
         let _ = Expression::parse(&text);

@@ -23,7 +23,7 @@ impl Flatten {
     }
 
     pub(super) fn parse(arguments: &mut Arguments) -> Self {
-        Flatten { columns: arguments.required("columns", Arguments::texts) }
+        Flatten { columns: arguments.required("columns", Arguments::columns) }
     }
 }
 

@@ -32,7 +32,7 @@ impl Pad {
     }
 
     pub(super) fn parse(arguments: &mut Arguments) -> Self {
-        let columns = arguments.required("columns", Arguments::texts);
+        let columns = arguments.required("columns", Arguments::columns);
         let length = arguments.required("length", Arguments::size);
         let value = arguments.number("value").unwrap_or(0.0);
         let start = arguments.choice("side", &[("end", false), ("start", true)]).unwrap_or(false);

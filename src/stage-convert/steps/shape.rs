@@ -44,7 +44,7 @@ impl Reshape {
     }
 
     pub(super) fn parse(arguments: &mut Arguments) -> Self {
-        let columns = arguments.required("columns", Arguments::texts);
+        let columns = arguments.required("columns", Arguments::columns);
         let shape =
             arguments.required("shape", |arguments, name| arguments.json(name).map(|json| (true, numbers(json)))).1;
         let dimension = |value: f64| (value.fract() == 0.0 && (1.0..1e9).contains(&value)).then_some(value as usize);

@@ -49,7 +49,7 @@ impl Sort {
     }
 
     pub(super) fn parse(arguments: &mut Arguments) -> Self {
-        let columns = arguments.required("columns", Arguments::texts);
+        let columns = arguments.required("columns", Arguments::columns);
         let by = arguments.required("by", Arguments::text);
         let descending = arguments.choice("order", &[("ascending", false), ("descending", true)]).unwrap_or(false);
         let by = match Expression::parse(&by) {

@@ -28,7 +28,7 @@ impl Standardize {
     }
 
     pub(super) fn parse(arguments: &mut Arguments) -> Self {
-        Standardize { columns: arguments.required("columns", Arguments::texts) }
+        Standardize { columns: arguments.required("columns", Arguments::columns) }
     }
 }
 

@@ -30,7 +30,7 @@ impl Truncate {
     }
 
     pub(super) fn parse(arguments: &mut Arguments) -> Self {
-        let columns = arguments.required("columns", Arguments::texts);
+        let columns = arguments.required("columns", Arguments::columns);
         let length = arguments.required("length", Arguments::size);
         let start = arguments.choice("side", &[("end", false), ("start", true)]).unwrap_or(false);
         Truncate { columns, length, start }

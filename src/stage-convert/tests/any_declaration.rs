@@ -6,7 +6,7 @@
 #[path = "support/conversions.rs"]
 mod support;
 
-use pipectl_stage_convert::{Conversion, Source};
+use pipectl_stage_convert::{Conversion, ConvertError, Source};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use support::{convert_with, message};
@@ -85,15 +85,34 @@ fn source() -> (tempfile::TempDir, Source) {
     }))
 }
 
+/// The candidates that fit behind those before them, and the first `misfits` that do not: most of what is drawn at random
+/// would only be refused.
+fn fitting(source: &Source, candidates: Vec<Json>, mut misfits: usize) -> Vec<Json> {
+    let mut steps: Vec<Json> = Vec::new();
+    for candidate in candidates {
+        steps.push(candidate);
+        let fits = Conversion::from_json(&json!({"step": steps}))
+            .is_ok_and(|conversion| !matches!(conversion.check(source), Err(ConvertError::Step { .. })));
+        if !fits && misfits == 0 {
+            steps.pop();
+        }
+        misfits -= usize::from(!fits && misfits > 0);
+    }
+    steps
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_declaration_ends_well(
-        steps in prop::collection::vec(step(), 0..7),
-        nan in prop::sample::select(vec!["error", "drop", "zero"]),
+        candidates in prop::collection::vec(step(), 0..20),
+        misfits in prop::sample::select(vec![0, 0, 0, 0, 1]),
+        nan in prop::sample::select(vec!["error", "drop", "drop", "zero", "zero"]),
         format in prop::sample::select(vec!["tfrecord", "parquet"]),
     ) {
         thread_local!(static SOURCE: (tempfile::TempDir, Source) = source());
         SOURCE.with(|(_, source)| {
+            let steps = fitting(source, candidates, misfits);
             let declaration = json!({"step": steps, "nan": nan, "output": {"format": format, "shards": 2}});
             if let Err(problems) = Conversion::from_json(&declaration) {
                 prop_assert!(!problems.is_empty());
@@ -103,7 +122,6 @@ proptest! {
             let spilled = convert_with(source, &declaration, 3, 0);
             match (alone, spilled) {
                 (Ok(alone), Ok(spilled)) => {
-                    eprintln!("GOOD {}", steps.len());
                     prop_assert_eq!(&alone.converted, &spilled.converted);
                     prop_assert_eq!(alone.bytes(), spilled.bytes());
                     let columns = alone.converted.manifest.columns.clone();
@@ -111,7 +129,7 @@ proptest! {
                         prop_assert!(alone.column(&column.name).data.iter().all(|value| value.is_finite()));
                     }
                 }
-                (Err(alone), Err(spilled)) if {eprintln!("BAD {}", message(&alone).chars().filter(|c| !c.is_numeric()).take(60).collect::<String>()); true} => prop_assert_eq!(message(&alone), message(&spilled)),
+                (Err(alone), Err(spilled)) => prop_assert_eq!(message(&alone), message(&spilled)),
                 (alone, spilled) => prop_assert!(false, "alone {:?}, spilled {:?}", alone.err(), spilled.err()),
             }
             Ok(())

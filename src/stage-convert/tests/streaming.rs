@@ -93,7 +93,7 @@ fn a_shuffle_is_a_permutation_that_only_the_seed_decides() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     /// A split, before or behind a shuffle, cuts the rows into two parts that make up the whole; counting and writing agree.
     #[test]
     fn splits_partition(seed: u32, fraction in 0.05..0.95f64, shuffled: bool, filtered: bool) {

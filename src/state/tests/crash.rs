@@ -251,7 +251,8 @@ fn any_change() -> impl Strategy<Value = Change> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    // No file for failures: cargo would take its folder for a crate. A failure prints what to repeat.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     /// Whatever is committed, whenever it is compacted, and wherever the log is cut: what is read is the state after some record, and no
     /// record is lost whose end lies before the cut.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use pipectl_formats::dataset::Column;
 use pipectl_network::Network;
@@ -278,15 +277,9 @@ fn an_empty_batch_is_a_sum_over_no_rows() {
     assert!(learner.predict(&batch.inputs).unwrap().is_empty());
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("pipectl-train-burn-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 #[test]
 fn a_checkpoint_resumes_exactly() {
-    let folder = folder("resume");
+    let folder = tempfile::tempdir().unwrap();
     let batch = Rows::new(64, 9).ragged();
     let step = |learner: &mut Learner| {
         let sum = learner.gradient(&batch).unwrap();
@@ -297,7 +290,7 @@ fn a_checkpoint_resumes_exactly() {
         let mut learner = Learner::new(&network("lstm", 0.3), u64::MAX - 3, optimizer, 1).unwrap();
         (0..3).for_each(|_| step(&mut learner));
         learner.set_progress(json!({"epoch": 2, "losses": [0.1, 1.0 / 3.0]}));
-        let path = folder.join(format!("{index}.checkpoint"));
+        let path = folder.path().join(format!("{index}.checkpoint"));
         learner.save_checkpoint(&path).unwrap();
         let mut resumed = Learner::load_checkpoint(&path, 2).unwrap();
         assert_eq!(resumed.progress(), learner.progress());
@@ -307,14 +300,13 @@ fn a_checkpoint_resumes_exactly() {
         (0..2).for_each(|_| step(&mut resumed));
         assert_eq!(resumed.weights(), learner.weights());
     }
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// Files of the first version are read for ever, and written the same. The first weights of a seed stay what they are.
 #[test]
 fn the_golden_checkpoint_is_read_and_written() {
-    let folder = folder("golden");
-    let (golden, again) = (folder.join("golden"), folder.join("again"));
+    let folder = tempfile::tempdir().unwrap();
+    let (golden, again) = (folder.path().join("golden"), folder.path().join("again"));
     let bytes: &[u8] = include_bytes!("data/checkpoint-1.safetensors");
     std::fs::write(&golden, bytes).unwrap();
     let learner = Learner::load_checkpoint(&golden, 1).unwrap();
@@ -327,18 +319,18 @@ fn the_golden_checkpoint_is_read_and_written() {
     }
     learner.save_checkpoint(&again).unwrap();
     assert!(std::fs::read(&again).unwrap() == bytes, "the bytes changed");
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    // Failures are not kept in a folder: proptest would put it beside the crates, where cargo takes it for one.
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever happens to the bytes of a checkpoint, it is an error or the same checkpoint.
     #[test]
     fn a_damaged_checkpoint_is_refused(at in any::<prop::sample::Index>(), bit in 0_u32..8, cut in any::<bool>()) {
-        let folder = folder(&format!("damage-{bit}-{cut}-{}", at.index(1 << 20)));
+        let folder = tempfile::tempdir().unwrap();
         let learner = learner("gru", 0.2, 1);
-        let path = folder.join("checkpoint");
+        let path = folder.path().join("checkpoint");
         learner.save_checkpoint(&path).unwrap();
         let mut bytes = std::fs::read(&path).unwrap();
         let place = at.index(bytes.len());
@@ -355,14 +347,13 @@ proptest! {
             prop_assert_eq!(read.network(), learner.network());
             prop_assert_eq!(read.steps(), learner.steps());
         }
-        std::fs::remove_dir_all(folder).unwrap();
     }
 }
 
 #[test]
 fn files_that_are_no_checkpoints_are_told_apart() {
-    let folder = folder("other");
-    let path = folder.join("file");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
     let load = || Learner::load_checkpoint(&path, 1);
     assert!(matches!(load(), Err(CheckpointError::Read { .. })));
     std::fs::write(&path, b"not a checkpoint").unwrap();
@@ -382,6 +373,5 @@ fn files_that_are_no_checkpoints_are_told_apart() {
     assert!(matches!(load(), Err(CheckpointError::Version { found: 9, .. })));
     replace(br#"\"step\\\":0"#, br#"\"step\\\":7"#);
     assert!(matches!(load(), Err(CheckpointError::Digest { .. })));
-    assert!(matches!(learner.save_checkpoint(folder.join("no/such")), Err(CheckpointError::Write { .. })));
-    std::fs::remove_dir_all(folder).unwrap();
+    assert!(matches!(learner.save_checkpoint(folder.path().join("no/such")), Err(CheckpointError::Write { .. })));
 }

@@ -9,7 +9,7 @@ const DECLARED: &str = r#"
 variable "text" {
   type = string
 }
-variable "count" {
+variable "number" {
   type    = number
   default = "3"
 }
@@ -52,8 +52,8 @@ fn resolved(inputs: &[VariableInput]) -> String {
 fn defaults_hold_until_something_is_given() {
     let given = input("text", "5", Origin::Environment);
     insta::assert_snapshot!(resolved(&[given]), @r#"
-    count = 3
     list = ["a"]
+    number = 3
     object = { a = 1, b = "z" }
     secret = (sensitive value)
     strict = "x"
@@ -66,25 +66,44 @@ fn the_last_value_wins_and_is_converted() {
     let inputs = [
         input("text", "first", Origin::Environment),
         input("text", "null", Origin::CommandLine),
-        input("count", "4", Origin::CommandLine),
-        input("count", "\"7\"", Origin::CommandLine),
+        input("number", "4", Origin::CommandLine),
+        input("number", "7", Origin::CommandLine),
         input("list", "[1, true]", Origin::CommandLine),
         input("strict", "given", Origin::CommandLine),
         input("object", "{ a = \"2\", b = null, c = 1 }", Origin::File("x.tfvars".to_owned())),
     ];
-    insta::assert_snapshot!(resolved(&inputs), @"");
+    insta::assert_snapshot!(resolved(&inputs), @r#"
+    list = ["1", "true"]
+    number = 7
+    object = { a = 2, b = "z" }
+    secret = (sensitive value)
+    strict = "given"
+    text = "null"
+    "#);
 }
 
 #[test]
 fn mistakes_are_told_together() {
     let inputs = [
-        input("cuont", "4", Origin::CommandLine),
-        input("cuont", "4", Origin::Environment),
+        input("nubmer", "4", Origin::CommandLine),
+        input("nubmer", "4", Origin::Environment),
         input("lits", "4", Origin::File("x.tfvars".to_owned())),
-        input("count", "many", Origin::CommandLine),
+        input("number", "many", Origin::CommandLine),
         input("object", "{ b = 1 }", Origin::CommandLine),
     ];
-    insta::assert_snapshot!(resolved(&inputs), @"");
+    insta::assert_snapshot!(resolved(&inputs), @r#"
+    list = ["a"]
+    number = (known after apply)
+    object = (known after apply)
+    secret = (sensitive value)
+    strict = "x"
+    text = (known after apply)
+    error Value for undeclared variable: A variable named "nubmer" was assigned on the command line, but the configuration declares none of that name. Did you mean "number"?
+    warning Value for undeclared variable: The file "x.tfvars" sets a variable named "lits", but the configuration declares none of that name. Did you mean "list"?
+    error No value for required variable: The root module input variable "text" is not set, and has no default value.
+    error Invalid value for input variable: The given value is not suitable for var.number: a number is required.
+    error Invalid value for input variable: The given value is not suitable for var.object: attribute "a" is required.
+    "#);
 }
 
 #[test]
