@@ -177,7 +177,7 @@ mod tests {
             any_number().prop_map(Value::from),
             ".{0,6}".prop_map(Value::from),
         ];
-        let unmarked = leaf.prop_recursive(3, 12, 4, |inner| {
+        leaf.prop_recursive(3, 12, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::tuple),
                 (any_type(), prop::collection::vec(inner.clone(), 0..4)).prop_map(|(ty, all)| Value::list(ty, all)),
@@ -189,8 +189,7 @@ mod tests {
                     value.marked(if secret { Marks::SENSITIVE } else { Marks::EPHEMERAL })
                 }),
             ]
-        });
-        unmarked
+        })
     }
 
     proptest! {

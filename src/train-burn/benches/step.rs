@@ -4,6 +4,7 @@
 //! rows shuffled and in order of length, on one and two threads. Median and best of STEPS (10). The peer is TensorFlow:
 //! `tests/peers/tensorflow_step.py`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own: it reads its own arguments")]
 
 use std::collections::BTreeMap;
 use std::time::Instant;

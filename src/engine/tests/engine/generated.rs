@@ -98,6 +98,9 @@ pub(crate) fn text(blocks: &[Block]) -> String {
     text
 }
 
+/// What is drawn for one block: sort, variant, whether it is made before the old one goes, keys, and which earlier blocks it refers to.
+type Drawn = (Sort, u8, bool, Option<std::collections::BTreeSet<u8>>, Vec<prop::sample::Index>);
+
 /// A configuration of up to `most` blocks.
 pub(crate) fn blocks(most: usize) -> impl Strategy<Value = Vec<Block>> {
     let sort = prop_oneof![Just(Sort::Network), Just(Sort::Instance), Just(Sort::Data)];
@@ -107,10 +110,7 @@ pub(crate) fn blocks(most: usize) -> impl Strategy<Value = Vec<Block>> {
     // Names come in any order, so that what depended on something may be what it depends on the next time.
     let names = Just((0..most).collect::<Vec<usize>>()).prop_shuffle();
     (prop::collection::vec(block, 1..=most), names).prop_map(|(parts, names)| {
-        let each = |(position, (sort, variant, creates_first, keys, references)): (
-            usize,
-            (Sort, u8, bool, Option<std::collections::BTreeSet<u8>>, Vec<prop::sample::Index>),
-        )| {
+        let each = |(position, (sort, variant, creates_first, keys, references)): (usize, Drawn)| {
             let mut references: Vec<usize> =
                 references.iter().filter(|_| position > 0).map(|index| index.index(position)).collect();
             references.sort_unstable();
