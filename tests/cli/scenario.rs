@@ -69,7 +69,10 @@ impl Scenario {
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipectl"));
         command.args(words(line)).current_dir(self.path()).env_clear().stdin(Stdio::null());
-        #[expect(clippy::disallowed_methods, reason = "the program under test starts workers and needs the path of this process")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the program under test starts workers and needs the path of this process"
+        )]
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env("PATH", path).env("HOME", self.path());
         command.env("USER", "anna").env("HOSTNAME", "test-machine");
