@@ -46,6 +46,18 @@ impl Expansion {
         }
     }
 
+    /// Whether there is an instance with `key`. Costs what one look-up costs, however many there are.
+    pub(crate) fn contains(&self, key: Option<&InstanceKey>) -> bool {
+        match (self, key) {
+            (Expansion::Single, None) => true,
+            (Expansion::Count(count), Some(InstanceKey::Index(index))) => index < count,
+            (Expansion::Each(each), Some(InstanceKey::Name(name))) => {
+                each.binary_search_by(|(key, _)| key.as_str().cmp(name)).is_ok()
+            }
+            (Expansion::Disabled | Expansion::Single | Expansion::Count(_) | Expansion::Each(_), _) => false,
+        }
+    }
+
     /// The scope of one instance: `outer`, and `each` or `count`.
     pub(crate) fn scope(&self, outer: &Arc<Scope>, key: Option<&InstanceKey>) -> Arc<Scope> {
         let with = |reference: Reference, value: Value| {

@@ -5,11 +5,13 @@
 //! which calls were made, how many at once. Chance depends on the seed and on the call (its operation, object and number), never on the
 //! order in which tasks happen to run, so that a failing run can be repeated.
 //!
-//! What it deliberately leaves out: processes, files and networks. Nothing here is real.
+//! A world may be kept in a file ([`World::kept_in`]), so that it outlives the process that works on it. What it deliberately leaves out:
+//! networks. Nothing here is real.
 
 mod context;
 mod draw;
 mod fault;
+mod journal;
 mod kind;
 mod resource;
 mod world;

@@ -117,19 +117,15 @@ impl Resource for SimResource {
         let (id, name) = (text(&prior.attributes, "id"), text(&arguments, "name"));
         let act = |inner: &mut Inner| {
             self.check_network(inner, &arguments)?;
-            let object = inner
-                .object_mut(&id)
-                .ok_or_else(|| Diagnostic::error("Object not found", format!("There is no object `{id}` any more.")))?;
-            object.attributes = arguments
-                .as_object()
-                .into_iter()
-                .flatten()
-                .filter(|(_, value)| value.is_known())
-                .fold(object.attributes.clone(), |attributes, (name, value)| {
+            let known = arguments.as_object().into_iter().flatten().filter(|(_, value)| value.is_known());
+            let change = |object: &mut Object| {
+                object.attributes = known.fold(object.attributes.clone(), |attributes, (name, value)| {
                     attributes.with_attribute(name, value.clone())
                 });
-            object.revision += 1;
-            Ok(object.clone())
+            };
+            inner
+                .change(&id, change)
+                .ok_or_else(|| Diagnostic::error("Object not found", format!("There is no object `{id}` any more.")))
         };
         match self.world.call(&cx.cancel, Operation::Update, self.kind, &name, act).await {
             Answer::Done(object) => ApplyOutcome::done(self.instance(&object, &planned.attributes)),

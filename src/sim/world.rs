@@ -1,7 +1,9 @@
 //! The world: what exists, what was asked of it, and how it fails.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use pipectl_provider::{Cancel, Registry, Stop};
 
 use crate::draw;
 use crate::fault::{Fault, Operation, Rates};
+use crate::journal::Journal;
 use crate::kind::Kind;
 use crate::resource::SimResource;
 
@@ -95,6 +98,8 @@ pub(crate) struct Inner {
     failures: BTreeMap<(Operation, String), u32>,
     running: usize,
     most_running: usize,
+    /// Where every change is noted, for a world that outlives its process.
+    journal: Option<Journal>,
 }
 
 /// What came of a call.
@@ -113,6 +118,17 @@ impl World {
     /// An empty world.
     pub fn new(settings: Settings) -> Self {
         Self { settings: Arc::new(settings), inner: Arc::default() }
+    }
+
+    /// A world that outlives the process: its objects are those of the journal at `path`, and every change is noted there before its call is
+    /// answered. Calls, counts and scripted faults are not kept, and what was hidden can be seen.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or is no journal.
+    pub fn kept_in(path: &Path, settings: Settings) -> io::Result<Self> {
+        let (journal, past) = Journal::open(path)?;
+        let inner = Inner { objects: past.objects, made: past.made, journal: Some(journal), ..Inner::default() };
+        Ok(Self { settings: Arc::new(settings), inner: Arc::new(Mutex::new(inner)) })
     }
 
     /// The same objects, calls and counts under other settings: the cloud recovers, or gets worse.
@@ -163,16 +179,13 @@ impl World {
 
     /// Changes an attribute behind everyone's back. Whether there is such an object.
     pub fn edit(&self, id: &str, attribute: &str, value: Value) -> bool {
-        let mut inner = self.lock();
-        let Some(object) = inner.objects.get_mut(id) else { return false };
-        object.attributes = object.attributes.with_attribute(attribute, value);
-        object.revision += 1;
-        true
+        let change = |object: &mut Object| object.attributes = object.attributes.with_attribute(attribute, value);
+        self.lock().change(id, change).is_some()
     }
 
     /// Removes an object behind everyone's back. Whether there was one.
     pub fn remove(&self, id: &str) -> bool {
-        self.lock().objects.remove(id).is_some()
+        self.lock().take(id)
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -277,9 +290,13 @@ impl Inner {
         self.objects.get(id).cloned()
     }
 
-    /// The object, seen or not.
-    pub(crate) fn object_mut(&mut self, id: &str) -> Option<&mut Object> {
-        self.objects.get_mut(id)
+    /// Writes an object, seen or not, and gives it as it is then; `None` when there is none.
+    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Object)) -> Option<Object> {
+        let object = self.objects.get_mut(id)?;
+        change(object);
+        object.revision += 1;
+        self.journal.iter_mut().for_each(|journal| journal.set(object));
+        Some(object.clone())
     }
 
     /// Objects of a kind that `wanted` picks, seen or not.
@@ -309,13 +326,18 @@ impl Inner {
             id: id.clone(),
         };
         self.hidden.insert(id.clone(), draw::up_to(settings.seed, "stale", &id, settings.stale_reads));
+        self.journal.iter_mut().for_each(|journal| journal.set(&object));
         self.objects.insert(id, object.clone());
         object
     }
 
-    /// Takes an object away. Already gone is as good.
-    pub(crate) fn take(&mut self, id: &str) {
-        self.objects.remove(id);
+    /// Takes an object away; whether there was one.
+    pub(crate) fn take(&mut self, id: &str) -> bool {
+        let was_there = self.objects.remove(id).is_some();
+        if was_there {
+            self.journal.iter_mut().for_each(|journal| journal.remove(id));
+        }
+        was_there
     }
 }
 

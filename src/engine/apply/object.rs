@@ -112,7 +112,7 @@ async fn prepare(
 ) -> Result<Prepared, Diagnostics> {
     let address = &change.address;
     let key = address.key.as_ref();
-    if !begun.expansion.keys().iter().any(|other| other.as_ref() == key) {
+    if !begun.expansion.contains(key) {
         let detail = format!("When the plan was made there was to be {address}; now {}.", begun.expansion.why_not(key));
         return Err(changed_since(address, detail));
     }

@@ -27,8 +27,10 @@ fn blocks(count: usize) -> String {
 
 /// One block with so many instances.
 fn instances(count: usize) -> String {
+    // `range` makes 1,024 numbers at most.
+    let keys = format!("flatten([for a in range({}) : [for b in range(100) : \"k${{a * 100 + b}}\"]])", count / 100);
     format!(
-        "resource \"terraform_data\" \"b\" {{\n  for_each = toset([for n in range({count}) : \"k${{n}}\"])\n  input    = \"value ${{each.key}}\"\n}}\n"
+        "resource \"terraform_data\" \"b\" {{\n  for_each = toset({keys})\n  input    = \"value ${{each.key}}\"\n}}\n"
     )
 }
 
