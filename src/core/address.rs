@@ -1,9 +1,11 @@
-//! Addresses of objects: `oci_core_vcn.main`, `stage.train.inclusive["a"]`.
+//! Addresses of objects: `oci_core_vcn.main`, `stage.train.inclusive["a"]`, `module.network["eu"].oci_core_vcn.main`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{InstanceKey, ModulePath, instance_key, module_path};
 
 /// What sort of object an address names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,18 +18,11 @@ pub enum Kind {
     Stage,
 }
 
-/// Which instance of a block with `count` or `for_each`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum InstanceKey {
-    /// An instance of `count`.
-    Index(u64),
-    /// An instance of `for_each`.
-    Name(String),
-}
-
-/// The address of one instance of a resource, data source or stage in the root module.
+/// The address of one instance of a resource, data source or stage. Those of the root module come first in order, then module by module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
+    /// The module that the block stands in.
+    pub module: ModulePath,
     /// The sort of object.
     pub kind: Kind,
     /// The resource type (`oci_core_vcn`) or the stage kind (`train`).
@@ -44,9 +39,9 @@ pub struct Address {
 pub struct AddressError(pub String);
 
 impl Address {
-    /// The address of a block without `count` or `for_each`.
+    /// The address of a block of the root module, without `count` or `for_each`.
     pub fn new(kind: Kind, type_name: &str, name: &str) -> Self {
-        Self { kind, type_name: type_name.to_owned(), name: name.to_owned(), key: None }
+        Self { module: ModulePath::ROOT, kind, type_name: type_name.to_owned(), name: name.to_owned(), key: None }
     }
 
     /// The address of one instance of the same block.
@@ -55,24 +50,36 @@ impl Address {
         Self { key, ..self.clone() }
     }
 
-    /// The address of the block: without the instance.
+    /// The same address in a module, wherever it was before.
+    #[must_use]
+    pub fn in_module(&self, module: &ModulePath) -> Self {
+        Self { module: module.clone(), ..self.clone() }
+    }
+
+    /// The address of the block in its instance of a module: without the object's own instance.
     #[must_use]
     pub fn block(&self) -> Self {
         self.with_key(None)
     }
-}
 
-impl fmt::Display for InstanceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            InstanceKey::Index(index) => write!(f, "{index}"),
-            InstanceKey::Name(name) => write!(f, "{name:?}"),
-        }
+    /// The address of the block as the configuration declares it: without any instance, of modules neither.
+    #[must_use]
+    pub fn declaration(&self) -> Self {
+        Self { module: self.module.declaration(), ..self.block() }
+    }
+
+    /// The address as the module itself writes it.
+    #[must_use]
+    pub fn inside_module(&self) -> Self {
+        self.in_module(&ModulePath::ROOT)
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.module.is_root() {
+            write!(f, "{}.", self.module)?;
+        }
         match self.kind {
             Kind::Resource => {}
             Kind::Data => f.write_str("data.")?,
@@ -91,16 +98,13 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let wrong = || AddressError(text.to_owned());
-        let (path, key) = match text.find('[') {
-            None => (text, None),
-            Some(start) => {
-                let inner = text[start + 1..].strip_suffix(']').ok_or_else(wrong)?;
-                let key = match inner.parse::<u64>() {
-                    Ok(index) => InstanceKey::Index(index),
-                    Err(_) => InstanceKey::Name(serde_json::from_str(inner).map_err(|_| wrong())?),
-                };
-                (&text[..start], Some(key))
-            }
+        let (module, rest) = module_path::read(text).ok_or_else(wrong)?;
+        let (path, key) = match rest.split_once('[') {
+            None => (rest, None),
+            Some((path, inside)) => match instance_key::read(inside).ok_or_else(wrong)? {
+                (key, "") => (path, Some(key)),
+                _ => return Err(wrong()),
+            },
         };
         let parts: Vec<&str> = path.split('.').collect();
         let (kind, type_name, name) = match parts[..] {
@@ -112,7 +116,7 @@ impl FromStr for Address {
         if type_name.is_empty() || name.is_empty() {
             return Err(wrong());
         }
-        Ok(Self { key, ..Self::new(kind, type_name, name) })
+        Ok(Self { module, key, ..Self::new(kind, type_name, name) })
     }
 }
 
@@ -131,17 +135,92 @@ impl<'de> Deserialize<'de> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn reads_what_it_writes() {
-        for text in
-            ["oci_core_vcn.main", "data.oci_images.x", "stage.train.inclusive", "stage.train.a[\"x.y\"]", "a_b.c[3]"]
-        {
+        for text in [
+            "oci_core_vcn.main",
+            "data.oci_images.x",
+            "stage.train.inclusive",
+            "stage.train.a[\"x.y\"]",
+            "a_b.c[3]",
+            "module.a.b.c",
+            "module.a[\"x]\\\".y\"].module.b[7].stage.train.c[\"$${d}\"]",
+        ] {
             assert_eq!(text.parse::<Address>().expect("valid").to_string(), text);
         }
-        for text in ["", "a", "a.", "stage.x", "a.b[", "a.b[x]"] {
-            let parsed = text.parse::<Address>();
-            assert!(parsed.is_err() || text == "stage.x", "{text}");
+        for text in ["", "a", "a.", "a.b[", "a.b[x]", "a.b[-1]", "a.b[0]x", "a.b.c.d", "module.a", "module.a.b"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_are_quoted_as_terraform_quotes_them() {
+        // Measured with Terraform 1.11.4.
+        for (key, text) in [
+            ("a\"b", r#"["a\"b"]"#),
+            ("c\\d", r#"["c\\d"]"#),
+            ("t\tx\n", r#"["t\tx\n"]"#),
+            ("${x}", r#"["$${x}"]"#),
+            ("%{y}", r#"["%%{y}"]"#),
+            ("$y", r#"["$y"]"#),
+            ("\u{fc}\u{1}", "[\"\u{fc}\\u0001\"]"),
+            ("it's", r#"["it's"]"#),
+            ("\u{a0}", "[\"\\u00a0\"]"),
+        ] {
+            let address = Address::new(Kind::Resource, "a", "b").with_key(Some(InstanceKey::Name(key.to_owned())));
+            assert_eq!(address.to_string(), format!("a.b{text}"));
+        }
+        let early: Address = "a.b[\"\\u{a0}\"]".parse().expect("written by early versions");
+        assert_eq!(early.key, Some(InstanceKey::Name("\u{a0}".to_owned())));
+    }
+
+    fn key() -> impl Strategy<Value = Option<InstanceKey>> {
+        let name = "[a-z.\"\\\\\\[\\]${}%\n\u{e9}\u{1f600}]{0,6}";
+        prop_oneof![
+            Just(None),
+            any::<u64>().prop_map(|index| Some(InstanceKey::Index(index))),
+            name.prop_map(|name| Some(InstanceKey::Name(name))),
+        ]
+    }
+
+    fn address() -> impl Strategy<Value = Address> {
+        let name = "[a-z_][a-z0-9_-]{0,5}";
+        let kind = prop_oneof![Just(Kind::Resource), Just(Kind::Data), Just(Kind::Stage)];
+        (prop::collection::vec((name, key()), 0..4), kind, name, name, key()).prop_map(
+            |(steps, kind, type_name, name, key)| {
+                let module = steps.into_iter().fold(ModulePath::ROOT, |module, (name, key)| module.child(&name, key));
+                // `data.x` alone would read as a data source without a name.
+                Address { module, key, ..Address::new(kind, &format!("t{type_name}"), &name) }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_address_reads_as_it_was_written(address in address()) {
+            prop_assert_eq!(address.to_string().parse::<Address>(), Ok(address.clone()));
+            let json = serde_json::to_string(&address).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(serde_json::from_str::<Address>(&json).ok(), Some(address.clone()));
+            prop_assert!(address.module.declaration().contains(&address.module));
+            prop_assert_eq!(address.inside_module().in_module(&address.module), address);
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "[a-z.\"\\\\\\[\\]0-9u{}]{0,24}") {
+            if let Ok(address) = text.parse::<Address>() {
+                prop_assert_eq!(address.to_string().parse::<Address>(), Ok(address));
+            }
+        }
+
+        #[test]
+        fn the_root_module_comes_first(a in address(), b in address()) {
+            if a.module.is_root() && !b.module.is_root() {
+                prop_assert!(a < b);
+            }
         }
     }
 }

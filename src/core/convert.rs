@@ -68,8 +68,11 @@ fn convert_at(value: &Value, ty: &Type, path: &Path) -> Result<Value, ConvertErr
             Err(_) => return Err(ConvertError::new(path, "a number is required")),
         },
         (Kind::Set(given, elements), Type::List(_)) if !elements.iter().all(Value::is_wholly_known) => {
-            // Elements may turn out equal, so not even the length is known.
-            Value::unknown(Type::list(given.clone()))
+            // Elements may turn out equal, so not even the length is known; but those that are known must fit.
+            if let Type::List(element) = ty {
+                elements_as(elements, given, element, path, "list")?;
+            }
+            Value::unknown(fill_any(&Type::list(given.clone()), &ty.without_optional()))
         }
         (Kind::List(given, elements) | Kind::Set(given, elements), Type::List(element)) => {
             let (element, elements) = elements_as(elements, given, element, path, "list")?;
@@ -220,7 +223,19 @@ fn named_as(
     let converted = convert_to(attributes, &element)?;
     let ty = common_type(converted.values())
         .ok_or_else(|| ConvertError::new(path, "cannot find a common base type for all elements"))?;
-    Ok(Value::map(ty.clone(), convert_to(&converted, &ty)?))
+    let unified = convert_to(&converted, &ty)?;
+    // A common type may have gaps that values fill differently.
+    let mut types = unified.values().map(Value::ty).filter(|ty| *ty != Type::Any);
+    let Some(first) = types.next() else { return Ok(Value::map(ty, unified)) };
+    if types.any(|other| other != first) {
+        return Err(ConvertError::new(path, "all map elements must have the same type"));
+    }
+    let typed = |value: Value| match value.kind() {
+        Kind::Null(Type::Any) => Value::null_of(first.clone()).marked(value.marks()),
+        Kind::Unknown(unknown) if unknown.ty == Type::Any => Value::unknown(first.clone()).marked(value.marks()),
+        _ => value,
+    };
+    Ok(Value::map(first.clone(), unified.into_iter().map(|(name, value)| (name, typed(value)))))
 }
 
 fn common_type<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Type> {
@@ -260,6 +275,10 @@ pub fn may_convert(from: &Type, to: &Type) -> bool {
             may_convert(a, b)
         }
         (Type::Tuple(elements), Type::List(to) | Type::Set(to)) => may_unify_to(elements.iter(), to),
+        // Unlike elements of a tuple, attributes need not agree on a type here: it is enough that their values turn out to.
+        (Type::Object(fields), Type::Map(to)) if **to == Type::Any => {
+            unify(fields.values().map(|field| &field.ty)).is_some()
+        }
         (Type::Object(fields), Type::Map(to)) => may_unify_to(fields.values().map(|field| &field.ty), to),
         (Type::Tuple(from), Type::Tuple(to)) => {
             from.len() == to.len() && from.iter().zip(to).all(|(a, b)| may_convert(a, b))
@@ -367,7 +386,7 @@ pub fn mismatch(got: &Type, want: &Type) -> String {
                 (Type::Bool, Type::Number) | (Type::Number, Type::Bool) | (Type::Tuple(_), Type::Object(_))
             ) =>
         {
-            format!("{} required, but have {}", want.friendly_name(), got.friendly_name())
+            format!("{} required, but have {}", want.constraint_name(), got.friendly_name())
         }
         _ => required(),
     }

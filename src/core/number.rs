@@ -9,9 +9,10 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use dashu_base::{Abs, Sign};
+use dashu_base::{BitTest as _, DivRem as _};
 use dashu_float::FBig;
 use dashu_float::round::mode::HalfEven;
-use dashu_int::IBig;
+use dashu_int::{IBig, UBig};
 
 /// Bits of the mantissa.
 pub const PRECISION: usize = 512;
@@ -21,7 +22,6 @@ const MAX_DECIMAL_DIGITS: usize = 156;
 const MAX_DECIMAL_EXPONENT: i64 = 20_000;
 
 type Binary = FBig<HalfEven, 2>;
-type Decimal = FBig<HalfEven, 10>;
 
 /// A number of the language.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ enum Repr {
     Small(i64),
     /// Finite, not representable as `Small`.
     Big(Box<Binary>),
+    /// What a computation with doubles gave: exact as any number, but shown with as many digits as tell it from other doubles.
+    Double(f64),
     Infinity,
     NegativeInfinity,
 }
@@ -70,11 +72,26 @@ impl Number {
         Self::from_str(&format!("{value:e}")).ok()
     }
 
+    /// The exact value of a double that was computed, not written: its text is the shortest that tells it from other doubles. Not-a-number
+    /// gives `None`.
+    pub fn from_computed_f64(value: f64) -> Option<Self> {
+        /// Whole numbers below this are exact in a double.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if !value.is_finite() {
+            return Self::from_f64(value);
+        }
+        if value.fract() == 0.0 && value.abs() < EXACT {
+            return Some(Self::from(value as i64));
+        }
+        Some(Number(Repr::Double(value)))
+    }
+
     /// The nearest double.
     pub fn to_f64(&self) -> f64 {
         match &self.0 {
             Repr::Small(value) => *value as f64,
             Repr::Big(value) => value.to_f64().value(),
+            Repr::Double(value) => *value,
             Repr::Infinity => f64::INFINITY,
             Repr::NegativeInfinity => f64::NEG_INFINITY,
         }
@@ -84,6 +101,10 @@ impl Number {
     pub fn to_i64(&self) -> Option<i64> {
         match &self.0 {
             Repr::Small(value) => Some(*value),
+            Repr::Double(_) => match Self::from_binary(self.binary()).0 {
+                Repr::Small(value) => Some(value),
+                _ => None,
+            },
             Repr::Big(_) | Repr::Infinity | Repr::NegativeInfinity => None,
         }
     }
@@ -103,13 +124,14 @@ impl Number {
         match &self.0 {
             Repr::Small(_) => true,
             Repr::Big(value) => value.repr().is_int(),
+            Repr::Double(value) => value.fract() == 0.0,
             Repr::Infinity | Repr::NegativeInfinity => false,
         }
     }
 
     /// Whether the number is neither infinity.
     pub fn is_finite(&self) -> bool {
-        matches!(self.0, Repr::Small(_) | Repr::Big(_))
+        matches!(self.0, Repr::Small(_) | Repr::Big(_) | Repr::Double(_))
     }
 
     /// -1, 0 or 1.
@@ -120,20 +142,30 @@ impl Number {
                 Sign::Positive => 1,
                 Sign::Negative => -1,
             },
+            Repr::Double(value) => value.signum() as i32,
             Repr::Infinity => 1,
             Repr::NegativeInfinity => -1,
         }
     }
 
+    /// Two doubles make a double, unless that is too large or too small for one.
+    fn with_double(&self, other: &Self, operation: fn(f64, f64) -> f64) -> Option<Self> {
+        let (Repr::Double(a), Repr::Double(b)) = (&self.0, &other.0) else { return None };
+        Self::from_computed_f64(Some(operation(*a, *b)).filter(|result| result.is_normal() || *result == 0.0)?)
+    }
+
     /// Sum.
     pub fn add(&self, other: &Self) -> Result<Self, NumberError> {
+        if let Some(result) = self.with_double(other, |a, b| a + b) {
+            return Ok(result);
+        }
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0)
             && let Some(sum) = a.checked_add(*b)
         {
             return Ok(Self::from(sum));
         }
         match (self.is_finite(), other.is_finite()) {
-            (true, true) => Ok(Self::from_binary(self.binary() + other.binary())),
+            (true, true) => Ok(Self::from_binary(sum(self.binary(), other.binary()))),
             (false, true) => Ok(self.clone()),
             (true, false) => Ok(other.clone()),
             (false, false) if self.signum() == other.signum() => Ok(self.clone()),
@@ -148,13 +180,16 @@ impl Number {
 
     /// Product.
     pub fn multiply(&self, other: &Self) -> Result<Self, NumberError> {
+        if let Some(result) = self.with_double(other, |a, b| a * b) {
+            return Ok(result);
+        }
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0)
             && let Some(product) = a.checked_mul(*b)
         {
             return Ok(Self::from(product));
         }
         if self.is_finite() && other.is_finite() {
-            return Ok(Self::from_binary(self.binary() * other.binary()));
+            return Ok(Self::from_binary(product(self.binary(), other.binary())));
         }
         match self.signum() * other.signum() {
             0 => Err(NumberError::NotANumber),
@@ -165,6 +200,9 @@ impl Number {
 
     /// Quotient. A finite number over zero is an infinity, as in Terraform.
     pub fn divide(&self, other: &Self) -> Result<Self, NumberError> {
+        if let Some(result) = self.with_double(other, |a, b| a / b) {
+            return Ok(result);
+        }
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0)
             && *b != 0
             && a.checked_rem(*b) == Some(0)
@@ -183,7 +221,7 @@ impl Number {
                         _ => Ok(Self::NEGATIVE_INFINITY),
                     };
                 }
-                Ok(Self::from_binary(self.binary() / other.binary()))
+                Ok(Self::from_binary(quotient(self.binary(), other.binary())))
             }
         }
     }
@@ -199,8 +237,16 @@ impl Number {
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0) {
             return Ok(Self::from(a.checked_rem(*b).unwrap_or(0)));
         }
-        let quotient = (self.binary() / other.binary()).trunc();
-        Ok(Self::from_binary(self.binary() - quotient * other.binary()))
+        if self.magnitude() < other.magnitude() {
+            return Ok(self.clone());
+        }
+        let whole = quotient(self.binary(), other.binary()).trunc();
+        let taken = Self::from_binary(product(whole, other.binary()));
+        match &self.0 {
+            // The dividend's precision is the result's.
+            Repr::Double(dividend) => Self::from_computed_f64(dividend - taken.to_f64()).ok_or(NumberError::NotANumber),
+            _ => Ok(Self::from_binary(sum(self.binary(), taken.negate().binary()))),
+        }
     }
 
     /// The number with the other sign.
@@ -211,6 +257,7 @@ impl Number {
                 None => Self::from_binary(-self.binary()),
             },
             Repr::Big(value) => Self::from_binary(-(**value).clone()),
+            Repr::Double(value) => Number(Repr::Double(-value)),
             Repr::Infinity => Self::NEGATIVE_INFINITY,
             Repr::NegativeInfinity => Self::INFINITY,
         }
@@ -225,6 +272,7 @@ impl Number {
     pub fn floor(&self) -> Self {
         match &self.0 {
             Repr::Big(value) => Self::from_binary(value.floor()),
+            Repr::Double(value) => Self::from_computed_f64(value.floor()).unwrap_or_else(|| self.clone()),
             Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.clone(),
         }
     }
@@ -233,6 +281,7 @@ impl Number {
     pub fn ceil(&self) -> Self {
         match &self.0 {
             Repr::Big(value) => Self::from_binary(value.ceil()),
+            Repr::Double(value) => Self::from_computed_f64(value.ceil()).unwrap_or_else(|| self.clone()),
             Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.clone(),
         }
     }
@@ -288,11 +337,7 @@ impl Number {
     /// Sign, all decimal digits without leading zeros, and how many of them stand before the point (negative: zeros after it).
     fn exact_digits(&self) -> (bool, String, i64) {
         let text = match &self.0 {
-            Repr::Big(value) => {
-                // Every binary fraction has a finite decimal one with as many digits as the binary one has places.
-                let places = value.repr().exponent().unsigned_abs() + 2 * PRECISION;
-                positional(&(**value).clone().with_base_and_precision::<10>(places).value())
-            }
+            Repr::Big(_) | Repr::Double(_) => exact_text(&self.binary()),
             Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.to_string(),
         };
         let unsigned = text.trim_start_matches('-');
@@ -307,11 +352,18 @@ impl Number {
         match &self.0 {
             Repr::Small(value) => binary_from_integer(IBig::from(*value)),
             Repr::Big(value) => (**value).clone(),
+            Repr::Double(value) => {
+                Binary::try_from(*value).expect("the double is finite").with_precision(PRECISION).value()
+            }
             Repr::Infinity | Repr::NegativeInfinity => unreachable!("infinities are handled before arithmetic"),
         }
     }
 
     fn from_binary(value: Binary) -> Self {
+        // There is no negative zero: dividing by it would go wrong.
+        if value.repr().significand().is_zero() && !value.repr().is_infinite() {
+            return Self::ZERO;
+        }
         if value.repr().is_int()
             && value.clone().abs() < binary_from_integer(IBig::from(1u128 << 64))
             && let Ok(whole) = IBig::try_from(value.clone())
@@ -323,16 +375,92 @@ impl Number {
     }
 }
 
+/// A number with no more than 512 bits, ties to even.
+fn rounded(significand: IBig, exponent: isize) -> Binary {
+    Binary::from_parts(significand, exponent).with_precision(PRECISION).value()
+}
+
+/// The sum, computed exactly and rounded once: the library rounds some sums twice.
+fn sum(a: Binary, b: Binary) -> Binary {
+    /// So many bits below the highest one, what is added decides no more than which side of a tie the sum is on.
+    const FAR: isize = 2 * PRECISION as isize + 64;
+    let top = |value: &Binary| value.repr().exponent() + value.repr().significand().bit_len() as isize;
+    let (large, small) = if top(&a) >= top(&b) { (a, b) } else { (b, a) };
+    let (distance, is_negative) = (top(&large) - top(&small), small.sign() == Sign::Negative);
+    let lowest = top(&large) - FAR;
+    let (significand, exponent) = large.into_repr().into_parts();
+    let (mut other, mut other_exponent) = small.into_repr().into_parts();
+    if distance > FAR && !other.is_zero() && !significand.is_zero() {
+        other = if is_negative { IBig::NEG_ONE } else { IBig::ONE };
+        other_exponent = lowest;
+    }
+    let common = exponent.min(other_exponent);
+    let aligned =
+        (significand << (exponent - common).unsigned_abs()) + (other << (other_exponent - common).unsigned_abs());
+    rounded(aligned, common)
+}
+
+fn product(a: Binary, b: Binary) -> Binary {
+    let (a, a_exponent) = a.into_repr().into_parts();
+    let (b, b_exponent) = b.into_repr().into_parts();
+    rounded(a * b, a_exponent + b_exponent)
+}
+
+/// The quotient by a number that is not zero.
+fn quotient(a: Binary, b: Binary) -> Binary {
+    let is_negative = (a.sign() == Sign::Negative) != (b.sign() == Sign::Negative);
+    let (a, a_exponent) = a.into_repr().into_parts();
+    let (b, b_exponent) = b.into_repr().into_parts();
+    let (significand, shift) = divided(a.into_parts().1, b.into_parts().1);
+    let significand = IBig::from(significand);
+    rounded(if is_negative { -significand } else { significand }, a_exponent - b_exponent - shift)
+}
+
+/// A quotient of whole numbers with bits enough to round it, of which the last stands for all that is left, and how far it is shifted.
+fn divided(dividend: UBig, divisor: UBig) -> (UBig, isize) {
+    let shift = (PRECISION + 2 + divisor.bit_len()).saturating_sub(dividend.bit_len());
+    let (quotient, rest) = (dividend << shift).div_rem(divisor);
+    ((quotient << 1) | UBig::from(u8::from(!rest.is_zero())), shift as isize + 1)
+}
+
 fn binary_from_integer(value: IBig) -> Binary {
     Binary::from(value).with_precision(PRECISION).value()
 }
 
+/// Reads decimal digits with an optional point and exponent: the nearest 512-bit number, ties to even.
 fn parse_decimal(text: &str) -> Result<Binary, NumberError> {
-    let decimal = Decimal::from_str(text).map_err(|_| NumberError::Syntax)?;
-    let digits = decimal.digits().max(1);
-    // Working precision beyond the 512 bits keeps the conversion of long texts correctly rounded.
-    let exact = decimal.with_precision(digits).value();
-    Ok(exact.with_base_and_precision::<2>(PRECISION).value())
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i64>().map_err(|_| NumberError::Syntax)?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = UBig::from_str_radix(&format!("{whole}{fraction}"), 10).map_err(|_| NumberError::Syntax)?;
+    let exponent = exponent - fraction.len() as i64;
+    let power = UBig::from(10_u8).pow(exponent.unsigned_abs() as usize);
+    if exponent >= 0 {
+        return Ok(binary_from_integer(IBig::from(all * power)));
+    }
+    let (significand, shift) = divided(all, power);
+    Ok(rounded(IBig::from(significand), -shift))
+}
+
+/// All decimal digits: every binary fraction is a decimal one, too.
+fn exact_text(value: &Binary) -> String {
+    let (significand, exponent) = value.clone().into_repr().into_parts();
+    let negative = significand.sign() == Sign::Negative;
+    let (_, magnitude) = significand.into_parts();
+    let text = match usize::try_from(exponent) {
+        Ok(exponent) => (magnitude << exponent).to_string(),
+        Err(_) => {
+            // m / 2^k is m 5^k / 10^k.
+            let places = exponent.unsigned_abs();
+            let digits = (magnitude * UBig::from(5_u8).pow(places)).to_string();
+            let digits = format!("{}{digits}", "0".repeat((places + 1).saturating_sub(digits.len())));
+            let (whole, fraction) = digits.split_at(digits.len() - places);
+            format!("{whole}.{fraction}")
+        }
+    };
+    if negative { format!("-{text}") } else { text }
 }
 
 impl FromStr for Number {
@@ -379,29 +507,48 @@ impl fmt::Display for Number {
             Repr::Infinity => f.write_str("+Inf"),
             Repr::NegativeInfinity => f.write_str("-Inf"),
             Repr::Big(value) => f.write_str(&shortest(value)),
+            // The standard library's text of a double is the shortest, and has no exponent.
+            Repr::Double(value) => write!(f, "{value}"),
         }
     }
 }
 
 /// The shortest decimal text, without an exponent, that reads back as `value`.
 fn shortest(value: &Binary) -> String {
-    let reads_back = |digits: usize| -> Option<String> {
-        let text = positional(&value.clone().with_base_and_precision::<10>(digits).value());
-        (parse_decimal(&text).ok()? == *value).then_some(text)
+    let number = Number(Repr::Big(Box::new(value.clone())));
+    let (negative, digits, point) = number.exact_digits();
+    let magnitude = value.clone().abs();
+    let reads_back = |keep: usize| -> Option<String> {
+        let rounded = round_digits(&digits, keep as i64);
+        // Rounding up may have made a digit more.
+        let text = positional(&rounded, point + (rounded.len().saturating_sub(keep.min(rounded.len()))) as i64);
+        (parse_decimal(&text).ok()? == magnitude).then_some(text)
     };
     // Doubles and hand-written decimals are short; the rest is found by bisection.
-    for digits in [1, 2, 3, 4, 6, 9, 17] {
-        if let Some(text) = reads_back(digits) {
-            return (1..digits).find_map(reads_back).unwrap_or(text);
+    let (mut low, mut high) = (0, digits.len().min(MAX_DECIMAL_DIGITS));
+    for known in [1, 2, 3, 4, 6, 9, 17] {
+        if known < high && reads_back(known).is_some() {
+            high = known;
+            break;
         }
+        low = known.min(high);
     }
-    let (mut low, mut high) = (17, MAX_DECIMAL_DIGITS);
     while low + 1 < high {
         let middle = low.midpoint(high);
         if reads_back(middle).is_some() { high = middle } else { low = middle }
     }
-    reads_back(high)
-        .unwrap_or_else(|| positional(&value.clone().with_base_and_precision::<10>(MAX_DECIMAL_DIGITS + 4).value()))
+    let text = reads_back(high).unwrap_or_else(|| exact_text(&magnitude));
+    if negative { format!("-{text}") } else { text }
+}
+
+/// Digits of which `point` stand before the point, without zeros at the end of the fraction.
+fn positional(digits: &str, point: i64) -> String {
+    let text = match usize::try_from(point) {
+        Ok(0) | Err(_) => format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize)),
+        Ok(point) if point >= digits.len() => return format!("{digits}{}", "0".repeat(point - digits.len())),
+        Ok(point) => format!("{}.{}", &digits[..point], &digits[point..]),
+    };
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The first `keep` of `digits`, rounded by the rest, ties to even. Fewer than none gives nothing; missing digits are zeros.
@@ -429,23 +576,6 @@ fn round_digits(digits: &str, keep: i64) -> String {
         *digit = b'0';
     }
     format!("1{}", String::from_utf8_lossy(&bytes))
-}
-
-fn positional(value: &Decimal) -> String {
-    let (significand, exponent) = value.clone().into_repr().into_parts();
-    let negative = significand.sign() == Sign::Negative;
-    let mut digits = significand.abs().to_string();
-    if exponent >= 0 {
-        digits.extend(std::iter::repeat_n('0', exponent as usize));
-    } else {
-        let places = exponent.unsigned_abs();
-        if digits.len() <= places {
-            digits = format!("{}{digits}", "0".repeat(places - digits.len() + 1));
-        }
-        digits.insert(digits.len() - places, '.');
-        digits.truncate(digits.trim_end_matches('0').trim_end_matches('.').len());
-    }
-    if negative { format!("-{digits}") } else { digits }
 }
 
 impl fmt::Debug for Number {
@@ -479,7 +609,7 @@ impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
             (Repr::Small(a), Repr::Small(b)) => a.cmp(b),
-            (Repr::Small(_) | Repr::Big(_), Repr::Small(_) | Repr::Big(_)) => self.binary().cmp(&other.binary()),
+            _ if self.is_finite() && other.is_finite() => self.binary().cmp(&other.binary()),
             _ => rank(self).cmp(&rank(other)),
         }
     }
@@ -579,6 +709,19 @@ mod tests {
         assert_eq!(number("-5."), number("-5"));
         assert_eq!(number("5.e2"), number("500"));
         assert_eq!(number("-Inf"), Number::NEGATIVE_INFINITY);
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        let number = |text: &str| text.parse::<Number>().expect("a number");
+        for (a, b) in [("-2.5", "-2.5"), ("2.5", "2.5"), ("-0.5", "0.25"), ("-7.5", "2.5")] {
+            let zero = number(a).remainder(&number(b)).expect("both are finite");
+            assert_eq!(zero, Number::ZERO, "{a} % {b}");
+            assert_eq!((zero.signum(), zero.to_string().as_str()), (0, "0"), "{a} % {b}");
+            assert_eq!(number("3").remainder(&zero).expect("anything may be divided"), number("3"));
+            assert_eq!(number("1.5").divide(&zero).expect("that is infinity"), Number::INFINITY);
+        }
+        assert_eq!(number("-0.0"), Number::ZERO);
     }
 
     proptest::proptest! {

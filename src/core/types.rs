@@ -105,6 +105,7 @@ impl Type {
             other => other.constraint_name(),
         };
         match self {
+            Type::Any => "any type".to_owned(),
             Type::List(element) => format!("list of {}", element_name(element)),
             Type::Set(element) => format!("set of {}", element_name(element)),
             Type::Map(element) => format!("map of {}", element_name(element)),
@@ -120,7 +121,7 @@ impl Type {
     /// The word for people: "string", "list of number", "object".
     pub fn friendly_name(&self) -> String {
         match self {
-            Type::Any => "any type".to_owned(),
+            Type::Any => "dynamic".to_owned(),
             Type::Bool => "bool".to_owned(),
             Type::Number => "number".to_owned(),
             Type::String => "string".to_owned(),

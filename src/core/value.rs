@@ -6,7 +6,9 @@ use std::fmt;
 use std::ops::BitOr;
 use std::sync::Arc;
 
-use crate::{Number, ObjectField, Path, Step, Type};
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
+use crate::{Number, ObjectField, Path, Step, Type, set_order};
 
 /// A value of the language.
 #[derive(Clone, PartialEq, Eq)]
@@ -125,14 +127,39 @@ impl Value {
         Kind::Unknown(Unknown { ty, refinement: Refinement::default() }).into()
     }
 
-    /// A value known after apply, with limits.
+    /// A value known after apply, with limits. Where they leave only one number, it is that;
+    /// where they leave only one length, a list is known but for its elements.
     pub fn refined(ty: Type, refinement: Refinement) -> Self {
+        if refinement.not_null
+            && let (Type::Number, Some(minimum), Some(maximum)) = (&ty, &refinement.minimum, &refinement.maximum)
+            && minimum == maximum
+        {
+            return Self::from(minimum.clone());
+        }
+        if refinement.not_null
+            && let Some(length) = refinement.minimum_length
+            && refinement.maximum_length == Some(length)
+        {
+            match &ty {
+                Type::List(element) => {
+                    return Self::list((**element).clone(), vec![Self::unknown((**element).clone()); length]);
+                }
+                Type::Set(element) if length == 0 => return Self::set((**element).clone(), []),
+                Type::Set(element) if length == 1 => {
+                    return Self::set((**element).clone(), [Self::unknown((**element).clone())]);
+                }
+                Type::Map(element) if length == 0 => return Self::map::<String>((**element).clone(), []),
+                _ => {}
+            }
+        }
         Kind::Unknown(Unknown { ty, refinement }).into()
     }
 
-    /// Text.
+    /// Text, in Unicode's normal form C: two ways to write the same characters are equal, as in Terraform.
     pub fn string(text: impl Into<Arc<str>>) -> Self {
-        Kind::String(text.into()).into()
+        let text = text.into();
+        let text = if text.is_ascii() || is_nfc(&text) { text } else { text.nfc().collect::<String>().into() };
+        Kind::String(text).into()
     }
 
     /// A tuple.
@@ -390,19 +417,37 @@ impl Value {
         }
     }
 
-    /// A total order over contents, marks aside: what sets are sorted by. Strings by bytes, numbers by size, null last.
+    /// A total order over contents, marks aside: what sets are sorted by. Strings by bytes, numbers by size, what is not known late,
+    /// null last; collections and structures by the text that Terraform makes of them for this.
     pub fn compare_content(&self, other: &Self) -> Ordering {
+        if self.has_children() && other.has_children() {
+            let text = |value: &Value| {
+                let mut text = String::new();
+                set_order::append(value, &mut text);
+                text
+            };
+            return text(self).cmp(&text(other)).then_with(|| self.compare_structure(other));
+        }
+        self.compare_structure(other)
+    }
+
+    /// Whether it is a known collection or structure.
+    fn has_children(&self) -> bool {
+        self.as_slice().is_some() || self.as_object().is_some()
+    }
+
+    fn compare_structure(&self, other: &Self) -> Ordering {
         let lists = |a: &[Value], b: &[Value]| {
             a.iter()
                 .zip(b)
-                .map(|(a, b)| a.compare_content(b))
+                .map(|(a, b)| a.compare_structure(b))
                 .find(|order| order.is_ne())
                 .unwrap_or(a.len().cmp(&b.len()))
         };
         let maps = |a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>| {
             a.iter()
                 .zip(b)
-                .map(|((ak, av), (bk, bv))| ak.cmp(bk).then_with(|| av.compare_content(bv)))
+                .map(|((ak, av), (bk, bv))| ak.cmp(bk).then_with(|| av.compare_structure(bv)))
                 .find(|order| order.is_ne())
                 .unwrap_or(a.len().cmp(&b.len()))
         };
@@ -433,8 +478,8 @@ impl Kind {
             Kind::String(_) => 3,
             Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => 4,
             Kind::Map(..) | Kind::Object(_) => 5,
-            Kind::Null(_) => 6,
-            Kind::Unknown(_) => 7,
+            Kind::Unknown(_) => 6,
+            Kind::Null(_) => 7,
         }
     }
 }
