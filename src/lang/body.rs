@@ -7,6 +7,7 @@ use pipectl_core::{Path, Span, Step as PathStep};
 
 use crate::dynamic_block;
 use crate::expression::{Expression, Item, Key, Node};
+use crate::json_syntax::{Members, Part};
 use crate::reference::{InvalidReference, Reference};
 
 /// The body of a block. Cheap to clone.
@@ -20,6 +21,8 @@ struct Content {
     arguments: IndexMap<String, Argument>,
     blocks: Vec<NestedBlock>,
     span: Span,
+    /// Of a body in JSON: the properties that only a schema tells to be arguments or blocks. They are also among the arguments.
+    members: Option<Members>,
 }
 
 /// An argument: `name = value`.
@@ -48,7 +51,21 @@ pub struct NestedBlock {
 
 impl Body {
     pub(crate) fn new(arguments: IndexMap<String, Argument>, blocks: Vec<NestedBlock>, span: Span) -> Self {
-        Self { content: Arc::new(Content { arguments, blocks, span }) }
+        Self { content: Arc::new(Content { arguments, blocks, span, members: None }) }
+    }
+
+    pub(crate) fn from_json(
+        arguments: IndexMap<String, Argument>,
+        blocks: Vec<NestedBlock>,
+        span: Span,
+        members: Members,
+    ) -> Self {
+        Self { content: Arc::new(Content { arguments, blocks, span, members: Some(members) }) }
+    }
+
+    /// Of a body in JSON: the properties that may be arguments or blocks.
+    pub(crate) fn members(&self) -> Option<&Members> {
+        self.content.members.as_ref()
     }
 
     /// Where it stands: from the opening to the closing brace; for a whole file, all of it.
@@ -81,11 +98,13 @@ impl Body {
         let content = &self.content;
         let kept_arguments = content.arguments.iter().filter(|(name, _)| !arguments.contains(&name.as_str()));
         let kept_blocks = content.blocks.iter().filter(|block| !blocks.contains(&block.kind.as_str()));
-        Body::new(
-            kept_arguments.map(|(name, argument)| (name.clone(), argument.clone())).collect(),
-            kept_blocks.cloned().collect(),
-            content.span.clone(),
-        )
+        let content = Content {
+            arguments: kept_arguments.map(|(name, argument)| (name.clone(), argument.clone())).collect(),
+            blocks: kept_blocks.cloned().collect(),
+            span: content.span.clone(),
+            members: content.members.as_ref().map(|members| members.without(arguments)),
+        };
+        Body { content: Arc::new(content) }
     }
 
     /// All references of all expressions inside, nested blocks too, each with where it stands.
@@ -109,28 +128,20 @@ impl Body {
         visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span),
     ) {
         for argument in self.arguments() {
-            argument.value.visit_inside(shadowed, visit);
+            match self.members().and_then(|members| members.with_dynamic_blocks(&argument.name)) {
+                Some(parts) => {
+                    for part in parts {
+                        match part {
+                            Part::Expression(expression) => expression.visit_inside(shadowed, visit),
+                            Part::Dynamic(block) => visit_block(&block, shadowed, visit),
+                        }
+                    }
+                }
+                None => argument.value.visit_inside(shadowed, visit),
+            }
         }
         for block in self.blocks() {
-            let Some(iterator) = dynamic_block::iterator(block) else {
-                block.body.visit_inside(shadowed, visit);
-                continue;
-            };
-            // The iterator of a dynamic block names no object, except in the collection that it goes through.
-            let outside = shadowed.len();
-            for argument in block.body.arguments().filter(|argument| argument.name != "iterator") {
-                shadowed.truncate(outside);
-                if argument.name != "for_each" {
-                    shadowed.push(iterator.clone());
-                }
-                argument.value.visit_inside(shadowed, visit);
-            }
-            shadowed.truncate(outside);
-            shadowed.push(iterator);
-            for inner in block.body.blocks() {
-                inner.body.visit_inside(shadowed, visit);
-            }
-            shadowed.truncate(outside);
+            visit_block(block, shadowed, visit);
         }
     }
 
@@ -151,6 +162,29 @@ impl Body {
     }
 }
 
+fn visit_block(
+    block: &NestedBlock,
+    shadowed: &mut Vec<String>,
+    visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span),
+) {
+    let Some(iterator) = dynamic_block::iterator(block) else { return block.body.visit_inside(shadowed, visit) };
+    // The iterator of a dynamic block names no object, except in the collection that it goes through.
+    let outside = shadowed.len();
+    for argument in block.body.arguments().filter(|argument| argument.name != "iterator") {
+        shadowed.truncate(outside);
+        if argument.name != "for_each" {
+            shadowed.push(iterator.clone());
+        }
+        argument.value.visit_inside(shadowed, visit);
+    }
+    shadowed.truncate(outside);
+    shadowed.push(iterator);
+    for inner in block.body.blocks() {
+        inner.body.visit_inside(shadowed, visit);
+    }
+    shadowed.truncate(outside);
+}
+
 /// Where the value at `steps` inside the value of `expression` was written.
 pub(crate) fn span_in(expression: &Expression, steps: &[PathStep]) -> Span {
     let Some((first, rest)) = steps.split_first() else { return expression.span() };
@@ -159,7 +193,7 @@ pub(crate) fn span_in(expression: &Expression, steps: &[PathStep]) -> Span {
         Key::Expression(key) => key.as_literal_str() == Some(wanted),
     };
     let inner = match (expression.node(), first) {
-        (Node::Wrapped(inner), _) => return span_in(inner, steps),
+        (Node::Wrapped(inner) | Node::Interpolation(inner), _) => return span_in(inner, steps),
         (Node::Tuple(elements), PathStep::Index(index)) => elements.get(*index),
         (Node::Object(items), PathStep::Name(name)) => {
             items.iter().rev().find(|item| named(item, name)).map(|item| &item.value)

@@ -1,11 +1,11 @@
-//! Whether everything that a configuration refers to is declared in it.
+//! Whether everything that a configuration refers to is declared in it, and whether modules get the inputs that they declare.
 
 use pipectl_core::suggest::{did_you_mean, nearest};
-use pipectl_core::{Diagnostic, Diagnostics, Span};
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 
 use crate::body::Body;
-use crate::configuration::{Configuration, MODEL_ROOTS, ObjectBlock, Rule};
-use crate::evaluate::{missing, undeclared_local, undeclared_object, undeclared_variable};
+use crate::configuration::{Configuration, MODEL_ROOTS, ModuleBlock, ObjectBlock, Rule};
+use crate::evaluate::{missing, undeclared_local, undeclared_module, undeclared_object, undeclared_variable};
 use crate::expression::Expression;
 use crate::reference::{InvalidReference, Reference};
 use crate::scope::Scope;
@@ -26,10 +26,20 @@ pub(crate) struct Place {
 type Visit<'a> = dyn FnMut(Place, Result<Reference, InvalidReference>, Span) + 'a;
 
 impl Configuration {
-    /// Reports references to variables, local values, resources, stages, models and executors that are not declared, each with what
-    /// may have been meant, and names that are no references at all. A name that is used in several places is reported once, with the
-    /// list of the places.
+    /// Reports, for this module and all below, references to variables, local values, resources, stages, modules, models and executors that
+    /// are not declared, each with what may have been meant, names that are no references at all, and conditions that refer to nothing. A
+    /// name that is used in several places of a module is reported once, with the list of the places. Reports inputs of modules that are
+    /// missing or not declared, too.
     pub fn check_references(&self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        for module in self.distinct_modules() {
+            diagnostics.extend(module.check_own_references(&self.sources));
+            diagnostics.extend(module.modules.values().flat_map(check_inputs));
+        }
+        diagnostics
+    }
+
+    fn check_own_references(&self, sources: &SourceMap) -> Diagnostics {
         let mut findings: Vec<(Diagnostic, Vec<Span>)> = Vec::new();
         visit(self, &mut |place, reference, span| {
             let diagnostic = match reference {
@@ -39,7 +49,10 @@ impl Configuration {
                 },
                 // `layer` alone in a model is for the model to judge.
                 Err(_) if place.model => return,
-                Err(invalid) => Diagnostic::error(invalid.summary, invalid.detail),
+                Err(invalid) => {
+                    let hint = written(sources, &span).map_or_else(String::new, |name| self.bare_name_hint(name));
+                    Diagnostic::error(invalid.summary, format!("{}{hint}", invalid.detail))
+                }
             };
             match findings
                 .iter_mut()
@@ -49,28 +62,71 @@ impl Configuration {
                 None => findings.push((diagnostic, vec![span])),
             }
         });
-        findings
+        let mut diagnostics: Diagnostics = findings
             .into_iter()
             .map(|(mut diagnostic, spans)| {
-                if spans.len() > 1 {
-                    let places: Vec<String> = spans.iter().skip(1).map(|span| self.place(span)).collect();
-                    diagnostic =
-                        diagnostic.hint(format!("It is used in {} more places: {}", places.len(), places.join(", ")));
+                let places: Vec<String> = spans.iter().skip(1).map(|span| place_of(sources, span)).collect();
+                if !places.is_empty() {
+                    let number = if places.len() == 1 {
+                        "one more place".to_owned()
+                    } else {
+                        format!("{} more places", places.len())
+                    };
+                    diagnostic = diagnostic.hint(format!("It is used in {number}: {}", places.join(", ")));
                 }
                 match spans.into_iter().next() {
                     Some(first) => diagnostic.at(first),
                     None => diagnostic,
                 }
             })
-            .collect()
+            .collect();
+        self.check_conditions(&mut diagnostics);
+        diagnostics
     }
 
-    /// `file:line` of a span.
-    fn place(&self, span: &Span) -> String {
-        let file = self.sources.get(span.source).map(|source| source.name.as_str()).unwrap_or_default();
-        match self.sources.line_column(span) {
-            Some((line, _)) => format!("{file}:{line}"),
-            None => file.to_owned(),
+    /// Reports conditions that check nothing: those that refer to nothing, and those of a variable that do not refer to it.
+    fn check_conditions(&self, diagnostics: &mut Diagnostics) {
+        for variable in self.variables.values() {
+            let own = Reference::Variable(variable.name.clone());
+            for rule in &variable.validations {
+                if !rule.condition.references().iter().any(|(reference, _)| *reference == own) {
+                    let detail = format!(
+                        "The condition for variable {:?} must refer to {own} in order to test incoming values.",
+                        variable.name
+                    );
+                    let diagnostic = Diagnostic::error("Invalid variable validation condition", detail);
+                    diagnostics.push(diagnostic.at(rule.condition.span()));
+                }
+            }
+        }
+        let lifecycles = self.objects.values().map(|object| &object.meta.lifecycle);
+        let preconditions = lifecycles.clone().flat_map(|lifecycle| &lifecycle.preconditions);
+        let outputs = self.outputs.values().flat_map(|output| &output.preconditions);
+        let rules = (preconditions.chain(outputs).map(|rule| ("precondition", rule)))
+            .chain(lifecycles.flat_map(|lifecycle| &lifecycle.postconditions).map(|rule| ("postcondition", rule)))
+            .chain(self.checks.values().flat_map(|check| &check.assertions).map(|rule| ("assert", rule)));
+        for (kind, rule) in rules {
+            let mut refers = false;
+            rule.condition.visit_references(&mut |_, _| refers = true);
+            if !refers {
+                let detail = "The condition expression must refer to at least one object from elsewhere in the configuration, or else its \
+                              result would not be checking anything.";
+                let diagnostic = Diagnostic::error(format!("Invalid {kind} expression"), detail);
+                diagnostics.push(diagnostic.at(rule.condition.span()));
+            }
+        }
+    }
+
+    /// What may have been meant by a name that stands alone.
+    fn bare_name_hint(&self, name: &str) -> String {
+        let known = [
+            ("var", self.variables.contains_key(name)),
+            ("local", self.locals.contains_key(name)),
+            ("model", self.models.contains_key(name)),
+        ];
+        match known.iter().find(|(_, declared)| *declared) {
+            Some((root, _)) => format!(" Did you mean \"{root}.{name}\"?"),
+            None => String::new(),
         }
     }
 
@@ -92,6 +148,11 @@ impl Configuration {
             Reference::Object(address) if !self.objects.contains_key(address) => {
                 let known: Vec<String> = self.objects.keys().map(ToString::to_string).collect();
                 Some(undeclared_object(reference, &self.object_hint(&address.to_string(), &known)))
+            }
+            Reference::Module(name) | Reference::ModuleOutput { module: name, .. }
+                if !self.modules.contains_key(name) =>
+            {
+                Some(undeclared_module(name, &did_you_mean(name, self.modules.keys().map(String::as_str))))
             }
             Reference::Model(name) if !self.models.contains_key(name) => {
                 Some(undeclared_object(reference, &did_you_mean(name, self.models.keys().map(String::as_str))))
@@ -123,7 +184,40 @@ impl Configuration {
     }
 }
 
-/// Calls `visit` for every reference of a configuration, in the order of declaration.
+/// What stands at a span.
+fn written<'a>(sources: &'a SourceMap, span: &Span) -> Option<&'a str> {
+    sources.get(span.source)?.text.get(span.range.clone())
+}
+
+/// `file:line` of a span.
+fn place_of(sources: &SourceMap, span: &Span) -> String {
+    let file = sources.get(span.source).map(|source| source.name.as_str()).unwrap_or_default();
+    match sources.line_column(span) {
+        Some((line, _)) => format!("{file}:{line}"),
+        None => file.to_owned(),
+    }
+}
+
+/// Inputs that a module needs and does not get, and those that it does not declare.
+fn check_inputs(block: &ModuleBlock) -> Diagnostics {
+    let Some(module) = &block.configuration else { return Diagnostics::new() };
+    let mut diagnostics = Diagnostics::new();
+    let given = |name: &str| block.inputs.argument(name).is_some();
+    for name in module.variables.values().filter(|variable| variable.default.is_none()).map(|variable| &variable.name) {
+        if !given(name) {
+            let detail = format!("The argument {name:?} is required, but no definition was found.");
+            diagnostics.push(Diagnostic::error("Missing required argument", detail).at(block.span.clone()));
+        }
+    }
+    for argument in block.inputs.arguments().filter(|argument| !module.variables.contains_key(&argument.name)) {
+        let hint = did_you_mean(&argument.name, module.variables.keys().map(String::as_str));
+        let detail = format!("An argument named {:?} is not expected here.{hint}", argument.name);
+        diagnostics.push(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
+    }
+    diagnostics
+}
+
+/// Calls `visit` for every reference of one module, in the order of declaration.
 pub(crate) fn visit(configuration: &Configuration, visit: &mut Visit<'_>) {
     let elsewhere = Place::default();
     for variable in configuration.variables.values() {
@@ -145,8 +239,23 @@ pub(crate) fn visit(configuration: &Configuration, visit: &mut Visit<'_>) {
             _ => visit(Place { model: true, ..elsewhere }, reference, span),
         });
     }
+    for module in configuration.modules.values() {
+        for argument in [&module.enabled, &module.count, &module.for_each].into_iter().flatten() {
+            expression(argument, elsewhere, visit);
+        }
+        let inside = Place { each: module.for_each.is_some(), count: module.count.is_some(), ..elsewhere };
+        declared(&module.depends_on, visit);
+        body(&module.inputs, inside, visit);
+    }
     for object in configuration.objects.values() {
         visit_object(object, visit);
+    }
+    for import in &configuration.imports {
+        import.for_each.iter().for_each(|for_each| expression(for_each, elsewhere, visit));
+        let inside = Place { each: import.for_each.is_some(), ..elsewhere };
+        expression(&import.id, inside, visit);
+        let keys = import.to.module_keys.iter().chain([&import.to.key]).flatten();
+        keys.for_each(|key| expression(key, inside, visit));
     }
     for output in configuration.outputs.values() {
         expression(&output.value, elsewhere, visit);

@@ -1,17 +1,24 @@
-//! The configuration model: what the blocks of a root say, checked for shape, not yet evaluated.
+//! The configuration model: what the blocks of a module say, checked for shape, not yet evaluated.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
-use pipectl_core::{Address, Path, SourceMap, Span, Type, Value};
+use pipectl_core::{Address, ModulePath, Path, SourceId, SourceMap, Span, Target, Type, Value};
 
 use crate::body::Body;
 use crate::expression::Expression;
 use crate::reference::Reference;
 
-/// Everything that the files of one root declare.
+/// Everything that the files of one module declare. That of a root module has the modules below inside.
 #[derive(Clone, Debug, Default)]
 pub struct Configuration {
-    /// The files.
+    /// Of a root module: the files of all modules, so that every span has its text. Of others: nothing.
     pub sources: SourceMap,
+    /// The files of this module.
+    pub files: Vec<SourceId>,
+    /// The module's folder, seen from the root module's: empty for the root module, else `modules/network`, `../shared`.
+    pub folder: String,
     /// The `pipeline` block, when there is one.
     pub pipeline: Option<PipelineBlock>,
     /// `required_version` constraints of `pipeline` and `terraform` blocks.
@@ -26,6 +33,14 @@ pub struct Configuration {
     pub checks: IndexMap<String, CheckBlock>,
     /// `resource`, `data` and `stage` blocks by their address without an instance.
     pub objects: IndexMap<Address, ObjectBlock>,
+    /// `module` blocks by name.
+    pub modules: IndexMap<String, ModuleBlock>,
+    /// `moved` blocks, in order.
+    pub moved: Vec<MovedBlock>,
+    /// `removed` blocks, in order.
+    pub removed: Vec<RemovedBlock>,
+    /// `import` blocks, in order. Only a root module has any.
+    pub imports: Vec<ImportBlock>,
     /// `model` blocks by name.
     pub models: IndexMap<String, ModelBlock>,
     /// `executor` blocks by kind and name.
@@ -138,6 +153,81 @@ pub struct ObjectBlock {
     /// Its meta-arguments.
     pub meta: Meta,
     /// Where its header stands.
+    pub span: Span,
+}
+
+/// `module "name" { ... }`
+#[derive(Clone, Debug)]
+pub struct ModuleBlock {
+    /// Its name.
+    pub name: String,
+    /// The module's folder as written, from the folder of the module that has the block.
+    pub source: String,
+    /// Where that is written.
+    pub source_span: Span,
+    /// Values for the module's variables.
+    pub inputs: Body,
+    /// Whether the module exists at all.
+    pub enabled: Option<Expression>,
+    /// How many instances, by number.
+    pub count: Option<Expression>,
+    /// Which instances, by name.
+    pub for_each: Option<Expression>,
+    /// What must be done before anything in the module.
+    pub depends_on: Vec<(Reference, Span)>,
+    /// Provider configurations that the module uses, by the name that it knows them by.
+    pub providers: Vec<(String, ProviderReference)>,
+    /// Where its header stands.
+    pub span: Span,
+    /// What the module declares; `None` where it could not be read, which has been reported.
+    pub configuration: Option<Arc<Configuration>>,
+}
+
+/// `moved { from, to }`: what the state has at one address is what the configuration has at another. Addresses are those of the block's module.
+#[derive(Clone, Debug)]
+pub struct MovedBlock {
+    /// The address in the state.
+    pub from: Target,
+    /// The address in the configuration.
+    pub to: Target,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// `removed { from, lifecycle { destroy } }`: what was declared at an address is no longer, and that is meant.
+#[derive(Clone, Debug)]
+pub struct RemovedBlock {
+    /// The block or module, without instances, as the block's module writes it.
+    pub from: Target,
+    /// Whether the objects are destroyed; else they are only forgotten.
+    pub destroy: bool,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// `import { to, id, for_each }`: an object that exists is to be the one at an address.
+#[derive(Clone, Debug)]
+pub struct ImportBlock {
+    /// Where it is to be.
+    pub to: ImportTarget,
+    /// What its provider knows it by.
+    pub id: Expression,
+    /// Several at once, by key.
+    pub for_each: Option<Expression>,
+    /// Where its header stands.
+    pub span: Span,
+}
+
+/// The address of an import: the block that declares the object, and the keys, which may use `each`.
+#[derive(Clone, Debug)]
+pub struct ImportTarget {
+    /// The block, without any instance.
+    pub declaration: Address,
+    /// For each module on the way, from the root module down, the key of its instance.
+    pub module_keys: Vec<Option<Expression>>,
+    /// The key of the object.
+    pub key: Option<Expression>,
+    /// Where it stands.
     pub span: Span,
 }
 
@@ -259,7 +349,54 @@ pub struct ProviderBlock {
 }
 
 impl Configuration {
-    /// References of everything inside: for finding what is used. Model blocks leave out their own inputs and layers.
+    /// The configuration of the module at a path, of which instances do not matter.
+    pub fn module(&self, path: &ModulePath) -> Option<&Configuration> {
+        path.steps().iter().try_fold(self, |inside, step| inside.modules.get(&step.name)?.configuration.as_deref())
+    }
+
+    /// The `module` block that makes the module at a path.
+    pub fn module_block(&self, path: &ModulePath) -> Option<&ModuleBlock> {
+        let (outer, last) = path.parent()?;
+        self.module(&outer)?.modules.get(&last.name)
+    }
+
+    /// The block of an object, wherever its module is and whichever instance is meant.
+    pub fn object(&self, address: &Address) -> Option<&ObjectBlock> {
+        self.module(&address.module)?.objects.get(&address.block().inside_module())
+    }
+
+    /// Calls `visit` for this module and every module below, with the path from here: as often as there are `module` blocks that lead there.
+    pub fn visit_modules<'a>(&'a self, visit: &mut impl FnMut(&ModulePath, &'a Configuration)) {
+        self.visit_below(&ModulePath::ROOT, visit);
+    }
+
+    fn visit_below<'a>(&'a self, path: &ModulePath, visit: &mut impl FnMut(&ModulePath, &'a Configuration)) {
+        visit(path, self);
+        for block in self.modules.values() {
+            if let Some(inside) = &block.configuration {
+                inside.visit_below(&path.child(&block.name, None), visit);
+            }
+        }
+    }
+
+    /// This module and all below, each once, however many `module` blocks lead there.
+    pub fn distinct_modules(&self) -> Vec<&Configuration> {
+        let mut found: Vec<&Configuration> = vec![self];
+        let mut seen: BTreeSet<&str> = [self.folder.as_str()].into();
+        let mut next = 0;
+        while let Some(module) = found.get(next).copied() {
+            next += 1;
+            for inside in module.modules.values().filter_map(|block| block.configuration.as_deref()) {
+                // A folder is read once: its name tells modules apart.
+                if seen.insert(&inside.folder) {
+                    found.push(inside);
+                }
+            }
+        }
+        found
+    }
+
+    /// References of everything inside, modules below left out: for finding what is used. Model blocks leave out their own inputs and layers.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let mut found = Vec::new();
         crate::check_references::visit(self, &mut |_, reference, span| {
@@ -267,6 +404,16 @@ impl Configuration {
                 found.push((reference, span));
             }
         });
+        found
+    }
+}
+
+impl ModuleBlock {
+    /// References of what decides the instances, and of `depends_on`: the inputs are evaluated one by one.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let expressions = [&self.enabled, &self.count, &self.for_each].into_iter().flatten();
+        let mut found: Vec<(Reference, Span)> = expressions.flat_map(Expression::references).collect();
+        found.extend(self.depends_on.iter().cloned());
         found
     }
 }

@@ -9,8 +9,10 @@ use pipectl_core::{Attribute, Block, BlockBody, Diagnostic, Diagnostics, Marks, 
 use crate::body::{Argument, Body};
 use crate::configuration::{MODEL_ROOTS, ModelBlock};
 use crate::dynamic_block;
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Evaluator, once_each};
 use crate::expression::Expression;
+use crate::json_syntax::Members;
+use crate::origin::in_order;
 use crate::reference::Reference;
 use crate::scope::Scope;
 
@@ -21,7 +23,7 @@ use crate::scope::Scope;
 pub fn decode(body: &Body, schema: &Schema, scope: &Scope) -> (Value, Diagnostics) {
     let mut decoder = Decoder { scope, names: Vec::new(), diagnostics: Diagnostics::new() };
     let attributes = decoder.body(body, schema, &opening(&body.span()));
-    (Value::object(attributes), decoder.diagnostics)
+    (Value::object(attributes), decoder.finish())
 }
 
 /// The object of a `model` block, with its name as attribute `name`.
@@ -45,7 +47,7 @@ pub fn decode_model(block: &ModelBlock, schema: &Schema, scope: &Scope) -> (Valu
     let mut decoder = Decoder { scope, names, diagnostics };
     let mut attributes = decoder.body(&block.body, schema, &block.span);
     attributes.insert("name".to_owned(), Value::from(block.name.as_str()));
-    (Value::object(attributes), decoder.diagnostics)
+    (Value::object(attributes), decoder.finish())
 }
 
 /// Names of the blocks of a type in a model: their last labels. Reports those that stand twice.
@@ -90,6 +92,11 @@ pub(crate) struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
+    /// The findings in the order of the text, each once: `dynamic` blocks find the same for every element.
+    fn finish(self) -> Diagnostics {
+        in_order(once_each(self.diagnostics))
+    }
+
     pub(crate) fn report(&mut self, summary: impl Into<String>, detail: impl Into<String>, span: &Span) {
         self.diagnostics.push(Diagnostic::error(summary, detail).at(span.clone()));
     }
@@ -109,7 +116,8 @@ impl Decoder<'_> {
         self.unsupported(body, schema);
         let mut values = BTreeMap::new();
         for (name, attribute) in &schema.attributes {
-            values.insert(name.clone(), self.attribute(name, attribute, body.argument(name), header));
+            let given = body.argument(name);
+            values.insert(name.clone(), self.attribute(name, attribute, given, body.members(), header));
         }
         for (name, block) in &schema.blocks {
             let value = self.blocks(name, block, body, header);
@@ -118,7 +126,14 @@ impl Decoder<'_> {
         values
     }
 
-    fn attribute(&mut self, name: &str, attribute: &Attribute, argument: Option<&Argument>, header: &Span) -> Value {
+    fn attribute(
+        &mut self,
+        name: &str,
+        attribute: &Attribute,
+        argument: Option<&Argument>,
+        members: Option<&Members>,
+        header: &Span,
+    ) -> Value {
         let ty = attribute.ty.without_optional();
         let marks = if attribute.sensitive { Marks::SENSITIVE } else { Marks::NONE };
         let missing = format!("The argument {name:?} is required, but no definition was found.");
@@ -136,6 +151,13 @@ impl Decoder<'_> {
             );
             self.report("Value for unconfigurable attribute", detail, &argument.name_span);
             return Value::unknown(ty);
+        }
+        if let Some(members) = members {
+            let found = members.argument_mistakes(name);
+            if found.has_errors() {
+                self.diagnostics.extend(found);
+                return Value::unknown(ty).marked(marks);
+            }
         }
         let Some(value) = self.value(&argument.value) else { return Value::unknown(ty).marked(marks) };
         if attribute.required && value.is_null() {
@@ -160,6 +182,10 @@ impl Decoder<'_> {
     fn unsupported(&mut self, body: &Body, schema: &Schema) {
         for argument in body.arguments().filter(|argument| !schema.attributes.contains_key(&argument.name)) {
             let name = &argument.name;
+            if body.members().is_some() {
+                self.unsupported_property(argument, schema);
+                continue;
+            }
             let hint = match schema.blocks.contains_key(name) {
                 true => format!(" Did you mean to define a block of type {name:?}?"),
                 false => {
@@ -175,6 +201,11 @@ impl Decoder<'_> {
             );
         }
         for block in body.blocks() {
+            if block.kind == "dynamic" && block.labels.is_empty() && !schema.blocks.contains_key("dynamic") {
+                let detail = "All dynamic blocks must have 1 labels (type): the type of the blocks that it makes.";
+                self.report("Missing type for dynamic", detail, &block.span);
+                continue;
+            }
             let (kind, span) = match (block.kind.as_str(), block.labels.first()) {
                 ("dynamic", Some((label, span))) if !schema.blocks.contains_key("dynamic") => (label, span),
                 _ => (&block.kind, &block.span),
@@ -196,11 +227,31 @@ impl Decoder<'_> {
         }
     }
 
+    /// Reports a property of a body in JSON that the schema knows neither as an argument nor as a block.
+    fn unsupported_property(&mut self, argument: &Argument, schema: &Schema) {
+        let name = &argument.name;
+        if schema.blocks.contains_key(name) {
+            return;
+        }
+        let settable = schema.attributes.iter().filter(|(_, attribute)| attribute.required || attribute.optional);
+        let known = settable.map(|(name, _)| name.as_str()).chain(schema.blocks.keys().map(String::as_str));
+        let detail = format!("No argument or block type is named {name:?}.{}", did_you_mean(name, known));
+        self.report("Extraneous JSON object property", detail, &argument.name_span);
+    }
+
     /// The value of all blocks of a type.
     fn blocks(&mut self, kind: &str, block: &Block, body: &Body, header: &Span) -> Value {
         let mut values: Vec<(Value, Span)> = Vec::new();
         let mut known = true;
-        for written in body.blocks() {
+        let in_json = match body.members() {
+            Some(members) => {
+                let (blocks, found) = members.blocks(kind, block.labels.len());
+                self.diagnostics.extend(found);
+                blocks
+            }
+            None => Vec::new(),
+        };
+        for written in in_json.iter().chain(body.blocks()) {
             if written.kind == kind {
                 if let Some(value) = self.block(kind, block, &written.labels, &written.body, &written.span) {
                     values.push((value, written.span.clone()));
@@ -223,7 +274,11 @@ impl Decoder<'_> {
         match block.nesting {
             Nesting::Single { required } => {
                 if required && values.is_empty() {
-                    self.report(format!("Missing {kind} block"), format!("A {kind} block is required here."), header);
+                    self.report(
+                        format!("Missing {kind} block"),
+                        format!("One block of type {kind:?} is required here."),
+                        header,
+                    );
                 }
                 if let [_, (_, second), ..] = values {
                     let detail = format!("Only one block of type {kind:?} is allowed.");

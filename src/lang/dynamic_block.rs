@@ -65,10 +65,8 @@ pub(crate) fn expand(
     let Some(collection) = decoder.value(&for_each.value) else { return false };
     let (collection, marks) = collection.unmark();
     if collection.is_null() || (collection.ty().is_primitive() && !is_dynamic(&collection)) {
-        let detail = format!(
-            "Cannot use a {} value in for_each. An iterable collection is required.",
-            collection.ty().friendly_name()
-        );
+        let what = if collection.is_null() { "null".to_owned() } else { collection.ty().friendly_name() };
+        let detail = format!("Cannot use a {what} value in for_each. An iterable collection is required.");
         decoder.report("Invalid dynamic for_each value", detail, &for_each.value.span());
         return true;
     }

@@ -1,13 +1,14 @@
 //! The evaluator: expressions and a scope make values. Unknown values and marks pass through everything.
 //!
 //! Semantics are those of HCL 2.23 as Terraform 1.11 uses it, measured against `terraform console` (see `tests/fixtures`).
-//! Three deliberate differences: marks of an index key stay on the element, `false && unknown` is false and `true || unknown` is
-//! true, and strings are not brought to Unicode's normal form C.
+//! Two deliberate differences: marks of an index key stay on the element, and `false && unknown` is false and `true || unknown` is
+//! true.
 
 mod access;
 mod conditional;
 mod explain;
 mod iterate;
+mod module;
 mod operators;
 mod template;
 
@@ -19,9 +20,10 @@ use crate::functions;
 use crate::reference;
 use crate::scope::Scope;
 
-pub(crate) use explain::{missing, undeclared_local, undeclared_object, undeclared_variable};
+pub(crate) use explain::{missing, undeclared_local, undeclared_module, undeclared_object, undeclared_variable};
 pub(crate) use iterate::elements;
 pub(crate) use operators::equal;
+pub(crate) use template::certain_prefix;
 
 /// The value of an expression.
 ///
@@ -32,7 +34,7 @@ pub fn evaluate(expression: &Expression, scope: &Scope) -> Result<Value, Diagnos
 }
 
 /// The same findings, each once: a `for` expression finds the same in every element.
-fn once_each(diagnostics: Diagnostics) -> Diagnostics {
+pub(crate) fn once_each(diagnostics: Diagnostics) -> Diagnostics {
     let mut kept: Vec<Diagnostic> = Vec::new();
     for diagnostic in diagnostics {
         let same = |known: &Diagnostic| {
@@ -71,7 +73,7 @@ impl<'a> Evaluator<'a> {
             Node::Literal(value) => value.clone(),
             Node::Template(parts) => self.template(parts),
             Node::Join(tuple) => self.join(tuple, expression),
-            Node::Wrapped(inner) => self.value(inner),
+            Node::Wrapped(inner) | Node::Interpolation(inner) => self.value(inner),
             Node::Traversal(traversal) => self.traversal(traversal, expression),
             Node::Tuple(elements) => {
                 Value::tuple(elements.iter().map(|element| self.value(element)).collect::<Vec<_>>())
@@ -135,8 +137,11 @@ impl<'a> Evaluator<'a> {
         if self.scope.is_constant() {
             return Err(Diagnostic::error("Variables not allowed", "Variables may not be used here.").at(span.clone()));
         }
-        if self.scope.template_depth > 0 {
+        if self.scope.template().is_some() {
             return Err(explain::unknown_template_name(self, name).at(span.clone()));
+        }
+        if let Some(found) = module::value(self.scope, name, traversal) {
+            return found;
         }
         let names = traversal.leading_names();
         let plain: Vec<&str> = names.iter().map(|(name, _)| *name).collect();

@@ -25,8 +25,10 @@ pub(crate) enum Node {
     Template(Vec<Expression>),
     /// The strings that a `%{ for }` directive makes, joined.
     Join(Expression),
-    /// `(x)` or `"${x}"`: the same value as `x`.
+    /// `(x)`: the same value as `x`.
     Wrapped(Expression),
+    /// `"${x}"`: the same value as `x`.
+    Interpolation(Expression),
     /// A root name or a value, and steps into it.
     Traversal(Traversal),
     /// `[a, b]`
@@ -226,6 +228,10 @@ impl Traversal {
         if shadowed.contains(name) {
             return None;
         }
+        if let Some((module, output, _, span)) = self.output_of_instance() {
+            let (module, output) = (module.to_owned(), output.to_owned());
+            return Some((Ok((Reference::ModuleOutput { module, output, of_instances: true }, 3)), span));
+        }
         let names = self.leading_names();
         let plain: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         let parsed = reference::parse(name, &plain);
@@ -240,6 +246,32 @@ impl Traversal {
     }
 }
 
+impl Traversal {
+    /// The parts of `module.name["key"].output`: the module, the output, the key, and where all that stands. Like Terraform, only a key that
+    /// is written out makes it a reference to one output; with any other, the traversal refers to the module as a whole.
+    pub(crate) fn output_of_instance(&self) -> Option<(&str, &str, &Value, Span)> {
+        let Source::Root { name, span } = &self.source else { return None };
+        match (name.as_str(), self.steps.as_slice()) {
+            (
+                "module",
+                [
+                    Step::Attribute { name: module, .. },
+                    Step::Index { key, .. },
+                    Step::Attribute { name: output, span: end },
+                    ..,
+                ],
+            ) => match key.node() {
+                Node::Literal(key) => {
+                    let span = Span { source: span.source, range: span.range.start..end.range.end };
+                    Some((module, output, key, span))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// Calls `visit` for every traversal with the names that `for` expressions define around it, outside in.
 pub(crate) fn walk<'a>(
     expression: &'a Expression,
@@ -249,7 +281,9 @@ pub(crate) fn walk<'a>(
     match expression.node() {
         Node::Literal(_) => {}
         Node::Template(parts) | Node::Tuple(parts) => parts.iter().for_each(|part| walk(part, shadowed, visit)),
-        Node::Join(inner) | Node::Wrapped(inner) | Node::Unary { operand: inner, .. } => walk(inner, shadowed, visit),
+        Node::Join(inner) | Node::Wrapped(inner) | Node::Interpolation(inner) | Node::Unary { operand: inner, .. } => {
+            walk(inner, shadowed, visit)
+        }
         Node::Traversal(traversal) => {
             visit(traversal, shadowed);
             if let Source::Value(source) = &traversal.source {

@@ -59,8 +59,11 @@ pub fn format(text: &str) -> Result<String, Diagnostics> {
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let tokens = scan(text).into_iter().filter(|token| token.kind != TokenKind::End);
-    let mut pieces: Vec<Piece<'_>> = rewrite(tokens.map(|token| Piece::new(token.kind, &text[token.range])).collect());
+    let mut tokens = scan(text);
+    tokens.retain(|token| token.kind != TokenKind::End);
+    let end = tokens.last().map_or(0, |token| token.range.end);
+    let tokens = tokens.into_iter().map(|token| Piece::new(token.kind, &text[token.range]));
+    let mut pieces: Vec<Piece<'_>> = rewrite(tokens.collect());
     let lines = lines(&pieces);
     indent(&mut pieces, &lines);
     space(&mut pieces, &lines);
@@ -71,9 +74,8 @@ pub fn format(text: &str) -> Result<String, Diagnostics> {
         result.extend(std::iter::repeat_n(' ', piece.spaces));
         result.push_str(&piece.text);
     }
-    if pieces.last().is_some_and(|last| !last.ends_line()) {
-        result.push('\n');
-    }
+    // What stands after the last token is kept, as Terraform does: also when it is no line break.
+    result.push_str(&text[end..]);
     Ok(result)
 }
 

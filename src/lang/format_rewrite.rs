@@ -103,7 +103,7 @@ fn body_of<'a>(pieces: &[Piece<'a>], index: usize, inside: &[&str], result: &mut
     }
 }
 
-/// `"${x}"` as `x`; in parentheses when it takes several lines.
+/// `"${x}"` as `x`, and `"${"${x}"}"`, too; in parentheses when it takes several lines.
 fn unwrapped<'a>(value: &[Piece<'a>]) -> Vec<Piece<'a>> {
     use TokenKind::*;
     let [open, interpolation, inner @ .., end, close] = value else { return value.to_vec() };
@@ -123,7 +123,7 @@ fn unwrapped<'a>(value: &[Piece<'a>]) -> Vec<Piece<'a>> {
         wrapped.push(Piece::new(CloseParenthesis, ")"));
         return wrapped;
     }
-    inner.to_vec()
+    unwrapped(inner)
 }
 
 /// Whether there is no other text or interpolation beside the one around `inner`.

@@ -3,20 +3,33 @@
 //! Semantics are those of Terraform 1.11, measured against `terraform console` (see `tests/fixtures`).
 
 mod call;
+mod code_pages;
 mod collection;
 mod collection_search;
 mod collection_shape;
 mod csv;
+mod date;
+mod digest;
 mod encoding;
 mod file;
 mod format;
+mod glob;
+mod gzip;
+mod hcl_text;
 mod json;
+mod network;
 mod number;
 mod pattern;
+mod quote;
+mod rsa;
 mod sets;
 mod string;
 mod template_file;
+mod text_encoding;
+mod timestamp;
 mod value;
+mod yaml;
+mod yaml_encode;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -25,7 +38,7 @@ use pipectl_core::{Type, Value};
 
 use crate::evaluate::Evaluator;
 use crate::expression::{Call, Expression};
-use crate::scope::Files;
+use crate::scope::{Ambient, Files};
 
 pub(crate) use call::call;
 
@@ -44,6 +57,8 @@ pub struct Function {
     pub result: ResultType,
     /// Whether its result may be null.
     pub(crate) may_be_null: bool,
+    /// Whether it gives another result in every run, so that a plan does not know it.
+    pub(crate) impure: bool,
     pub(crate) body: FunctionBody,
 }
 
@@ -131,6 +146,15 @@ pub(crate) struct Arguments<'a> {
     /// The type that the result has.
     pub(crate) result: Type,
     pub(crate) files: &'a dyn Files,
+    ambient: Option<&'a dyn Ambient>,
+    pub(crate) plan_time: Option<i64>,
+}
+
+impl<'a> Arguments<'a> {
+    /// The clock and the dice. An impure function is called only where there are such.
+    pub(crate) fn ambient(&self) -> Result<&'a dyn Ambient, Failure> {
+        self.ambient.ok_or_else(|| Failure::call("the result is known after apply"))
+    }
 }
 
 /// Why a call failed.
@@ -237,6 +261,7 @@ const fn plain(
         rest: None,
         result: ResultType::Fixed(result),
         may_be_null: false,
+        impure: false,
         body: FunctionBody::Plain(body),
     }
 }
@@ -256,25 +281,39 @@ impl Function {
         self.may_be_null = true;
         self
     }
+
+    const fn impure(mut self) -> Self {
+        self.impure = true;
+        self
+    }
 }
 
 /// All functions, by name.
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let modules: [&'static [Function]; 12] = [
+    let modules: &[&'static [Function]] = &[
         collection::FUNCTIONS,
         collection_search::FUNCTIONS,
         collection_shape::FUNCTIONS,
         csv::FUNCTIONS,
+        date::FUNCTIONS,
+        digest::FUNCTIONS,
         encoding::FUNCTIONS,
         file::FUNCTIONS,
         format::FUNCTIONS,
+        hcl_text::FUNCTIONS,
+        json::FUNCTIONS,
+        network::FUNCTIONS,
         number::FUNCTIONS,
         pattern::FUNCTIONS,
+        rsa::FUNCTIONS,
         sets::FUNCTIONS,
         string::FUNCTIONS,
+        template_file::FUNCTIONS,
+        text_encoding::FUNCTIONS,
         value::FUNCTIONS,
+        yaml::FUNCTIONS,
     ];
-    let all = modules.into_iter().flatten().chain(json::FUNCTIONS).chain(template_file::FUNCTIONS);
+    let all = modules.iter().copied().flatten();
     all.map(|function| (function.name, function)).collect()
 });
 

@@ -7,6 +7,7 @@
 //! Deliberately not here: reading files from disk, plans, state, providers, and rendering of diagnostics.
 
 mod body;
+mod brackets;
 mod check_references;
 mod configuration;
 mod decode;
@@ -16,14 +17,21 @@ mod expression;
 mod format;
 mod format_rewrite;
 mod functions;
+mod json_parse;
+mod json_shape;
+mod json_syntax;
 mod load;
 mod lower;
 mod lower_template;
+mod origin;
 mod reference;
 mod scan;
 mod scope;
 mod syntax;
 mod syntax_error;
+mod syntax_mistake;
+mod template_directives;
+mod traversal;
 mod type_constraint;
 mod variable_value;
 
@@ -31,17 +39,19 @@ use pipectl_core::{Diagnostics, SourceId};
 
 pub use body::{Argument, Body, NestedBlock};
 pub use configuration::{
-    CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, Lifecycle, LocalValue, Meta, ModelBlock, ObjectBlock,
-    OutputBlock, PipelineBlock, ProviderBlock, ProviderReference, Rule, VariableBlock,
+    CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle, LocalValue, Meta,
+    ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, ProviderBlock, ProviderReference,
+    RemovedBlock, Rule, VariableBlock,
 };
 pub use decode::{decode, decode_model};
 pub use evaluate::evaluate;
 pub use expression::Expression;
 pub use format::format;
 pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
-pub use load::{SourceFile, load};
+pub use load::{ModuleFolders, NoModules, SourceFile, load, load_with_modules};
 pub use reference::Reference;
-pub use scope::{Files, NoFiles, Scope};
+pub use scope::{Ambient, FileKind, Files, NoFiles, Scope};
+pub use traversal::{Traversal, TraversalStep};
 pub use variable_value::{parse_variable_file, parse_variable_value};
 
 /// Parses one expression that is all of `text`. Spans are in the file `source`.
@@ -49,8 +59,13 @@ pub use variable_value::{parse_variable_file, parse_variable_value};
 /// # Errors
 /// What is wrong with its syntax.
 pub fn parse_expression(text: &str, source: SourceId) -> Result<Expression, Diagnostics> {
-    match syntax::parse_expression(text, source, 0) {
+    match syntax::parse_expression(text, &origin::Origin::new(source, 0)) {
         (Some(expression), diagnostics) if !diagnostics.has_errors() => Ok(expression),
         (_, diagnostics) => Err(diagnostics),
     }
+}
+
+/// Parses a file of blocks that make no configuration: tests. Nothing is evaluated; `block_types` are the words that begin a block.
+pub fn parse_body(text: &str, source: SourceId, block_types: &[&str]) -> (Body, Diagnostics) {
+    syntax::parse_file(text, source, block_types)
 }

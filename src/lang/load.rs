@@ -1,16 +1,22 @@
 //! From files to a configuration: every block is read for its shape; every mistake of every file is reported.
 
+mod modules;
 mod objects;
 mod reader;
+mod refactoring;
 mod settings;
+mod tree;
 mod values;
 
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Diagnostic, Diagnostics, Span};
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 
 use crate::body::NestedBlock;
 use crate::configuration::Configuration;
+use crate::json_syntax;
 use crate::syntax;
+
+pub use tree::{ModuleFolders, NoModules, load, load_with_modules};
 
 /// A file of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,20 +28,38 @@ pub struct SourceFile {
 }
 
 /// Block types of Terraform that we read.
-const TERRAFORM_BLOCKS: [&str; 8] =
-    ["check", "data", "locals", "output", "provider", "resource", "terraform", "variable"];
+const TERRAFORM_BLOCKS: [&str; 12] = [
+    "check",
+    "data",
+    "import",
+    "locals",
+    "module",
+    "moved",
+    "output",
+    "provider",
+    "removed",
+    "resource",
+    "terraform",
+    "variable",
+];
 /// Block types of pipectl, which do not exist in `*.tf` files.
 const OWN_BLOCKS: [&str; 4] = ["executor", "model", "pipeline", "stage"];
 /// Block types of Terraform that are not there yet.
-const LATER_BLOCKS: [&str; 5] = ["ephemeral", "import", "module", "moved", "removed"];
+const LATER_BLOCKS: [&str; 1] = ["ephemeral"];
 
-/// Reads the files of one root. All independent errors of all files are found; what is wrong is left out of the configuration.
-pub fn load(files: Vec<SourceFile>) -> (Configuration, Diagnostics) {
+/// Reads the files of one module in `folder`, without the modules below. They are added to `sources`.
+fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> (Configuration, Diagnostics) {
     let block_types: Vec<&str> = TERRAFORM_BLOCKS.iter().chain(&OWN_BLOCKS).chain(&LATER_BLOCKS).copied().collect();
     let mut loader = Loader::default();
+    loader.configuration.folder = folder.to_owned();
+    loader.configuration.sources = std::mem::take(sources);
     for file in files {
         let source = loader.configuration.sources.add(file.name.clone(), file.text.as_str());
-        let (body, diagnostics) = syntax::parse_file(&file.text, source, &block_types);
+        loader.configuration.files.push(source);
+        let (body, diagnostics) = match json_syntax::is_json(&file.name) {
+            true => json_syntax::parse_file(&file.text, source),
+            false => syntax::parse_file(&file.text, source, &block_types),
+        };
         loader.diagnostics.extend(diagnostics);
         for argument in body.arguments() {
             let hint = did_you_mean(&argument.name, block_types.iter().copied());
@@ -44,9 +68,10 @@ pub fn load(files: Vec<SourceFile>) -> (Configuration, Diagnostics) {
             loader.report(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
         }
         for block in body.blocks() {
-            loader.block(block, file.name.ends_with(".tf"));
+            loader.block(block, file.name.ends_with(".tf") || json_syntax::is_json(&file.name));
         }
     }
+    *sources = std::mem::take(&mut loader.configuration.sources);
     (loader.configuration, loader.diagnostics)
 }
 
@@ -62,6 +87,11 @@ impl Loader {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Whether the files are those of a root module.
+    fn is_root(&self) -> bool {
+        self.configuration.folder.is_empty()
+    }
+
     fn block(&mut self, block: &NestedBlock, terraform_file: bool) {
         let kind = block.kind.as_str();
         if terraform_file && OWN_BLOCKS.contains(&kind) {
@@ -74,11 +104,15 @@ impl Loader {
             "check" => self.check(block),
             "data" | "resource" | "stage" => self.object(block),
             "executor" => self.executor(block),
+            "import" => self.import(block),
             "locals" => self.locals(block),
             "model" => self.model(block),
+            "module" => self.module(block),
+            "moved" => self.moved(block),
             "output" => self.output(block),
             "pipeline" => self.pipeline(block),
             "provider" => self.provider(block),
+            "removed" => self.removed(block),
             "terraform" => self.terraform(block),
             "variable" => self.variable(block),
             _ if LATER_BLOCKS.contains(&kind) => {
@@ -126,7 +160,7 @@ impl Loader {
         let (file, line) = self.place(first);
         let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
         let detail = format!(
-            "{article} {what} named {name:?} was already declared at {file}:{line}. Names must be unique among all {what}s of a root."
+            "{article} {what} named {name:?} was already declared at {file}:{line}. Names must be unique among all {what}s of a module."
         );
         self.report(Diagnostic::error(format!("Duplicate {what}"), detail).at(again.clone()));
     }

@@ -9,13 +9,14 @@ use hcl_edit::Span as _;
 use hcl_edit::expr as hcl;
 use hcl_edit::structure;
 use indexmap::IndexMap;
-use pipectl_core::{Diagnostic, Diagnostics, Number, SourceId, Span, Value};
+use pipectl_core::{Diagnostic, Diagnostics, Number, Span, Value};
 
 use crate::body::{Argument, Body, NestedBlock};
 use crate::expression::{
     BinaryOperator, Call, Expression, For, Item, Key, Node, Source, Step, Traversal, UnaryOperator,
 };
 use crate::lower_template;
+use crate::origin::Origin;
 use crate::syntax;
 
 /// How many splats may follow one another: each takes the rest of the steps into its elements.
@@ -25,22 +26,21 @@ const MAX_SPLATS: usize = 64;
 pub(crate) struct Lower<'a> {
     /// The text as written, of which hcl-edit saw a copy with the same byte positions.
     pub(crate) text: &'a str,
-    pub(crate) source: SourceId,
-    /// Where `text` begins in its file.
-    pub(crate) base: usize,
+    /// Where `text` stands.
+    pub(crate) origin: &'a Origin,
     /// Object keys that hcl-edit saw under another name: it refuses a key that stands twice.
     pub(crate) masked: Vec<Range<usize>>,
     pub(crate) diagnostics: Diagnostics,
 }
 
 impl<'a> Lower<'a> {
-    pub(crate) fn new(text: &'a str, source: SourceId, base: usize, masked: Vec<Range<usize>>) -> Self {
-        Self { text, source, base, masked, diagnostics: Diagnostics::new() }
+    pub(crate) fn new(text: &'a str, origin: &'a Origin, masked: Vec<Range<usize>>) -> Self {
+        Self { text, origin, masked, diagnostics: Diagnostics::new() }
     }
 
     /// The span in the file of a range of `text`.
     pub(crate) fn span(&self, range: Range<usize>) -> Span {
-        Span { source: self.source, range: self.base + range.start..self.base + range.end }
+        self.origin.span(range)
     }
 
     fn written(&self, range: &Range<usize>) -> &'a str {
@@ -190,7 +190,7 @@ impl<'a> Lower<'a> {
         if crate::scan::is_identifier(text) {
             return Key::Name(text.to_owned());
         }
-        let (expression, diagnostics) = syntax::parse_expression(text, self.source, self.base + range.start);
+        let (expression, diagnostics) = syntax::parse_expression(text, &self.origin.beginning_at(range.start));
         self.diagnostics.extend(diagnostics);
         Key::Expression(expression.unwrap_or_else(|| Expression::literal(Value::null(), self.span(range.clone()))))
     }

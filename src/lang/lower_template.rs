@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use hcl_edit::Span as _;
 use hcl_edit::template::{Directive, Element, HeredocTemplate, StringTemplate, Strip, Template};
-use pipectl_core::{Diagnostic, Span, Value};
+use pipectl_core::{Span, Value};
 
 use crate::expression::{Expression, For, Node};
 use crate::lower::Lower;
@@ -147,9 +147,7 @@ pub(crate) fn unescape(lower: &mut Lower<'_>, range: Range<usize>, quoted: bool)
                     };
                     let from = range.start + at;
                     let to = from + 1 + symbol.len();
-                    lower
-                        .diagnostics
-                        .push(Diagnostic::error("Invalid escape sequence", detail).at(lower.span(from..to)));
+                    lower.diagnostics.push(crate::syntax_error::invalid_escape(detail).at(lower.span(from..to)));
                     at += 1 + symbol.len();
                 }
             }
@@ -233,7 +231,7 @@ fn flush(parts: &mut [Part]) {
 fn build_whole(parts: Vec<Part>, span: Span) -> Expression {
     if let [Part::Marker { marker: Marker::Interpolation(inner), .. }] = parts.as_slice() {
         // A template that is nothing but one interpolation gives its value as it is, whatever the type.
-        return Expression::new(Node::Wrapped(inner.clone()), span);
+        return Expression::new(Node::Interpolation(inner.clone()), span);
     }
     let mut parts = parts.into_iter();
     let (expressions, _) = build(&mut parts);

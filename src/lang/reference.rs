@@ -13,6 +13,17 @@ pub enum Reference {
     Local(String),
     /// `type.name`, `data.type.name`, `stage.kind.name`: the whole block, without an instance key.
     Object(Address),
+    /// `module.name`: the outputs of a module, or all its instances with their outputs.
+    Module(String),
+    /// `module.name.output`: one output of a module.
+    ModuleOutput {
+        /// The `module` block's name.
+        module: String,
+        /// The output's name.
+        output: String,
+        /// Whether an instance stands between them: `module.name["key"].output`. Then the value is what the output is in every instance, by key.
+        of_instances: bool,
+    },
     /// `model.name`
     Model(String),
     /// `executor.kind.name`
@@ -42,6 +53,11 @@ impl fmt::Display for Reference {
             Reference::Variable(name) => write!(f, "var.{name}"),
             Reference::Local(name) => write!(f, "local.{name}"),
             Reference::Object(address) => write!(f, "{address}"),
+            Reference::Module(name) => write!(f, "module.{name}"),
+            Reference::ModuleOutput { module, output, of_instances: false } => write!(f, "module.{module}.{output}"),
+            Reference::ModuleOutput { module, output, of_instances: true } => {
+                write!(f, "module.{module}[...].{output}")
+            }
             Reference::Model(name) => write!(f, "model.{name}"),
             Reference::Executor { kind, name } => write!(f, "executor.{kind}.{name}"),
             Reference::Path(name) => write!(f, "path.{name}"),
@@ -102,10 +118,14 @@ pub(crate) fn parse(root: &str, names: &[&str]) -> Result<(Reference, usize), In
                 "The \"executor\" object must be followed by two attribute names: the executor kind and the block's name.",
             )),
         },
-        "module" => Err(InvalidReference {
-            summary: "Unsupported reference",
-            detail: "Modules are not supported yet, so there is no \"module\" object to refer to.".to_owned(),
-        }),
+        "module" => match names {
+            [] => one(Reference::Module),
+            [module] => Ok((Reference::Module((*module).to_owned()), 1)),
+            [module, output, ..] => {
+                let (module, output) = ((*module).to_owned(), (*output).to_owned());
+                Ok((Reference::ModuleOutput { module, output, of_instances: false }, 2))
+            }
+        },
         type_name => match names.first() {
             Some(name) => Ok((Reference::Object(Address::new(AddressKind::Resource, type_name, name)), 1)),
             None => Err(InvalidReference::new(
@@ -128,6 +148,8 @@ mod tests {
             "data.oci_images.all",
             "stage.train.inclusive",
             "model.m",
+            "module.m",
+            "module.m.output",
             "executor.local.here",
             "path.root",
             "each",

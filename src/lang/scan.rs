@@ -104,6 +104,7 @@ enum Mode {
         template: bool,
     },
     Quoted,
+    /// No marker ends the text of a template file.
     Heredoc {
         marker: Range<usize>,
         line_start: bool,
@@ -119,13 +120,17 @@ struct Scanner<'a> {
 
 /// The tokens of `text`, spaces left out, with an [`TokenKind::End`] at the end.
 pub(crate) fn scan(text: &str) -> Vec<Token> {
+    scan_in(text, Mode::Main { braces: 0, template: false })
+}
+
+/// The tokens of a template that is all of `text`: its own text as that of a heredoc.
+pub(crate) fn scan_template(text: &str) -> Vec<Token> {
+    scan_in(text, Mode::Heredoc { marker: 0..0, line_start: false })
+}
+
+fn scan_in(text: &str, mode: Mode) -> Vec<Token> {
     let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let mut scanner = Scanner {
-        text,
-        position,
-        modes: vec![Mode::Main { braces: 0, template: false }],
-        tokens: Vec::with_capacity(text.len() / 4),
-    };
+    let mut scanner = Scanner { text, position, modes: vec![mode], tokens: Vec::with_capacity(text.len() / 4) };
     while scanner.position < text.len() {
         match scanner.modes.last() {
             Some(Mode::Quoted) => scanner.quoted(),
@@ -279,6 +284,8 @@ impl<'a> Scanner<'a> {
         }
         let breaks = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
         if breaks > 0 {
+            // The string was never closed: it ends here, so that the rest of the file is not taken for its text.
+            self.modes.pop();
             return self.push(TokenKind::QuotedNewline, breaks);
         }
         let length = literal_length(rest, true);
@@ -287,7 +294,7 @@ impl<'a> Scanner<'a> {
 
     fn heredoc(&mut self, marker: &Range<usize>, line_start: bool) {
         let rest = self.rest();
-        if line_start {
+        if line_start && !marker.is_empty() {
             let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
             if line.trim() == &self.text[marker.clone()] {
                 let length = line.strip_suffix('\r').unwrap_or(line).len();
@@ -456,7 +463,7 @@ mod tests {
     #[test]
     fn escapes_do_not_open_templates() {
         assert_eq!(kinds(r#""a\"$${b}%%{c}\\""#), [OpenQuote, QuotedText, CloseQuote, End]);
-        assert_eq!(kinds("\"a\nb\""), [OpenQuote, QuotedText, QuotedNewline, QuotedText, CloseQuote, End]);
+        assert_eq!(kinds("\"a\nb = 1"), [OpenQuote, QuotedText, QuotedNewline, Identifier, Equals, Number, End]);
     }
 
     proptest::proptest! {

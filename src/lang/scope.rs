@@ -7,22 +7,38 @@ use pipectl_core::Value;
 
 use crate::reference::Reference;
 
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file, or a link to one.
+    Regular,
+    /// A folder, or a link to one.
+    Folder,
+    /// Something else, in words: "a device node".
+    Other(&'static str),
+    /// Nothing.
+    Missing,
+}
+
 /// Files that functions read: `file`, `templatefile`, `fileset` and others. Paths are relative to the root's folder, with `/`.
 pub trait Files: Send + Sync {
     /// The bytes of a file.
     ///
     /// # Errors
-    /// Why not, as a fragment without the path: "no such file".
+    /// Why not, as a fragment without the path: "permission denied".
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// Whether `path` is a regular file.
-    fn exists(&self, path: &str) -> bool;
-
-    /// Paths of regular files below `base`, relative to it, that match `pattern` (`*`, `**`, `?`, `{a,b}`), sorted.
+    /// What is at a path. Links are followed.
     ///
     /// # Errors
-    /// Why not, as a fragment: "the pattern is malformed".
-    fn glob(&self, base: &str, pattern: &str) -> Result<Vec<String>, String>;
+    /// When that cannot be told, as a fragment: "permission denied".
+    fn kind(&self, path: &str) -> Result<FileKind, String>;
+
+    /// The names in a folder, in any order.
+    ///
+    /// # Errors
+    /// When it is no folder or cannot be read, as a fragment.
+    fn names(&self, folder: &str) -> Result<Vec<String>, String>;
 
     /// The absolute form of a path, as `abspath` gives it.
     ///
@@ -51,17 +67,35 @@ impl Files for NoFiles {
         Err("files cannot be read here".to_owned())
     }
 
-    fn exists(&self, _path: &str) -> bool {
-        false
+    fn kind(&self, _path: &str) -> Result<FileKind, String> {
+        Ok(FileKind::Missing)
     }
 
-    fn glob(&self, _base: &str, _pattern: &str) -> Result<Vec<String>, String> {
+    fn names(&self, _folder: &str) -> Result<Vec<String>, String> {
         Err("files cannot be listed here".to_owned())
     }
 
     fn absolute(&self, _path: &str) -> Result<String, String> {
         Err("there is no working folder here".to_owned())
     }
+}
+
+/// What functions draw on that give another result every time: `timestamp`, `uuid`, `bcrypt`.
+pub trait Ambient: Send + Sync {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> i64;
+
+    /// Fills `bytes` with randomness that nobody can guess.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The function that renders a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Template {
+    /// `templatefile`
+    File,
+    /// `templatestring`, where functions must not read files.
+    Text,
 }
 
 /// What expressions see. Cheap to layer: an instance's `each` or `count` goes in a scope [`Scope::inside`] the shared one.
@@ -72,16 +106,28 @@ pub struct Scope {
     names: BTreeMap<String, Value>,
     outer: Option<Arc<Scope>>,
     files: Arc<dyn Files>,
+    ambient: Option<Arc<dyn Ambient>>,
+    /// When the plan was made, in seconds since 1970-01-01T00:00:00Z.
+    plan_time: Option<i64>,
     /// Whether variables and functions may be used at all.
     constant: bool,
-    /// How many `templatefile` calls this scope is inside of.
-    pub(crate) template_depth: usize,
+    /// Whether this scope is that of a template, and of which function's.
+    template: Option<Template>,
 }
 
 impl Scope {
     /// A scope with no values. `path.module` and `path.root` are "." until they are set.
     pub fn new(files: Arc<dyn Files>) -> Self {
-        Self { values: BTreeMap::new(), names: BTreeMap::new(), outer: None, files, constant: false, template_depth: 0 }
+        Self {
+            values: BTreeMap::new(),
+            names: BTreeMap::new(),
+            outer: None,
+            files,
+            ambient: None,
+            plan_time: None,
+            constant: false,
+            template: None,
+        }
     }
 
     /// A scope for values that must be written out: no references, no functions.
@@ -96,9 +142,21 @@ impl Scope {
             names: BTreeMap::new(),
             outer: Some(Arc::clone(outer)),
             files: Arc::clone(&outer.files),
+            ambient: outer.ambient.clone(),
+            plan_time: outer.plan_time,
             constant: outer.constant,
-            template_depth: outer.template_depth,
+            template: outer.template,
         }
+    }
+
+    /// From now on `timestamp`, `uuid` and `bcrypt` give results. Without this they are known after apply, as in a plan.
+    pub fn set_ambient(&mut self, ambient: Arc<dyn Ambient>) {
+        self.ambient = Some(ambient);
+    }
+
+    /// What `plantimestamp` gives, in seconds since 1970-01-01T00:00:00Z. Without this it is known after apply.
+    pub fn set_plan_time(&mut self, seconds: i64) {
+        self.plan_time = Some(seconds);
     }
 
     /// Sets what a reference means. For `each` an object with `key` and `value`, for `count` one with `index`; for a block with
@@ -120,13 +178,32 @@ impl Scope {
         &self.files
     }
 
+    pub(crate) fn ambient(&self) -> Option<&dyn Ambient> {
+        self.ambient.as_deref()
+    }
+
+    pub(crate) fn plan_time(&self) -> Option<i64> {
+        self.plan_time
+    }
+
+    /// The function that renders the template that this scope is for.
+    pub(crate) fn template(&self) -> Option<Template> {
+        self.template
+    }
+
     pub(crate) fn is_constant(&self) -> bool {
         self.constant
     }
 
     /// A scope that sees only `names` and files: for a template.
-    pub(crate) fn for_template(&self, names: BTreeMap<String, Value>) -> Self {
-        Self { names, template_depth: self.template_depth + 1, ..Self::new(Arc::clone(&self.files)) }
+    pub(crate) fn for_template(&self, template: Template, names: BTreeMap<String, Value>) -> Self {
+        Self {
+            names,
+            ambient: self.ambient.clone(),
+            plan_time: self.plan_time,
+            template: Some(template),
+            ..Self::new(Arc::clone(&self.files))
+        }
     }
 
     /// Names of what is set with a reference that `select` takes, here and outside.

@@ -8,14 +8,20 @@ use indexmap::IndexMap;
 use pipectl_core::{Diagnostics, SourceId, Span};
 
 use crate::body::{Argument, Body, NestedBlock};
+use crate::brackets::{Brackets, opens_block};
 use crate::expression::Expression;
 use crate::lower::Lower;
 use crate::lower_template;
-use crate::scan::{Token, TokenKind, is_identifier_start, scan};
+use crate::origin::{Origin, in_order};
+use crate::scan::{Token, TokenKind, is_identifier_start, scan, scan_template};
 use crate::syntax_error;
+use crate::syntax_mistake::Whole;
 
 /// How many repeated keys of object constructors one block may have.
 const MAX_REPEATED_KEYS: usize = 200;
+
+/// How many mistakes of one block of a file are looked for.
+const MAX_MISTAKES: usize = 20;
 
 /// Parses a whole file. Items that do not parse are left out, each with its diagnostic.
 ///
@@ -25,7 +31,7 @@ pub(crate) fn parse_file(text: &str, source: SourceId, block_types: &[&str]) -> 
     let mut diagnostics = Diagnostics::new();
     let mut arguments: IndexMap<String, Argument> = IndexMap::new();
     let mut blocks: Vec<NestedBlock> = Vec::new();
-    for chunk in split(text, &tokens, source, block_types, &mut diagnostics) {
+    for chunk in split(text, &tokens, source, block_types) {
         let (body, found) = parse_chunk(text, source, chunk);
         diagnostics.extend(found);
         let Some(body) = body else { continue };
@@ -42,63 +48,119 @@ pub(crate) fn parse_file(text: &str, source: SourceId, block_types: &[&str]) -> 
         }
         blocks.extend(body.blocks().cloned());
     }
-    (Body::new(arguments, blocks, Span { source, range: 0..text.len() }), diagnostics)
+    (Body::new(arguments, blocks, Span { source, range: 0..text.len() }), in_order(diagnostics))
 }
 
 fn line_of(text: &str, position: usize) -> usize {
     text[..position].matches('\n').count() + 1
 }
 
-/// Parses the items of a file that stand in `chunk`.
-fn parse_chunk(text: &str, source: SourceId, chunk: Range<usize>) -> (Option<Body>, Diagnostics) {
-    let part = &text[chunk.clone()];
-    match parse_masked(part, parser::parse_body) {
-        Ok((body, masked)) => {
-            let mut lower = Lower::new(part, source, chunk.start, masked);
-            let body = lower.body(&body, 0..part.len());
-            (Some(body), lower.diagnostics)
+/// Parses the items of a file that stand in `chunk`. Of a block with mistakes, nothing is kept but what is wrong with each argument.
+fn parse_chunk(text: &str, source: SourceId, chunk: Chunk) -> (Option<Body>, Diagnostics) {
+    let Chunk { range, balanced } = chunk;
+    let part = &text[range.clone()];
+    let origin = Origin::new(source, range.start);
+    let mut shown = Cow::Borrowed(part);
+    let mut diagnostics = Diagnostics::new();
+    loop {
+        let unbalanced = (!balanced).then(|| syntax_error::unbalanced(&shown, &scan(&shown), &origin)).flatten();
+        let diagnostic = match unbalanced {
+            Some(diagnostic) => diagnostic,
+            None => match parse_masked(&shown, parser::parse_body) {
+                Ok((body, masked)) if diagnostics.is_empty() => {
+                    let mut lower = Lower::new(part, &origin, masked);
+                    let body = lower.body(&body, 0..part.len());
+                    return (Some(body), lower.diagnostics);
+                }
+                Ok(_) => return (None, diagnostics),
+                Err(error) => syntax_error::explain(&shown, &scan(&shown), &origin, Whole::File, &error),
+            },
+        };
+        let place = diagnostic.span.as_ref().map_or(0, |span| span.range.start - range.start);
+        let item =
+            item_at(&shown, place).map(|item| item.start..syntax_error::heredoc_end(&shown, &diagnostic, item.end));
+        diagnostics.push(diagnostic);
+        // The other arguments of the block may be wrong, too: parse again without this one.
+        let Some(item) = item else { return (None, diagnostics) };
+        if diagnostics.error_count() >= MAX_MISTAKES || shown[item.clone()].trim().is_empty() {
+            return (None, diagnostics);
         }
-        Err(error) => (None, syntax_error::explain(part, source, chunk.start, &error).into()),
+        let blank: String = shown[item.clone()]
+            .chars()
+            .flat_map(|c| [if c == '\n' { '\n' } else { ' ' }].repeat(c.len_utf8()))
+            .collect();
+        shown.to_mut().replace_range(item, &blank);
     }
 }
 
-/// Parses one expression that is all of `text`; `base` is where the text begins in its file.
-pub(crate) fn parse_expression(text: &str, source: SourceId, base: usize) -> (Option<Expression>, Diagnostics) {
-    if let Some(diagnostic) = syntax_error::unbalanced(text, &scan(text), source, base) {
+/// The argument or nested block, directly inside the innermost block around `place`, that stands there. Nothing outside of blocks.
+fn item_at(text: &str, place: usize) -> Option<Range<usize>> {
+    let tokens = scan(text);
+    let here = tokens.iter().position(|token| token.range.end > place)?;
+    let mut brackets = Brackets::default();
+    for index in 0..here {
+        brackets.take(&tokens, index);
+    }
+    let opener = brackets.open().iter().rev().copied().find(|opener| opens_block(&tokens, *opener))?;
+    let mut inside = Brackets::default();
+    let mut start = opener + 1;
+    for (index, token) in tokens.iter().enumerate().skip(opener) {
+        let ends = token.kind == TokenKind::Newline || text[token.range.clone()].ends_with('\n');
+        inside.take(&tokens, index);
+        let closed = inside.open().is_empty();
+        if closed || (ends && inside.open().len() == 1) {
+            if index >= here {
+                let end = if closed { token.range.start } else { token.range.end };
+                return Some(tokens[start].range.start..end);
+            }
+            start = index + 1;
+        }
+    }
+    None
+}
+
+/// Parses one expression that is all of `text`.
+pub(crate) fn parse_expression(text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
+    if let Some(diagnostic) = syntax_error::unbalanced(text, &scan(text), origin) {
         return (None, diagnostic.into());
     }
     match parse_masked(text, parser::parse_expr) {
         Ok((expression, masked)) => {
-            let mut lower = Lower::new(text, source, base, masked);
+            let mut lower = Lower::new(text, origin, masked);
             let expression = lower.expression(&expression, &(0..text.len()));
             (Some(expression), lower.diagnostics)
         }
-        Err(error) => (None, syntax_error::explain(text, source, base, &error).into()),
+        Err(error) => (None, syntax_error::explain(text, &scan(text), origin, Whole::Expression, &error).into()),
     }
 }
 
-/// Parses a template that is all of `text`, as in a template file.
-pub(crate) fn parse_template(text: &str, source: SourceId) -> (Option<Expression>, Diagnostics) {
+/// Parses a template that is all of `text`, as in a template file or a JSON string.
+pub(crate) fn parse_template(text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
     match parse_masked(text, parser::parse_template) {
         Ok((template, masked)) => {
-            let mut lower = Lower::new(text, source, 0, masked);
+            let mut lower = Lower::new(text, origin, masked);
             let expression = lower_template::bare(&mut lower, &template, 0..text.len());
             (Some(expression), lower.diagnostics)
         }
-        Err(error) => (None, syntax_error::explain(text, source, 0, &error).into()),
+        Err(error) => {
+            (None, syntax_error::explain(text, &scan_template(text), origin, Whole::Expression, &error).into())
+        }
     }
 }
 
-/// Parses `text` around two faults of hcl-edit, which is shown another text of the same length.
+/// Parses `text` around faults of hcl-edit, which is shown another text of the same length.
 ///
 /// It refuses a key that stands twice in an object constructor, where the last one counts: the repeated key gets another name. It
-/// does not see the end of a heredoc without lines: that is shown as an empty string. Returns where keys were renamed.
+/// does not see the end of a heredoc without lines: that is shown as an empty string. It refuses line breaks inside of brackets in
+/// some places, and numbers that no double holds: only when it refuses a text, they are shown as spaces and as other numbers. Returns
+/// where keys were renamed.
 fn parse_masked<T>(
     text: &str,
     parse: impl Fn(&str) -> Result<T, parser::Error>,
 ) -> Result<(T, Vec<Range<usize>>), parser::Error> {
     let mut shown = without_empty_heredocs(text);
     let mut masked: Vec<Range<usize>> = Vec::new();
+    let mut refused: Option<parser::Error> = None;
     loop {
         match parse(&shown) {
             Ok(parsed) => return Ok((parsed, masked)),
@@ -108,9 +170,58 @@ fn parse_masked<T>(
                 shown.to_mut().replace_range(range.clone(), &name);
                 masked.push(range);
             }
-            Err(error) => return Err(error),
+            // What is wrong in the simpler text, too, was wrong before.
+            Err(error) => match (refused, simplified(&shown)) {
+                (Some(first), _) => return Err(first),
+                (None, None) => return Err(error),
+                (None, Some(simpler)) => {
+                    refused = Some(error);
+                    shown = Cow::Owned(simpler);
+                }
+            },
         }
     }
+}
+
+/// The text with spaces for the line breaks and comments that mean nothing (those directly inside of brackets, parentheses, templates
+/// and `for` expressions), and with numbers without exponents. Nothing when it is the same.
+fn simplified(text: &str) -> Option<String> {
+    let tokens = scan(text);
+    let mut brackets = Brackets::default();
+    let mut simpler = text.to_owned();
+    for (index, token) in tokens.iter().enumerate() {
+        brackets.take(&tokens, index);
+        let (range, length) = (token.range.clone(), token.range.len());
+        if token.kind == TokenKind::Number && text[range.clone()].contains(['e', 'E']) {
+            simpler.replace_range(range, &"1".repeat(length));
+            continue;
+        }
+        // The line break after a heredoc belongs to it.
+        let breaks = matches!(token.kind, TokenKind::Newline | TokenKind::Comment)
+            && index > 0
+            && tokens[index - 1].kind != TokenKind::CloseHeredoc;
+        let Some(innermost) = brackets.open().last() else { continue };
+        let joins = match tokens[*innermost].kind {
+            TokenKind::OpenBracket
+            | TokenKind::OpenParenthesis
+            | TokenKind::OpenInterpolation
+            | TokenKind::OpenDirective => true,
+            TokenKind::OpenBrace => is_for(text, &tokens, *innermost),
+            _ => false,
+        };
+        if breaks && joins {
+            simpler.replace_range(range, &" ".repeat(length));
+        }
+    }
+    (simpler != text).then_some(simpler)
+}
+
+/// Whether the brace at `opener` begins a `for` expression.
+fn is_for(text: &str, tokens: &[Token], opener: usize) -> bool {
+    let mut inside =
+        tokens[opener + 1..].iter().filter(|token| !matches!(token.kind, TokenKind::Newline | TokenKind::Comment));
+    let first = inside.next().is_some_and(|token| &text[token.range.clone()] == "for");
+    first && inside.next().is_some_and(|token| token.kind == TokenKind::Identifier)
 }
 
 fn without_empty_heredocs(text: &str) -> Cow<'_, str> {
@@ -159,32 +270,26 @@ fn other_name(number: usize, length: usize) -> Option<String> {
     }
 }
 
-/// Where each item of a file stands: from its first token to the line break that ends it.
-///
-/// Where brackets do not balance, that is said, and the items before and after are still given.
-fn split(
-    text: &str,
-    tokens: &[Token],
-    source: SourceId,
-    block_types: &[&str],
-    diagnostics: &mut Diagnostics,
-) -> Vec<Range<usize>> {
-    let balanced = syntax_error::unbalanced(text, tokens, source, 0).is_none();
+/// Where an item of a file stands: from its first token to the line break that ends it.
+struct Chunk {
+    range: Range<usize>,
+    /// Whether all brackets, quotes and heredocs of the file are closed.
+    balanced: bool,
+}
+
+/// The items of a file. Where brackets do not balance, an item ends where the next one seems to begin.
+fn split(text: &str, tokens: &[Token], source: SourceId, block_types: &[&str]) -> Vec<Chunk> {
+    let balanced = syntax_error::unbalanced(text, tokens, &Origin::new(source, 0)).is_none();
     let mut chunks = Vec::new();
     let mut index = 0;
     while tokens[index].kind != TokenKind::End {
         let start = index;
         index = item_end(text, tokens, start, balanced, block_types);
         let range = tokens[start].range.start..tokens[index - 1].range.end;
-        let item = &tokens[start..index];
-        if item.iter().all(|token| matches!(token.kind, TokenKind::Newline | TokenKind::Comment)) {
-            continue;
-        }
-        let mut ended = item.to_vec();
-        ended.push(Token { kind: TokenKind::End, range: range.end..range.end });
-        match syntax_error::unbalanced(text, &ended, source, 0) {
-            Some(diagnostic) => diagnostics.push(diagnostic),
-            None => chunks.push(range),
+        let blank =
+            tokens[start..index].iter().all(|token| matches!(token.kind, TokenKind::Newline | TokenKind::Comment));
+        if !(blank && balanced) {
+            chunks.push(Chunk { range, balanced });
         }
     }
     chunks
@@ -192,16 +297,16 @@ fn split(
 
 /// The index of the token after the item that begins at `start`.
 fn item_end(text: &str, tokens: &[Token], start: usize, balanced: bool, block_types: &[&str]) -> usize {
-    let mut depth = 0usize;
+    let mut brackets = Brackets::default();
     let mut index = start;
     loop {
         let token = &tokens[index];
+        brackets.take(tokens, index);
+        let outside = brackets.open().is_empty();
         match token.kind {
             TokenKind::End => return index,
-            kind if kind.opens() => depth += 1,
-            kind if kind.is_closer() => depth = depth.saturating_sub(1),
-            TokenKind::Newline if depth == 0 => return index + 1,
-            TokenKind::Comment if depth == 0 && text[token.range.clone()].ends_with('\n') => return index + 1,
+            TokenKind::Newline | TokenKind::QuotedNewline if outside => return index + 1,
+            TokenKind::Comment if outside && text[token.range.clone()].ends_with('\n') => return index + 1,
             TokenKind::Identifier if !balanced && index > start && begins_block(text, tokens, index, block_types) => {
                 return index;
             }

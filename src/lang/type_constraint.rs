@@ -11,8 +11,25 @@ use crate::scope::Scope;
 
 const INVALID: &str = "Invalid type specification";
 
-/// The type that `expression` writes.
+/// The type that the `type` argument of a variable writes: `list` and `map` alone are lists and maps of anything.
 pub(crate) fn parse(expression: &Expression) -> Result<Type, Diagnostics> {
+    match expression.node() {
+        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps })
+            if steps.is_empty() && name == "list" =>
+        {
+            Ok(Type::list(Type::Any))
+        }
+        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps })
+            if steps.is_empty() && name == "map" =>
+        {
+            Ok(Type::map(Type::Any))
+        }
+        _ => constraint(expression),
+    }
+}
+
+/// The type that `expression` writes.
+fn constraint(expression: &Expression) -> Result<Type, Diagnostics> {
     match expression.node() {
         Node::Traversal(Traversal { source: Source::Root { name, .. }, steps }) if steps.is_empty() => {
             keyword(name, expression.span())
@@ -66,11 +83,11 @@ fn constructor(call: &Call, span: Span) -> Result<Type, Diagnostics> {
         _ => Err(keyword(&call.name, span.clone()).err().unwrap_or_default()),
     };
     match call.name.as_str() {
-        "list" => Ok(Type::list(parse(only()?)?)),
-        "set" => Ok(Type::set(parse(only()?)?)),
-        "map" => Ok(Type::map(parse(only()?)?)),
+        "list" => Ok(Type::list(constraint(only()?)?)),
+        "set" => Ok(Type::set(constraint(only()?)?)),
+        "map" => Ok(Type::map(constraint(only()?)?)),
         "tuple" => match only()?.node() {
-            Node::Tuple(elements) => Ok(Type::Tuple(all(elements.iter().map(parse))?)),
+            Node::Tuple(elements) => Ok(Type::Tuple(all(elements.iter().map(constraint))?)),
             _ => Err(wrong("Tuple type constructor requires a list of element types.", only()?.span())),
         },
         "object" => object(only()?),
@@ -107,13 +124,13 @@ fn object(expression: &Expression) -> Result<Type, Diagnostics> {
 }
 
 fn field(expression: &Expression) -> Result<ObjectField, Diagnostics> {
-    let Node::Call(call) = expression.node() else { return Ok(ObjectField::required(parse(expression)?)) };
+    let Node::Call(call) = expression.node() else { return Ok(ObjectField::required(constraint(expression)?)) };
     if call.name != "optional" {
-        return Ok(ObjectField::required(parse(expression)?));
+        return Ok(ObjectField::required(constraint(expression)?));
     }
     let (ty, default) = match call.arguments.as_slice() {
-        [ty] => (parse(ty)?, None),
-        [ty, default] => (parse(ty)?, Some(default)),
+        [ty] => (constraint(ty)?, None),
+        [ty, default] => (constraint(ty)?, Some(default)),
         _ => {
             let detail = "Optional attribute modifier requires the attribute type as its first argument, and takes a default value as its second.";
             return Err(wrong(detail, expression.span()));

@@ -6,7 +6,9 @@ use pipectl_core::convert::convert;
 use pipectl_core::{Diagnostic, Diagnostics, SourceId, SourceMap, Span, Type, Value};
 
 use crate::evaluate::evaluate;
+use crate::json_syntax;
 use crate::load::SourceFile;
+use crate::origin::{Origin, in_order};
 use crate::scope::Scope;
 use crate::syntax;
 
@@ -30,7 +32,7 @@ pub fn parse_variable_value(text: &str, ty: &Type, name: &str) -> Result<Value, 
 }
 
 fn written(text: &str) -> Result<Value, Diagnostics> {
-    let (expression, diagnostics) = syntax::parse_expression(text.trim(), SourceId(0), 0);
+    let (expression, diagnostics) = syntax::parse_expression(text.trim(), &Origin::new(SourceId(0), 0));
     match expression {
         Some(expression) if !diagnostics.has_errors() => evaluate(&expression, &Scope::constant()),
         _ => Err(diagnostics),
@@ -46,11 +48,15 @@ fn placed(diagnostics: Diagnostics, name: &str) -> Diagnostics {
     diagnostics.into_iter().map(each).collect()
 }
 
-/// The values of a `*.tfvars` file by variable, each with where it stands, and the file for rendering what is wrong.
+/// The values of a `*.tfvars` or `*.tfvars.json` file by variable, each with where it stands, and the file for rendering what is wrong.
 pub fn parse_variable_file(file: SourceFile) -> (BTreeMap<String, (Value, Span)>, SourceMap, Diagnostics) {
     let mut sources = SourceMap::default();
-    let source = sources.add(file.name, file.text.as_str());
-    let (body, mut diagnostics) = syntax::parse_file(&file.text, source, &[]);
+    let name = file.name;
+    let source = sources.add(name.as_str(), file.text.as_str());
+    let (body, mut diagnostics) = match json_syntax::is_json(&name) {
+        true => json_syntax::parse_values(&file.text, source),
+        false => syntax::parse_file(&file.text, source, &[]),
+    };
     let mut values = BTreeMap::new();
     for argument in body.arguments() {
         match evaluate(&argument.value, &Scope::constant()) {
@@ -67,5 +73,5 @@ pub fn parse_variable_file(file: SourceFile) -> (BTreeMap<String, (Value, Span)>
         );
         diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
     }
-    (values, sources, diagnostics)
+    (values, sources, in_order(diagnostics))
 }

@@ -8,6 +8,8 @@ use crate::evaluate::{Evaluator, is_not_null};
 use crate::expression::Expression;
 
 const INCONSISTENT: &str = "Inconsistent conditional result types";
+const DIFFERENT: &str =
+    "At least one deeply-nested attribute or element is not compatible across both the 'true' and the 'false' value";
 
 impl Evaluator<'_> {
     pub(super) fn conditional(
@@ -18,10 +20,15 @@ impl Evaluator<'_> {
     ) -> Value {
         let (accepted_value, accepted_findings) = self.apart(accepted);
         let (rejected_value, rejected_findings) = self.apart(rejected);
+        // Names of attributes may themselves be secrets.
+        let secret = (accepted_value.marks_deep() | rejected_value.marks_deep()).contains(Marks::SENSITIVE);
         let Some(ty) = result_type(&accepted_value, &rejected_value) else {
             let (accepted_span, rejected_span) = (accepted.span(), rejected.span());
             let span = Span { source: accepted_span.source, range: accepted_span.range.start..rejected_span.range.end };
-            let difference = difference(&accepted_value.ty(), &rejected_value.ty());
+            let difference = match secret {
+                true => DIFFERENT.to_owned(),
+                false => difference(&accepted_value.ty(), &rejected_value.ty()),
+            };
             let detail = format!("The true and false result expressions must have consistent types. {difference}.");
             return self.fail(Diagnostic::error(INCONSISTENT, detail).at(span), condition);
         };
@@ -36,7 +43,9 @@ impl Evaluator<'_> {
         let (accepted_value, accepted_marks) = accepted_value.unmark();
         let (rejected_value, rejected_marks) = rejected_value.unmark();
         let marks = condition_marks | accepted_marks | rejected_marks;
-        let Ok(decided) = convert(&given, &Type::Bool) else {
+        // An unknown value of a wrong type is refused once it is known.
+        let decided = if given.is_known() { convert(&given, &Type::Bool) } else { Ok(Value::unknown(Type::Bool)) };
+        let Ok(decided) = decided else {
             if self.diagnostics.error_count() == failures {
                 let diagnostic =
                     Diagnostic::error("Incorrect condition type", "The condition expression must be of type bool.");
@@ -59,7 +68,10 @@ impl Evaluator<'_> {
             Ok(converted) => converted.marked(marks),
             Err(_) if failed => Value::unknown(ty).marked(marks),
             Err(error) => {
-                let detail = format!("The {word} result value has the wrong type: {error}.");
+                let detail = match secret {
+                    true => format!("The {word} result value has the wrong type. {DIFFERENT}."),
+                    false => format!("The {word} result value has the wrong type: {error}."),
+                };
                 self.fail(Diagnostic::error(INCONSISTENT, detail).at(expression.span()), expression);
                 Value::unknown(ty).marked(Marks::NONE | marks)
             }
@@ -94,6 +106,8 @@ fn undecided(ty: Type, accepted: &Value, rejected: &Value) -> Value {
         _ => (None, None),
     };
     let lengths = |value: &Value| match value.kind() {
+        // Elements of a set that are not known yet may turn out to be the same.
+        Kind::Set(_, elements) if !value.is_wholly_known() => (Some(1), Some(elements.len())),
         Kind::List(_, elements) | Kind::Set(_, elements) => (Some(elements.len()), Some(elements.len())),
         Kind::Map(_, elements) => (Some(elements.len()), Some(elements.len())),
         Kind::Unknown(unknown) => (unknown.refinement.minimum_length, unknown.refinement.maximum_length),
@@ -165,7 +179,7 @@ fn difference(accepted: &Type, rejected: &Type) -> String {
     }
     let (accepted, rejected) = (accepted.friendly_name(), rejected.friendly_name());
     if accepted == rejected {
-        return "At least one deeply-nested attribute or element is not compatible across both the 'true' and the 'false' value".to_owned();
+        return DIFFERENT.to_owned();
     }
     format!("The 'true' value is {accepted}, but the 'false' value is {rejected}")
 }

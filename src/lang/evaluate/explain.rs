@@ -45,6 +45,13 @@ pub(crate) fn missing(scope: &Scope, reference: &Reference) -> Diagnostic {
             });
             undeclared_object(reference, &hint(&address.to_string(), names))
         }
+        Reference::Module(module) | Reference::ModuleOutput { module, .. } => {
+            let names = known(&|reference| match reference {
+                Reference::Module(name) => Some(name.clone()),
+                _ => None,
+            });
+            undeclared_module(module, &hint(module, names))
+        }
         Reference::Model(_) | Reference::Executor { .. } => {
             let names = known(&|known| match (known, reference) {
                 (Reference::Model(_), Reference::Model(_))
@@ -100,6 +107,11 @@ pub(crate) fn undeclared_variable(name: &str, hint: &str) -> Diagnostic {
 pub(crate) fn undeclared_local(name: &str, hint: &str) -> Diagnostic {
     let detail = format!("A local value with the name {name:?} has not been declared.{hint}");
     Diagnostic::error("Reference to undeclared local value", detail)
+}
+
+pub(crate) fn undeclared_module(name: &str, hint: &str) -> Diagnostic {
+    let detail = format!("No module call named {name:?} is declared in this module.{hint}");
+    Diagnostic::error("Reference to undeclared module", detail)
 }
 
 pub(crate) fn undeclared_object(reference: &Reference, hint: &str) -> Diagnostic {

@@ -17,6 +17,26 @@ enum Choice {
 }
 
 impl Evaluator<'_> {
+    /// Whether a condition may be a bool for any element: also told when there are no elements.
+    fn may_decide(&mut self, each: &For, condition: &Expression) -> bool {
+        let outside = self.names.len();
+        self.names.extend(each.key_name.iter().map(|name| (name.clone(), failed())));
+        self.names.push((each.value_name.clone(), failed()));
+        let failures = self.diagnostics.error_count();
+        let (value, _) = self.value(condition).unmark();
+        self.names.truncate(outside);
+        if self.diagnostics.error_count() > failures {
+            return false;
+        }
+        let problem = match convert(&value, &Type::Bool) {
+            _ if value.is_null() => ("Condition is null", "The value of the 'if' clause must not be null.".to_owned()),
+            Ok(_) => return true,
+            Err(error) => ("Invalid 'for' condition", format!("The 'if' clause value is invalid: {error}.")),
+        };
+        self.fail(Diagnostic::error(problem.0, problem.1).at(condition.span()), condition);
+        false
+    }
+
     pub(super) fn for_each(&mut self, each: &For) -> Value {
         let collection_span = each.collection.span();
         let collection = self.value(&each.collection);
@@ -39,6 +59,11 @@ impl Evaluator<'_> {
         if !collection.is_known() {
             return failed().marked(marks | collection.marks_deep());
         }
+        if let Some(condition) = &each.condition
+            && !self.may_decide(each, condition)
+        {
+            return failed().marked(marks);
+        }
         let mut tuple: Vec<Value> = Vec::new();
         let mut object: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         let mut known = true;
@@ -52,6 +77,10 @@ impl Evaluator<'_> {
             self.names.push((each.value_name.clone(), value));
             known &= self.for_element(each, &mut tuple, &mut object, &mut marks);
             self.names.truncate(outside);
+            if !known && each.condition.is_some() {
+                // Which elements follow is not known, either: nothing is said of them.
+                break;
+            }
         }
         self.hidden = hidden_outside;
         if !known {
@@ -96,6 +125,10 @@ impl Evaluator<'_> {
         let invalid = |detail: String| Diagnostic::error("Invalid object key", detail).at(key.span());
         if given.is_null() {
             self.fail(invalid("Key expression in 'for' expression must not produce a null value.".to_owned()), key);
+            return false;
+        }
+        if !given.is_known() {
+            // Nothing is said of a value whose place is not known.
             return false;
         }
         let converted = match convert(&given, &Type::String) {

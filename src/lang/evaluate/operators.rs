@@ -193,7 +193,7 @@ pub(crate) fn equal(left: &Value, right: &Value) -> Option<bool> {
 /// Whether an unknown value can never become `known`.
 fn refuted(unknown: &Unknown, known: &Kind) -> bool {
     let known_type = Value::from(known.clone()).ty();
-    if !unknown.ty.contains_any() && !known_type.contains_any() && unknown.ty != known_type {
+    if !unknown.ty.contains_any() && unknown.ty != known_type {
         return true;
     }
     let refinement = &unknown.refinement;

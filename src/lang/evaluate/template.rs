@@ -3,6 +3,8 @@
 use pipectl_core::convert::convert;
 use pipectl_core::{Diagnostic, Kind, Marks, Refinement, Type, Unknown, Value};
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 use crate::evaluate::Evaluator;
 use crate::expression::Expression;
 
@@ -11,7 +13,7 @@ const MAX_PREFIX: usize = 128;
 
 impl Evaluator<'_> {
     pub(super) fn template(&mut self, parts: &[Expression]) -> Value {
-        let mut text = String::new();
+        let mut joined = String::new();
         let mut known = true;
         let mut marks = Marks::NONE;
         let failures = self.diagnostics.error_count();
@@ -27,14 +29,19 @@ impl Evaluator<'_> {
                 self.fail(invalid(detail.to_owned()), part);
                 continue;
             }
-            match convert(&plain, &Type::String).map(|text| text.kind().clone()) {
-                Ok(Kind::String(value)) if known => text.push_str(&value),
+            // An unknown value of a wrong type is refused once it is known.
+            let text = match plain.is_known() {
+                false if !matches!(plain.ty(), Type::String) => Ok(Value::unknown(Type::String)),
+                _ => convert(&plain, &Type::String),
+            };
+            match text.map(|text| text.kind().clone()) {
+                Ok(Kind::String(value)) if known => joined.push_str(&value),
                 Ok(Kind::String(_)) => {}
                 Ok(unknown) => {
                     if let (true, Kind::Unknown(Unknown { refinement: Refinement { prefix: Some(prefix), .. }, .. })) =
                         (known, &unknown)
                     {
-                        text.push_str(prefix);
+                        joined.push_str(prefix);
                     }
                     known = false;
                 }
@@ -45,13 +52,14 @@ impl Evaluator<'_> {
             }
         }
         if known && self.diagnostics.error_count() == failures {
-            return Value::from(text).marked(marks);
+            return Value::from(joined).marked(marks);
         }
-        let mut end = text.len().min(MAX_PREFIX);
-        while !text.is_char_boundary(end) {
+        let mut end = joined.len().min(MAX_PREFIX);
+        while !joined.is_char_boundary(end) {
             end -= 1;
         }
-        let prefix = (end > 0 && self.diagnostics.error_count() == failures).then(|| text[..end].into());
+        let certain = certain_prefix(&joined[..end]);
+        let prefix = (!certain.is_empty() && self.diagnostics.error_count() == failures).then(|| certain.into());
         Value::refined(Type::String, Refinement { not_null: true, prefix, ..Refinement::default() }).marked(marks)
     }
 
@@ -82,5 +90,15 @@ impl Evaluator<'_> {
             }
         }
         Value::from(text).marked(marks)
+    }
+}
+
+/// As much of the beginning of a string as stays what it is whatever follows: a last letter may yet get an accent.
+pub(crate) fn certain_prefix(text: &str) -> &str {
+    const DELIMITERS: &str = "-_:;/\\,.(){}[]|?!~ \t@#$%^&*+\"'";
+    match text.grapheme_indices(true).next_back() {
+        Some((_, last)) if DELIMITERS.contains(last) => text,
+        Some((start, _)) => &text[..start],
+        None => text,
     }
 }

@@ -6,6 +6,7 @@ use pipectl_core::{Diagnostic, Kind, Marks, Refinement, Span, Type, Value};
 
 use crate::evaluate::{Evaluator, failed, is_dynamic};
 use crate::expression::{Call, Expression};
+use crate::functions::template_file::forbidden;
 use crate::functions::{
     Arguments, Failure, Function, FunctionBody, Known, Parameter, ParameterType, ResultType, TABLE,
 };
@@ -22,26 +23,64 @@ pub(crate) fn call(evaluator: &mut Evaluator<'_>, call: &Call, whole: &Expressio
         evaluator.diagnostics.push(unknown_function(&call.name).at(call.name_span.clone()));
         return failed();
     };
+    if let Some(problem) = evaluator.scope.template().and_then(|template| forbidden(template, name)) {
+        let detail = format!("Call to function {:?} failed: {problem}.", call.name);
+        return evaluator.fail(Diagnostic::error("Error in function call", detail).at(whole.span()), whole);
+    }
     match function.body {
         FunctionBody::Lazy(body) => body(evaluator, call, whole),
         FunctionBody::Plain(body) => {
             let failures = evaluator.diagnostics.error_count();
-            let Some(arguments) = arguments(evaluator, function, call, whole) else { return failed() };
+            let (arguments, marks) = match arguments(evaluator, function, call, whole) {
+                Ok(evaluated) => evaluated,
+                Err(unknown) => return unknown,
+            };
             let prepared = prepare(evaluator, function, &arguments);
             if evaluator.diagnostics.error_count() > failures {
                 return failed();
             }
-            apply(evaluator, function, body, call, &arguments, prepared, whole)
+            apply(evaluator, function, body, call, &arguments, prepared, whole).marked(marks)
         }
     }
 }
 
 fn unknown_function(name: &str) -> Diagnostic {
-    let detail = match name.rsplit_once("::") {
-        Some((namespace, _)) => format!("There are no functions in namespace \"{namespace}::\"."),
-        None => format!("There is no function named {name:?}.{}", did_you_mean(name, TABLE.keys().copied())),
-    };
-    Diagnostic::error("Call to unknown function", detail)
+    const OF_PROVIDER: &str = "Unknown provider function";
+    let parts: Vec<&str> = name.split("::").collect();
+    match parts.as_slice() {
+        ["list", ..] | ["map", ..] if parts.len() == 1 => {
+            let (instead, written) =
+                if name == "list" { ("tolist([ ... ])", "list") } else { ("tomap({ ... })", "map") };
+            let detail = format!(
+                "Call to function {name:?} failed: the {name:?} function was deprecated in Terraform v0.12 and is no longer available; use \
+                 {instead} syntax to write a literal {written}."
+            );
+            Diagnostic::error("Error in function call", detail)
+        }
+        [name] => {
+            let hint = did_you_mean(name, TABLE.keys().copied().filter(|known| !known.contains("::")));
+            let detail = format!("There is no function named {name:?}.{hint}");
+            Diagnostic::error("Call to unknown function", detail)
+        }
+        ["provider", "terraform", function, ..] => {
+            let detail = format!("The function {function:?} is not available from the provider \"terraform\".");
+            Diagnostic::error(OF_PROVIDER, detail)
+        }
+        ["provider", provider, function, ..] => {
+            let detail = format!(
+                "There is no function named {name:?}. Ensure that provider name {provider:?} is declared in this module's \
+                 required_providers block, and that this provider offers a function named {function:?}."
+            );
+            Diagnostic::error(OF_PROVIDER, detail)
+        }
+        [namespace, ..] => {
+            let detail = format!(
+                "The function namespace {namespace:?} is not valid. Provider function calls must use the \"provider::\" namespace prefix."
+            );
+            Diagnostic::error(OF_PROVIDER, detail)
+        }
+        [] => Diagnostic::error("Call to unknown function", format!("There is no function named {name:?}.")),
+    }
 }
 
 /// An argument that was evaluated: its value and the expression to blame.
@@ -50,20 +89,29 @@ struct Argument<'a> {
     expression: &'a Expression,
 }
 
-/// Evaluates the arguments, the expanded one element by element. Nothing when they cannot be told apart or do not fit in number.
+/// Evaluates the arguments, the expanded one element by element; and the marks of the expanded one, whose number of elements counts,
+/// too. When they cannot be told apart or do not fit in number, the value of the call.
 fn arguments<'a>(
     evaluator: &mut Evaluator<'_>,
     function: &Function,
     call: &'a Call,
     whole: &Expression,
-) -> Option<Vec<Argument<'a>>> {
+) -> Result<(Vec<Argument<'a>>, Marks), Value> {
+    let mut marks = Marks::NONE;
     let mut expanded: Vec<Argument<'a>> = Vec::new();
     let mut given: &[Expression] = &call.arguments;
     if call.expand_final
         && let Some((last, others)) = call.arguments.split_last()
     {
         given = others;
-        expanded = expand(evaluator, last)?;
+        match expand(evaluator, last) {
+            Expanded::Elements(elements, own) => (expanded, marks) = (elements, own),
+            Expanded::Unknown(own) => {
+                let marks = others.iter().fold(own, |marks, other| marks | evaluator.value(other).marks_deep());
+                return Err(failed().marked(marks));
+            }
+            Expanded::Failed => return Err(failed()),
+        }
     }
     let count = given.len() + expanded.len();
     check_count(
@@ -73,35 +121,44 @@ fn arguments<'a>(
         count,
         whole,
         given.get(function.parameters.len()).or(call.arguments.last()),
-    )?;
+    )
+    .ok_or_else(failed)?;
     let mut arguments: Vec<Argument<'a>> = Vec::with_capacity(count);
     for expression in given {
         arguments.push(Argument { value: evaluator.value(expression), expression });
     }
     arguments.extend(expanded);
-    Some(arguments)
+    Ok((arguments, marks))
 }
 
-/// The elements of the argument before `...`, with its marks.
-fn expand<'a>(evaluator: &mut Evaluator<'_>, expression: &'a Expression) -> Option<Vec<Argument<'a>>> {
+/// What the argument before `...` is.
+enum Expanded<'a> {
+    /// Arguments, each with the marks of the whole, and these marks.
+    Elements(Vec<Argument<'a>>, Marks),
+    /// Not known yet: its marks.
+    Unknown(Marks),
+    Failed,
+}
+
+fn expand<'a>(evaluator: &mut Evaluator<'_>, expression: &'a Expression) -> Expanded<'a> {
     let failures = evaluator.diagnostics.error_count();
     let (value, marks) = evaluator.value(expression).unmark();
     if evaluator.diagnostics.error_count() > failures {
-        return None;
+        return Expanded::Failed;
     }
     let problem = match value.kind() {
         Kind::Null(_) => "The expanding argument (indicated by ...) must not be null.",
         Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
             let each = |element: &Value| Argument { value: element.clone().marked(marks), expression };
-            return Some(elements.iter().map(each).collect());
+            return Expanded::Elements(elements.iter().map(each).collect(), marks);
         }
         Kind::Unknown(unknown) if matches!(unknown.ty, Type::Any | Type::List(_) | Type::Set(_) | Type::Tuple(_)) => {
-            return None;
+            return Expanded::Unknown(marks | value.marks_deep());
         }
         _ => "The expanding argument (indicated by ...) must be of a tuple, list, or set type.",
     };
     evaluator.fail(Diagnostic::error("Invalid expanding argument value", problem).at(expression.span()), expression);
-    None
+    Expanded::Failed
 }
 
 pub(super) fn check_count(
@@ -139,6 +196,7 @@ fn parameter(function: &Function, index: usize) -> Option<&Parameter> {
 
 /// Converts every argument to its parameter's type; reports what does not fit.
 fn prepare(evaluator: &mut Evaluator<'_>, function: &Function, arguments: &[Argument<'_>]) -> Vec<Value> {
+    let failures = evaluator.diagnostics.error_count();
     let mut prepared = Vec::with_capacity(arguments.len());
     for (index, argument) in arguments.iter().enumerate() {
         let Some(parameter) = parameter(function, index) else { continue };
@@ -147,15 +205,25 @@ fn prepare(evaluator: &mut Evaluator<'_>, function: &Function, arguments: &[Argu
             Diagnostic::error("Invalid function argument", detail).at(argument.expression.span())
         };
         match convert(&argument.value, &parameter.ty.ty()) {
-            Ok(value) if value.is_null() && !parameter.nullable => {
-                evaluator.fail(invalid("argument must not be null".to_owned()), argument.expression);
-                prepared.push(value);
-            }
             Ok(value) => prepared.push(value),
             Err(error) => {
                 evaluator.fail(invalid(error.message.clone()), argument.expression);
                 prepared.push(failed());
             }
+        }
+    }
+    if evaluator.diagnostics.error_count() > failures {
+        return prepared;
+    }
+    for (index, (argument, value)) in arguments.iter().zip(&prepared).enumerate() {
+        let Some(parameter) = parameter(function, index) else { continue };
+        if value.is_null() && !parameter.nullable {
+            let detail = format!("Invalid value for {:?} parameter: argument must not be null.", parameter.name);
+            let diagnostic = Diagnostic::error("Invalid function argument", detail).at(argument.expression.span());
+            evaluator.fail(diagnostic, argument.expression);
+        } else if !parameter.dynamic && parameter.ty == ParameterType::Any && is_dynamic(value) {
+            // The call is put off before the arguments that follow are looked at.
+            break;
         }
     }
     prepared
@@ -204,7 +272,16 @@ fn apply(
         if !known {
             return Ok(Value::unknown(ty).marked(deferred_marks(&values)));
         }
-        body(&Arguments { values: &values, result: ty, files: &**evaluator.scope.files() })
+        if function.impure && evaluator.scope.ambient().is_none() {
+            return Ok(Value::unknown(ty));
+        }
+        body(&Arguments {
+            values: &values,
+            result: ty,
+            files: &**evaluator.scope.files(),
+            ambient: evaluator.scope.ambient(),
+            plan_time: evaluator.scope.plan_time(),
+        })
     });
     match outcome {
         Ok(value) => refine(function, value).marked(marks),

@@ -2,7 +2,7 @@
 
 use pipectl_core::convert::convert;
 use pipectl_core::unify::unify;
-use pipectl_core::{Kind, Number, Type as ValueType, Value};
+use pipectl_core::{Kind, Number, Refinement, Type as ValueType, Value};
 
 use crate::evaluate::equal;
 use crate::functions::ParameterType as Type;
@@ -47,21 +47,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain(
         "index",
         "The index of the first element of a list that equals a value.",
-        &[LIST, Parameter::new("value", Type::Any)],
+        &[LIST.partly_known(), Parameter::new("value", Type::Any).partly_known()],
         Type::Number,
         index,
-    )
-    .returns("number", |arguments| match arguments[0].ty() {
-        ValueType::List(_) | ValueType::Tuple(_) | ValueType::Any => Ok(ValueType::Number),
-        _ => Err(Failure::call("argument must be a list or tuple")),
-    }),
+    ),
     plain(
         "matchkeys",
         "The elements of a list whose counterparts in a list of keys are in a set.",
         &[
-            Parameter::new("values", Type::List),
-            Parameter::new("keys", Type::List),
-            Parameter::new("searchset", Type::List),
+            Parameter::new("values", Type::List).partly_known(),
+            Parameter::new("keys", Type::List).partly_known(),
+            Parameter::new("searchset", Type::List).partly_known(),
         ],
         Type::List,
         matchkeys,
@@ -75,8 +71,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("one", "The element of a collection of one, null of an empty one.", &[LIST.partly_known()], Type::Any, one)
         .returns("the element's type", one_type)
         .may_be_null(),
-    plain("sort", "A list of strings in lexicographical order.", &[STRINGS], Type::ListOfString, sort),
-    plain("sum", "The sum of the numbers of a list, set or tuple.", &[LIST], Type::Number, sum),
+    plain("sort", "A list of strings in lexicographical order.", &[STRINGS.unknown()], Type::ListOfString, sort),
+    plain("sum", "The sum of the numbers of a list, set or tuple.", &[LIST.partly_known()], Type::Number, sum),
 ];
 
 const BOOLS: Parameter = Parameter::new("list", Type::ListOfBool).partly_known();
@@ -170,18 +166,30 @@ fn distinct(call: &Arguments<'_>) -> Result<Value, Failure> {
 }
 
 fn index(call: &Arguments<'_>) -> Result<Value, Failure> {
+    if !matches!(call.values[0].ty(), ValueType::List(_) | ValueType::Tuple(_)) {
+        return Err(Failure::call("argument must be a list or tuple"));
+    }
     let elements = call.elements(0);
     if elements.is_empty() {
         return Err(Failure::call("cannot search an empty list"));
     }
-    let found = elements.iter().position(|element| equal(element, &call.values[1]) == Some(true));
-    found.map(|index| Value::from(Number::from(index))).ok_or_else(|| Failure::call("item not found"))
+    for (index, element) in elements.iter().enumerate() {
+        match equal(element, &call.values[1]) {
+            Some(true) => return Ok(Value::from(Number::from(index))),
+            Some(false) => {}
+            None => return Ok(Value::unknown(ValueType::Number)),
+        }
+    }
+    Err(Failure::call("item not found"))
 }
 
 fn matchkeys(call: &Arguments<'_>) -> Result<Value, Failure> {
     let (values, keys, wanted) = (call.elements(0), call.elements(1), call.elements(2));
     if values.len() != keys.len() {
         return Err(Failure::call("length of keys and values should be equal"));
+    }
+    if !wanted.is_empty() && !call.values.iter().all(Value::is_wholly_known) {
+        return Ok(Value::unknown(call.result.clone()));
     }
     let common = unify(&[call.values[1].ty(), call.values[2].ty()]).unwrap_or(ValueType::Any);
     let element = match common {
@@ -226,6 +234,14 @@ fn one(call: &Arguments<'_>) -> Result<Value, Failure> {
 
 fn sort(call: &Arguments<'_>) -> Result<Value, Failure> {
     let mut texts = Vec::new();
+    if let Kind::Unknown(unknown) = call.values[0].kind() {
+        let refinement = Refinement { not_null: true, ..unknown.refinement.clone() };
+        return Ok(Value::refined(call.result.clone(), refinement));
+    }
+    if !call.values[0].is_wholly_known() {
+        // Any of them may come first; only how many there are is known.
+        return Ok(Value::list(ValueType::String, call.elements(0).iter().map(|_| Value::unknown(ValueType::String))));
+    }
     for (index, element) in call.elements(0).iter().enumerate() {
         match element.as_str() {
             Some(text) => texts.push(text),
@@ -241,18 +257,19 @@ fn sort(call: &Arguments<'_>) -> Result<Value, Failure> {
 
 fn sum(call: &Arguments<'_>) -> Result<Value, Failure> {
     let list = &call.values[0];
-    if !matches!(list.ty(), ValueType::List(_) | ValueType::Set(_) | ValueType::Tuple(_)) {
-        return Err(match list.ty() {
-            ty if ty.is_primitive() => Failure::argument(0, "cannot sum noniterable"),
-            ty => Failure::telling(
-                0,
-                format!("argument must be list, set, or tuple. Received {}", ty.friendly_name()),
-                "argument must be list, set, or tuple",
-            ),
-        });
+    let ty = list.ty();
+    if ty.is_primitive() {
+        return Err(Failure::argument(0, "cannot sum noniterable"));
     }
-    if call.elements(0).is_empty() {
+    if list.children().next().is_none() {
         return Err(Failure::argument(0, "cannot sum an empty list"));
+    }
+    if !matches!(ty, ValueType::List(_) | ValueType::Set(_) | ValueType::Tuple(_)) {
+        let message = format!("argument must be list, set, or tuple. Received {}", ty.friendly_name());
+        return Err(Failure::telling(0, message, "argument must be list, set, or tuple"));
+    }
+    if !list.is_wholly_known() {
+        return Ok(Value::unknown(ValueType::Number));
     }
     let mut total = Number::ZERO;
     for element in call.elements(0) {

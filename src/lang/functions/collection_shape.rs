@@ -36,6 +36,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .returns("tuple", |arguments| match arguments[0].ty() {
         ValueType::List(_) | ValueType::Set(_) | ValueType::Tuple(_) => Ok(ValueType::Any),
+        // What is not wholly known is not looked at.
+        _ if !arguments[0].is_wholly_known() => Ok(ValueType::Any),
         _ => Err(Failure::call("can only flatten lists, sets and tuples")),
     }),
     plain("range", "Numbers from a start (0) up to but without an end in steps (1).", &[], Type::ListOfNumber, range)
@@ -143,6 +145,10 @@ fn flatten(call: &Arguments<'_>) -> Result<Value, Failure> {
     /// Takes in the elements of a sequence. Returns whether their number is known.
     fn take(value: &Value, flat: &mut Vec<Value>, marks: &mut Marks) -> bool {
         *marks = *marks | value.marks();
+        if let Some(attributes) = value.as_object() {
+            flat.extend(attributes.values().cloned());
+            return true;
+        }
         let Some(elements) = value.as_slice() else { return false };
         if matches!(value.kind(), Kind::Set(..)) && !value.is_wholly_known() {
             return false;

@@ -90,7 +90,7 @@ impl Records<'_> {
         let end = self.rest[..line_end].find(',').unwrap_or(line_end);
         let field = &self.rest[..end];
         if field.contains('"') {
-            return Err(self.error("bare \" in non-quoted field"));
+            return Err(self.error("bare \" in non-quoted-field"));
         }
         self.rest = &self.rest[end..];
         match (end == line_end).then(|| field.strip_suffix('\r')).flatten() {

@@ -4,6 +4,7 @@ use pipectl_core::convert::convert;
 use pipectl_core::{Kind, Number, Refinement, Type as ValueType, Value};
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::evaluate::{certain_prefix, is_dynamic};
 use crate::functions::ParameterType as Type;
 use crate::functions::string::length;
 use crate::functions::{Arguments, Failure, Function, Parameter, plain};
@@ -20,7 +21,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Type::String,
         format,
     )
-    .rest(ARGS),
+    .rest(ARGS)
+    .returns("string", |arguments| Ok(dynamic_or(arguments, ValueType::String))),
     plain(
         "formatlist",
         "A list of strings made from a format, one for each element of the lists among the values.",
@@ -28,13 +30,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Type::ListOfString,
         formatlist,
     )
-    .rest(ARGS),
+    .rest(ARGS)
+    .returns("list of strings", |arguments| Ok(dynamic_or(arguments, ValueType::list(ValueType::String)))),
 ];
+
+/// Arguments of types that are not known may turn out to be wrong: then not even the result's type is known.
+fn dynamic_or(arguments: &[Value], ty: ValueType) -> ValueType {
+    if arguments.iter().any(is_dynamic) { ValueType::Any } else { ty }
+}
 
 fn format(call: &Arguments<'_>) -> Result<Value, Failure> {
     let pattern = call.text(0);
+    if call.result == ValueType::Any {
+        return Ok(Value::unknown(ValueType::Any));
+    }
     if !call.values[1..].iter().all(Value::is_wholly_known) {
-        let prefix = pattern.split('%').next().filter(|prefix| !prefix.is_empty()).map(Into::into);
+        let before = certain_prefix(pattern.split('%').next().unwrap_or_default());
+        let prefix = (!before.is_empty()).then(|| before.into());
         return Ok(Value::refined(ValueType::String, Refinement { not_null: true, prefix, ..Refinement::default() }));
     }
     Ok(render(pattern, &call.values[1..])?.into())
@@ -42,6 +54,9 @@ fn format(call: &Arguments<'_>) -> Result<Value, Failure> {
 
 fn formatlist(call: &Arguments<'_>) -> Result<Value, Failure> {
     let pattern = call.text(0);
+    if call.result == ValueType::Any {
+        return Ok(Value::unknown(ValueType::Any));
+    }
     let arguments = &call.values[1..];
     let strings = |elements: Vec<Value>| Value::list(ValueType::String, elements);
     let mut rows: Option<(usize, usize)> = None;

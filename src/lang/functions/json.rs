@@ -20,7 +20,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .returns("the value's type", |arguments| match arguments[0].as_str() {
         Some(text) => Ok(parsed(text)?.ty()),
-        None => Ok(ValueType::Any),
+        None => type_by_beginning(&arguments[0]),
     })
     .may_be_null(),
     plain(
@@ -40,6 +40,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     ),
 ];
+
+/// The type of what a text will stand for of which but the beginning is known, if that.
+fn type_by_beginning(text: &Value) -> Result<ValueType, Failure> {
+    let Kind::Unknown(unknown) = text.kind() else { return Ok(ValueType::Any) };
+    let known = unknown.refinement.prefix.as_deref().unwrap_or_default().trim();
+    match known.chars().next() {
+        None | Some('{' | '[' | 'n') => Ok(ValueType::Any),
+        Some('"') => Ok(ValueType::String),
+        Some('t' | 'f') => Ok(ValueType::Bool),
+        Some('-' | '.' | '0'..='9') => Ok(ValueType::Number),
+        Some(other) => Err(Failure::telling(
+            0,
+            format!("a JSON document cannot begin with the character {other:?}"),
+            "a JSON document cannot begin with this character",
+        )),
+    }
+}
 
 /// What is known of the text of a value that is not: its first character, when the value cannot be null.
 fn unknown_text(value: &Value) -> Value {
@@ -117,8 +134,10 @@ pub(super) fn encode_string(string: &str, text: &mut String) {
 fn parsed(text: &str) -> Result<Value, Failure> {
     let mut parser = Parser { text, at: 0 };
     parser.whole().map_err(|problem| {
-        let message = match (problem.strip_prefix("invalid character"), parser.rest().chars().next()) {
-            (Some(place), Some(character)) => format!("invalid character {character:?}{place}"),
+        let message = match (problem.strip_prefix("invalid character"), parser.rest().bytes().next()) {
+            // The parser that the words come from reads bytes.
+            (Some(place), Some(byte)) => format!("invalid character {:?}{place}", char::from(byte)),
+            _ if text.trim().is_empty() => "EOF".to_owned(),
             _ => problem.to_owned(),
         };
         Failure::telling(None, message, "the text is not valid JSON")

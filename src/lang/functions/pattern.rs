@@ -143,6 +143,10 @@ fn translate(pattern: &str) -> String {
                     (Some('s'), false) => result.push_str(r"[\t\n\f\r ]"),
                     (Some('S'), _) => result.push_str(r"[^\t\n\f\r ]"),
                     (Some('b'), false) => result.push_str(r"(?-u:\b)"),
+                    (Some('p' | 'P' | 'x'), _) if rest[2..].starts_with('{') => {
+                        length = rest.find('}').map_or(rest.len(), |end| end + 1);
+                        result.push_str(&rest[..length]);
+                    }
                     (Some('Q'), false) => {
                         let quoted = &rest[2..];
                         let end = quoted.find(r"\E");

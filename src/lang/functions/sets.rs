@@ -30,10 +30,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |call| combine(call, |kept, other| kept.iter().filter(|value| !has(other, value)).cloned().collect()),
     )
     .returns("set of the common element type", common_set),
-    plain("setunion", "The elements that any of the sets has.", &[FIRST], Type::Set, |call| {
+    plain("setunion", "The elements that any of the sets has.", &[FIRST.partly_known()], Type::Set, |call| {
         combine(call, |kept, other| kept.iter().chain(other).cloned().collect())
     })
-    .rest(OTHERS)
+    .rest(OTHERS.partly_known())
     .returns("set of the common element type", common_set),
 ];
 

@@ -1,6 +1,6 @@
 //! Functions of strings. Characters are what people count as such: grapheme clusters.
 
-use pipectl_core::{Type as ValueType, Value};
+use pipectl_core::{Kind, Type as ValueType, Value};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::functions::ParameterType as Type;
@@ -34,7 +34,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         join,
     )
     .rest(Parameter::new("lists", Type::ListOfString)),
-    plain("lower", "The string in lowercase.", &[STR], Type::String, |call| Ok(call.text(0).to_lowercase().into())),
+    plain("lower", "The string in lowercase.", &[STR], Type::String, |call| {
+        Ok(call.text(0).chars().map(lowercase).collect::<String>().into())
+    }),
     plain(
         "split",
         "The parts of a string between separators.",
@@ -45,9 +47,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain(
         "startswith",
         "Whether a string begins with another.",
-        &[STR, Parameter::new("prefix", Type::String)],
+        &[STR.unknown(), Parameter::new("prefix", Type::String)],
         Type::Bool,
-        |call| Ok(call.text(0).starts_with(call.text(1)).into()),
+        starts_with,
     ),
     plain(
         "strcontains",
@@ -55,7 +57,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[STR, Parameter::new("substr", Type::String)],
         Type::Bool,
         |call| Ok(call.text(0).contains(call.text(1)).into()),
-    ),
+    )
+    .may_be_null(),
     plain("strrev", "The characters of a string in reverse order.", &[STR], Type::String, |call| {
         Ok(call.text(0).graphemes(true).rev().collect::<String>().into())
     }),
@@ -100,8 +103,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Type::String,
         |call| Ok(call.text(0).strip_suffix(call.text(1)).unwrap_or(call.text(0)).into()),
     ),
-    plain("upper", "The string in uppercase.", &[STR], Type::String, |call| Ok(call.text(0).to_uppercase().into())),
+    plain("upper", "The string in uppercase.", &[STR], Type::String, |call| {
+        Ok(call.text(0).chars().map(uppercase).collect::<String>().into())
+    }),
 ];
+
+/// A known beginning of a string that is not known may decide.
+fn starts_with(call: &Arguments<'_>) -> Result<Value, Failure> {
+    let prefix = call.text(1);
+    let Kind::Unknown(unknown) = call.values[0].kind() else { return Ok(call.text(0).starts_with(prefix).into()) };
+    Ok(match &unknown.refinement.prefix {
+        _ if prefix.is_empty() => true.into(),
+        Some(known) if known.starts_with(prefix) => true.into(),
+        Some(known) if known.len() >= prefix.len() => false.into(),
+        _ => Value::unknown(ValueType::Bool),
+    })
+}
 
 /// How many characters a string has.
 pub(super) fn length(text: &str) -> usize {
@@ -168,13 +185,52 @@ fn title(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for character in text.chars() {
         if separates(previous) {
-            result.extend(character.to_uppercase());
+            result.push(titlecase(character));
         } else {
             result.push(character);
         }
         previous = character;
     }
     result
+}
+
+/// One character for one, as Terraform has it: a letter whose uppercase is two letters stays as it is.
+fn uppercase(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(only), None) => only,
+        _ => match c {
+            // Greek vowels with iota subscript have a single capital, too.
+            '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => offset(c, 8),
+            '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => offset(c, 9),
+            _ => c,
+        },
+    }
+}
+
+fn lowercase(c: char) -> char {
+    match c {
+        // With a dot above, which is two characters in full.
+        '\u{130}' => 'i',
+        c => c.to_lowercase().next().unwrap_or(c),
+    }
+}
+
+fn titlecase(c: char) -> char {
+    match c {
+        // Digraphs whose first letter alone is a capital.
+        'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
+        'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
+        'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
+        'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
+        // Georgian writes titles without capitals.
+        '\u{10d0}'..='\u{10fa}' | '\u{10fd}'..='\u{10ff}' => c,
+        c => uppercase(c),
+    }
+}
+
+fn offset(c: char, by: u32) -> char {
+    char::from_u32(u32::from(c) + by).unwrap_or(c)
 }
 
 impl Arguments<'_> {

@@ -79,6 +79,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .returns("the argument's type", |arguments| Ok(arguments[0].ty()))
     .may_be_null(),
+    plain(
+        "ephemeralasnull",
+        "The same value with null for everything in it that must not be stored.",
+        &[VALUE],
+        Kind::Any,
+        |call| {
+            Ok(call.values[0].map_deep(&|value| {
+                let (plain, marks) = value.unmark();
+                match marks.contains(Marks::EPHEMERAL) {
+                    true => Value::null_of(plain.ty()).marked(marks.without(Marks::EPHEMERAL)),
+                    false => plain.marked(marks),
+                }
+            }))
+        },
+    )
+    .returns("the argument's type", |arguments| Ok(arguments[0].ty()))
+    .may_be_null(),
     plain("issensitive", "Whether a value is sensitive.", &[VALUE], Kind::Bool, |call| {
         let value = &call.values[0];
         Ok(if value.is_sensitive() {
@@ -88,7 +105,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         } else {
             Value::unknown(Type::Bool)
         })
-    }),
+    })
+    .may_be_null(),
     Function {
         name: "can",
         summary: "Whether an expression can be evaluated without an error.",
@@ -96,6 +114,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         rest: None,
         result: ResultType::Fixed(Kind::Bool),
         may_be_null: false,
+        impure: false,
         body: FunctionBody::Lazy(can),
     },
     Function {
@@ -105,6 +124,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         rest: Some(Parameter::new("expressions", Kind::Any)),
         result: ResultType::Depends("the type of the expression that is taken", |_| Ok(Type::Any)),
         may_be_null: true,
+        impure: false,
         body: FunctionBody::Lazy(attempt),
     },
 ];
@@ -135,6 +155,9 @@ fn not_convertible(given: &Type, to: &Type) -> Failure {
 
 fn to_type(call: &Arguments<'_>, to: Kind) -> Result<Value, Failure> {
     let (given, to) = (&call.values[0], to.ty());
+    if !given.is_known() {
+        return Ok(Value::unknown(to).marked(given.marks()));
+    }
     convert(given, &to).map_err(|_| {
         let text = given.as_str().unwrap_or_default();
         match to {

@@ -164,7 +164,7 @@ fn path(expression: &Expression) -> Option<Path> {
     Some(path)
 }
 
-fn provider_reference(expression: &Expression) -> Option<ProviderReference> {
+pub(super) fn provider_reference(expression: &Expression) -> Option<ProviderReference> {
     let Node::Traversal(traversal) = expression.node() else {
         // The old form, in quotes.
         let (name, alias) = match expression.as_literal_str()?.split_once('.') {

@@ -30,6 +30,39 @@ fn layouts_are_those_of_terraform() {
     }
 }
 
+/// Snippets that we lay out otherwise than Terraform on purpose, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    ("block \"x\" /* y */ \"z\" {}\n", "Terraform drops the comment"),
+    ("a = \"${\"${x}\"}\"\n", "Terraform takes off one layer each time"),
+];
+
+/// Layouts of single snippets, so that one does not hide what another does.
+#[test]
+fn snippets_are_laid_out_as_terraform_does() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format/corpus");
+    let mut total = 0;
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(topic) = path.to_str().unwrap().strip_suffix(".out.txt").map(str::to_owned) else { continue };
+        let read = |name: String| std::fs::read_to_string(name).unwrap();
+        let (inputs, outputs) = (read(format!("{topic}.txt")), read(format!("{topic}.out.txt")));
+        let pairs = inputs.split("=====\n").zip(outputs.split("=====\n"));
+        assert_eq!(inputs.matches("=====\n").count(), outputs.matches("=====\n").count(), "{topic}");
+        for (input, expected) in pairs {
+            total += 1;
+            let actual = format(input).unwrap_or_else(|found| panic!("{topic}\n{input}\n{found:?}"));
+            let deliberate = DIFFERENT.iter().any(|(different, _)| *different == input);
+            if (actual == expected) == deliberate {
+                wrong.push(format!("{topic}\n{input}--- Terraform\n{expected}--- we\n{actual}"));
+            }
+            assert_eq!(format(&actual).as_ref(), Ok(&actual), "{topic} again\n{input}");
+        }
+    }
+    assert!(total >= 320, "only {total} snippets were found");
+    assert!(wrong.is_empty(), "{} of {total} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn what_does_not_parse_is_left_alone() {
     for text in ["a = ", "a = [1 2]", "block {", "a = \"x\ny\"", "block { a = 1, b = 2 }"] {
@@ -37,37 +70,108 @@ fn what_does_not_parse_is_left_alone() {
     }
 }
 
-/// Pieces of text that make arbitrary, mostly valid files.
+/// Draws a messy file from a tape of bytes: a byte decides each choice, and the first one is taken at the end of the tape.
+struct Messy<'a> {
+    tape: &'a [u8],
+    depth: usize,
+}
+
+impl Messy<'_> {
+    fn choose(&mut self, choices: usize) -> usize {
+        match self.tape.split_first() {
+            Some((first, rest)) => {
+                self.tape = rest;
+                usize::from(*first) % choices
+            }
+            None => 0,
+        }
+    }
+
+    fn pick(&mut self, choices: &[&'static str]) -> &'static str {
+        choices[self.choose(choices.len())]
+    }
+
+    fn spaces(&mut self) -> &'static str {
+        self.pick(&["", " ", "  ", "\t"])
+    }
+
+    /// What may stand between tokens inside of brackets.
+    fn gap(&mut self) -> &'static str {
+        self.pick(&["", " ", "\n", "\n\n   ", " # c\n", "/* c */", " // d\n"])
+    }
+
+    fn value(&mut self) -> String {
+        self.depth += 1;
+        let choices = if self.depth > 4 { 7 } else { 15 };
+        let text = match self.choose(choices) {
+            0 => "1".to_owned(),
+            1 => self.pick(&["-2", "- 2", "1.5", "null", "true"]).to_owned(),
+            2 => self
+                .pick(&[
+                    "\"x ${ y } z\"",
+                    "\"${y}\"",
+                    "\"${ y }\"",
+                    "\"%{if y}a%{ else }b%{endif}\"",
+                    "\"$${y}\"",
+                    "\"é\"",
+                ])
+                .to_owned(),
+            3 => self.pick(&["a.b [ 0 ]", "a.b.0", "a.b[*].c", "a . b", "a[\"b\"]"]).to_owned(),
+            4 => format!("f({}1,2{})", self.spaces(), self.spaces()),
+            5 => format!("! {}", self.pick(&["a", "a.b", "f(x)"])),
+            6 => format!("-{}a", self.spaces()),
+            // Without a space, a minus would belong to the name before it.
+            7 => format!(
+                "{} {}{}{}{}",
+                self.value(),
+                self.spaces(),
+                self.pick(&["+", "-", "*", "==", "&&", ">="]),
+                self.spaces(),
+                self.value()
+            ),
+            8 => format!("[{}{}{},{}{}{}]", self.gap(), self.value(), self.gap(), self.gap(), self.value(), self.gap()),
+            9 => format!(
+                "{{{}k{}={}{}{}long_key  = {}{}}}",
+                self.pick(&["\n", " # c\n"]),
+                self.spaces(),
+                self.spaces(),
+                self.value(),
+                self.pick(&["\n", " # c\n", "\n\n", "\n  # d\n"]),
+                self.value(),
+                self.pick(&["\n", " // c\n"])
+            ),
+            10 => format!("({}{} ? {}:{}{})", self.gap(), self.value(), self.value(), self.value(), self.gap()),
+            11 => format!("merge({}{},{}{}{})", self.gap(), self.value(), self.gap(), self.value(), self.gap()),
+            12 => format!("[for x,y in {} :{}{}{}]", self.value(), self.gap(), self.value(), self.gap()),
+            13 => format!("{{for k in {}:k=>{}...}}", self.value(), self.value()),
+            _ => format!("[\n<<{}EOT\n{}EOT\n]", self.pick(&["", "-"]), self.pick(&["x\n", "  x\n    ${ y }\n", ""])),
+        };
+        self.depth -= 1;
+        text
+    }
+
+    fn file(&mut self) -> String {
+        let mut text = "locals {\n".to_owned();
+        for number in 0..=self.choose(6) {
+            let name = self.pick(&["a", "bb", "long_name_", "é"]);
+            let (before, around, after) = (self.spaces(), self.spaces(), self.spaces());
+            let end = self.pick(&["", " # c", "// d", " /* e */"]);
+            text.push_str(&format!("{before}{name}{number}{around}={after}{}{end}\n", self.value()));
+            text.push_str(self.pick(&["", "\n", "\n\n\n", "# c\n", "   // d\n", "/* a\n b */\n"]));
+        }
+        text.push_str("}\n");
+        text
+    }
+}
+
 fn file() -> impl proptest::strategy::Strategy<Value = String> {
     use proptest::prelude::*;
-    let atom = prop_oneof![
-        Just("1".to_owned()),
-        Just("-2".to_owned()),
-        Just("\"x ${ y } z\"".to_owned()),
-        Just("\"${y}\"".to_owned()),
-        Just("a.b [ 0 ]".to_owned()),
-        Just("f( 1,2 )".to_owned()),
-    ];
-    let value = atom.prop_recursive(3, 12, 3, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}+{b}")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a} ,\n {b}]")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{ k={a}\n   long_key  = {b} # c\n}}")),
-            (inner.clone(), inner).prop_map(|(a, b)| format!("(x ? {a}:{b})")),
-        ]
-    });
-    let argument =
-        (value, "[ ]{0,3}").prop_map(|(value, spaces)| format!("{spaces}arg{} ={spaces}{value}", value.len()));
-    proptest::collection::vec(argument, 1..6).prop_map(|arguments| {
-        let numbered =
-            arguments.iter().enumerate().map(|(index, text)| text.replacen("arg", &format!("arg{index}_"), 1));
-        format!("locals {{\n{}\n}}\n", numbered.collect::<Vec<_>>().join("\n"))
-    })
+    proptest::collection::vec(any::<u8>(), 0..120).prop_map(|tape| Messy { tape: &tape, depth: 0 }.file())
 }
 
 proptest::proptest! {
     // A failure file beside the crates would be taken for a crate.
-    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, cases: proptest::prelude::ProptestConfig::default().cases.max(1_000), ..Default::default() })]
 
     #[test]
     fn formatting_again_changes_nothing(text in file()) {
@@ -83,7 +187,7 @@ proptest::proptest! {
             let without_spans = regex::Regex::new(r"span: Span \{[^}]*\}").unwrap();
             let shown: Vec<String> = configuration.locals.iter().map(|(name, local)| format!("{name} {:?}", local.expression)).collect();
             // `"${x}"` and `x` are the same expression but for the wrapping.
-            without_spans.replace_all(&shown.join("\n"), "").replace("Wrapped(", "(").replace(['(', ')'], "")
+            without_spans.replace_all(&shown.join("\n"), "").replace("Wrapped(", "(").replace("Interpolation(", "(").replace(['(', ')'], "")
         };
         proptest::prop_assert_eq!(expressions(&format(&text).unwrap()), expressions(&text));
     }

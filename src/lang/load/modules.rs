@@ -1,0 +1,112 @@
+//! `module` blocks, without what stands in the folder that they name.
+
+use pipectl_core::{Diagnostic, Span, Type};
+
+use crate::body::NestedBlock;
+use crate::configuration::{ModuleBlock, ProviderReference};
+use crate::expression::{Expression, Item, Key, Node};
+use crate::load::Loader;
+use crate::load::objects::provider_reference;
+use crate::load::reader::Reader;
+
+/// Meta-arguments: every other argument is an input.
+const META_ARGUMENTS: [&str; 7] = ["source", "version", "enabled", "count", "for_each", "depends_on", "providers"];
+
+impl Loader {
+    pub(super) fn module(&mut self, block: &NestedBlock) {
+        let labels = self.labels(block, ["name"]);
+        let mut reader = Reader::new(block, &mut self.diagnostics);
+        let source = source(&mut reader);
+        if let Some(version) = reader.expression("version") {
+            let detail = "A version constraint applies to modules of a registry, and pipectl reads modules from local folders only.";
+            reader.report(Diagnostic::error("Invalid version constraint", detail).at(version.span()));
+        }
+        let (enabled, count, for_each) =
+            (reader.expression("enabled"), reader.expression("count"), reader.expression("for_each"));
+        if let (Some(_), Some(for_each)) = (&count, &for_each) {
+            let detail = "The \"count\" and \"for_each\" meta-arguments are mutually-exclusive, only one should be used to be explicit about \
+                          the number of resources to be created.";
+            reader.report(
+                Diagnostic::error("Invalid combination of \"count\" and \"for_each\"", detail).at(for_each.span()),
+            );
+        }
+        let depends_on = reader.references("depends_on");
+        let providers = providers(&mut reader);
+        for inner in block.body.blocks() {
+            let kind = &inner.kind;
+            let detail = format!("A module block holds arguments only; a block of type {kind:?} is not expected here.");
+            reader.report(Diagnostic::error("Unsupported block type", detail).at(inner.span.clone()));
+        }
+        let Some([name]) = labels else { return };
+        if let Some(first) = self.configuration.modules.get(&name) {
+            return self.duplicate("module call", &name, &first.span.clone(), &block.span);
+        }
+        let Some((source, source_span)) = source else { return };
+        let span = block.span.clone();
+        let inputs = block.body.without(&META_ARGUMENTS, &[]);
+        let configuration = None;
+        let module = ModuleBlock {
+            name: name.clone(),
+            source,
+            source_span,
+            inputs,
+            enabled,
+            count,
+            for_each,
+            depends_on,
+            providers,
+            span,
+            configuration,
+        };
+        self.configuration.modules.insert(name, module);
+    }
+}
+
+/// The folder that a block names, when that is a local one.
+fn source(reader: &mut Reader<'_>) -> Option<(String, Span)> {
+    let written = reader.required("source")?;
+    let source = reader.constant("source", &Type::String)?.as_str()?.to_owned();
+    let is_local = source == "." || source == ".." || source.starts_with("./") || source.starts_with("../");
+    if is_local {
+        return Some((source, written.span()));
+    }
+    let detail = format!(
+        "The source {source:?} is no local folder. pipectl reads modules from local folders only: a source begins with \"./\" or \"../\", and \
+         is seen from the folder of the file that has the block."
+    );
+    let mut problem = Diagnostic::error("Unsupported module source", detail).at(written.span());
+    if source.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c)) && !source.starts_with('/') {
+        problem = problem.hint(format!("source = \"./{source}\""));
+    }
+    reader.report(problem);
+    None
+}
+
+/// `providers = { name = name.alias }`
+fn providers(reader: &mut Reader<'_>) -> Vec<(String, ProviderReference)> {
+    let Some(written) = reader.expression("providers") else { return Vec::new() };
+    let wrong = |expression: &Expression| {
+        let detail = "The providers argument is a map from the names that the module uses to provider configurations: { name = name.alias }.";
+        Diagnostic::error("Invalid providers argument", detail).at(expression.span())
+    };
+    let Node::Object(items) = written.node() else {
+        reader.report(wrong(&written));
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for Item { key, value } in items {
+        let name = match key {
+            Key::Name(name) => Some(name.clone()),
+            Key::Expression(key) => match provider_reference(key) {
+                Some(ProviderReference { name, alias: None, .. }) => Some(name),
+                Some(ProviderReference { name, alias: Some(alias), .. }) => Some(format!("{name}.{alias}")),
+                None => None,
+            },
+        };
+        match (name, provider_reference(value)) {
+            (Some(name), Some(reference)) => found.push((name, reference)),
+            _ => reader.report(wrong(value)),
+        }
+    }
+    found
+}

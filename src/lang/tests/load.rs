@@ -1,0 +1,119 @@
+//! Reading the files of one root: what is kept of each block, and that one mistake hides no other.
+#![allow(clippy::unwrap_used)]
+
+use pipectl_core::{Address, AddressKind};
+use pipectl_lang::{Configuration, IgnoreChanges, Reference, SourceFile, load};
+
+fn loaded(files: &[(&str, &str)]) -> (Configuration, Vec<String>) {
+    let files =
+        files.iter().map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+    let (configuration, found) = load(files);
+    let told = found
+        .iter()
+        .map(|one| {
+            let place = one.span.as_ref().map(|span| {
+                let (line, _) = configuration.sources.line_column(span).unwrap();
+                format!("{}:{line}", configuration.sources.get(span.source).unwrap().name)
+            });
+            format!("{} {}", place.unwrap_or_default(), one.summary)
+        })
+        .collect();
+    (configuration, told)
+}
+
+#[test]
+fn files_of_a_root_are_one_configuration() {
+    let (configuration, told) = loaded(&[
+        ("main.tf", "variable \"a\" {}\nlocals {\n  x = 1\n}\n"),
+        ("more.hcl", "pipeline \"p\" {}\nlocals {\n  y = local.x\n}\n"),
+        ("data.tf.json", "{\"locals\": {\"z\": \"${local.y}\"}}"),
+        ("empty.tf", ""),
+        ("comment.hcl", "# nothing\n"),
+    ]);
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(configuration.locals.keys().collect::<Vec<_>>(), ["x", "y", "z"]);
+    assert!(configuration.check_references().is_empty());
+    assert_eq!(configuration.pipeline.unwrap().name, "p");
+}
+
+#[test]
+fn mistakes_of_all_files_are_told_and_the_rest_is_kept() {
+    let (configuration, told) = loaded(&[
+        ("a.hcl", "locals {\n  x = [1\n}\nvariable \"kept\" {}\nvariable \"kept\" {}\n"),
+        ("b.hcl", "output \"o\" {\n  value = 1 +\n  sensitive = tru e\n}\noutput \"p\" {\n  value = 2\n}\n"),
+        ("c.tf.json", "{\"variable\": {\"kept\": {}}}"),
+        ("d.tf.json", "{"),
+        ("e.hcl", "locals {\n  \"quoted\" = 1\n}\n/* never closed"),
+    ]);
+    assert_eq!(
+        told,
+        [
+            "a.hcl:2 Unterminated tuple constructor expression",
+            "a.hcl:5 Duplicate variable",
+            "b.hcl:2 Invalid expression",
+            "b.hcl:3 Missing newline after argument",
+            "c.tf.json:1 Duplicate variable",
+            "d.tf.json:1 Unclosed object",
+            "e.hcl:2 Argument or block definition required",
+            "e.hcl:4 Unterminated comment",
+        ]
+    );
+    assert_eq!(configuration.variables.len(), 1);
+    assert_eq!(configuration.outputs.keys().collect::<Vec<_>>(), ["p"]);
+}
+
+#[test]
+fn meta_arguments_are_apart_from_arguments() {
+    let (configuration, told) = loaded(&[(
+        "main.hcl",
+        "resource \"t\" \"r\" {\n  count      = 2\n  provider   = p.other\n  depends_on = [data.d.x, module_like.y]\n  timeout    = \"1m\"\n  size       = 5\n  \
+         lifecycle {\n    ignore_changes       = [size, tags[\"a\"], rule[0].port]\n    replace_triggered_by = [t.other]\n    enabled = var.on\n  }\n  \
+         retry {\n    max_attempts = 2\n  }\n  rule {}\n}\n",
+    )]);
+    assert!(told.is_empty(), "{told:?}");
+    let object = &configuration.objects[&Address::new(AddressKind::Resource, "t", "r")];
+    assert_eq!(object.body.arguments().map(|argument| argument.name.as_str()).collect::<Vec<_>>(), ["size"]);
+    assert_eq!(object.body.blocks().map(|block| block.kind.as_str()).collect::<Vec<_>>(), ["rule"]);
+    let provider = object.meta.provider.as_ref().unwrap();
+    assert_eq!((provider.name.as_str(), provider.alias.as_deref()), ("p", Some("other")));
+    let depends: Vec<String> = object.meta.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
+    assert_eq!(depends, ["data.d.x", "module_like.y"]);
+    assert!(
+        object.meta.count.is_some()
+            && object.meta.enabled.is_some()
+            && object.meta.timeout.is_some()
+            && object.meta.retry.is_some()
+    );
+    let IgnoreChanges::Paths(paths) = &object.meta.lifecycle.ignore_changes else { panic!("paths are given") };
+    assert_eq!(paths.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["size", "tags.a", "rule[0].port"]);
+    assert_eq!(
+        object.meta.lifecycle.replace_triggered_by[0].0,
+        Reference::Object(Address::new(AddressKind::Resource, "t", "other"))
+    );
+}
+
+#[test]
+fn files_with_other_line_ends_and_marks_are_read() {
+    let (configuration, told) = loaded(&[
+        ("crlf.hcl", "locals {\r\n  a = 1\r\n  b = <<EOT\r\nx\r\nEOT\r\n}\r\n"),
+        ("bom.hcl", "\u{feff}locals {\n  c = 1\n}\n"),
+        ("bom.tf.json", "\u{feff}{\"locals\": {\"d\": 1}}"),
+        ("last.hcl", "locals {\n  e = 1\n}"),
+    ]);
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(configuration.locals.keys().collect::<Vec<_>>(), ["a", "b", "c", "d", "e"]);
+}
+
+#[test]
+fn every_prefix_of_a_file_is_read_without_a_panic() {
+    let whole =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/json/resources.tf")).unwrap();
+    let json =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/json/resources.tf.json")).unwrap();
+    for (name, text) in [("main.tf", whole), ("main.tf.json", json)] {
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let (configuration, _) = loaded(&[(name, &text[..end])]);
+            configuration.check_references();
+        }
+    }
+}
