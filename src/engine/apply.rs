@@ -11,21 +11,21 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Type, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Type, Value};
 use pipectl_lang::Scope;
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Cancel, ReadOutcome, Stop};
 use pipectl_state::{Change, OutputState, State, StateWriter};
 
-use crate::conditions::require;
+use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::expansion::Expansion;
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::{Keeping, instance_of, object_of, output_of};
 use crate::lifecycle::{Retry, limits};
 use crate::order::{Step, Steps, steps};
-use crate::planner::{context, evaluate_output, judge_assertion, pruned_graph};
-use crate::scope::{Values, evaluate_value};
+use crate::planner::{context, failed_validations, judge_assertion, pruned_graph};
 use crate::selection::Selection;
+use crate::values::Values;
 use crate::walk::{Outcome, Visit, walk};
 use crate::{
     Action, Applied, ApplyEnd, CheckStatus, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions, Planned,
@@ -42,8 +42,8 @@ struct Run {
     /// The state as it was when the walk began: what existed before.
     before: State,
     committer: Committer,
-    /// By node: what `Begin` has prepared for the instances of a block.
-    blocks: Vec<OnceLock<Block>>,
+    /// By node, and by instance of its module: what `Begin` has prepared for the instances of a block.
+    blocks: Vec<OnceLock<Vec<Block>>>,
     /// By node: the blocks that it refers to.
     needed: Vec<Arc<BTreeSet<Address>>>,
     /// The plan's changes of objects that stay or come, by block.
@@ -85,6 +85,23 @@ impl Run {
             self.engine.events.observe(Event::Diagnostic(diagnostic.clone()));
         }
         self.results().diagnostics.extend(diagnostics);
+    }
+
+    /// What was prepared for the block of an object, in its instance of a module.
+    fn begun(&self, address: &Address) -> Option<&Block> {
+        let node = self.graph.find_object(address)?;
+        let instance = self.values.instances(self.graph.module_of(node))?.find(&address.module)?;
+        self.blocks[node.index()].get()?.get(instance)
+    }
+
+    fn evaluation(&self) -> Evaluation<'_> {
+        Evaluation {
+            engine: &self.engine,
+            configuration: &self.planned.configuration,
+            variables: &self.planned.plan.variables,
+            graph: &self.graph,
+            values: &self.values,
+        }
     }
 
     fn is_stopping(&self) -> bool {
@@ -147,7 +164,8 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     let stopped = outcomes.contains(&Outcome::NotStarted) || !is_complete && engine.cancel.state() != Stop::No;
     let (diagnostics, summary) = {
         let mut results = run.results();
-        (std::mem::take(&mut results.diagnostics), results.summary)
+        let summary = Summary { import: run.plan().imported(), ..results.summary };
+        (std::mem::take(&mut results.diagnostics), summary)
     };
     engine.events.observe(Event::ChangeSummary(summary));
     if run.plan().mode != Mode::Destroy {
@@ -190,12 +208,16 @@ fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagnostic> {
     Some(Diagnostic::error("Saved plan is stale", detail).hint("pipectl plan"))
 }
 
-/// Begins the state where there is none, and commits what refresh saw.
+/// Begins the state where there is none, and commits what was moved, what refresh saw and what was imported.
 async fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWriter) -> Result<(), Diagnostics> {
     let failed = |error: pipectl_state::StateError| Diagnostics::from(error.diagnostic());
     if writer.state().lineage.is_empty() {
         let lineage = plan.seed.draw("lineage");
         writer.begin(&lineage, &engine.folders.root_name).map_err(failed)?;
+    }
+    let moves = crate::moves::changes(writer.state(), &plan.moved);
+    if !moves.is_empty() {
+        writer.commit(moves).map_err(failed)?;
     }
     let mut changes = plan.observed.clone();
     for address in &plan.read_again {
@@ -252,7 +274,7 @@ impl Run {
     ) -> Self {
         let mut changes: BTreeMap<Address, BTreeMap<Address, usize>> = BTreeMap::new();
         for (index, change) in planned.plan.changes.iter().enumerate() {
-            if change.deposed.is_none() && change.action != Action::Delete {
+            if change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget) {
                 changes.entry(change.address.block()).or_default().insert(change.address.clone(), index);
             }
         }
@@ -265,7 +287,7 @@ impl Run {
         blocks.resize_with(graph.len(), OnceLock::new);
         Self {
             engine: engine.clone(),
-            values: Values::new(engine, &graph),
+            values: Values::new(engine, &graph).drawn(engine),
             needed: graph.objects_needed(),
             before,
             committer,
@@ -340,32 +362,25 @@ fn part(action: Action, is_removal: bool) -> Action {
 }
 
 fn evaluate(run: &Run, node: NodeIndex) -> bool {
-    let configuration = &run.planned.configuration;
     let result = match run.graph.node(node) {
-        Node::Output(name) => match configuration.outputs.get(name) {
-            Some(block) if !block.ephemeral => {
-                evaluate_output(block, &run.values.scope(&run.graph, node)).map(|value| {
-                    let output = output_of(&value, block.sensitive)
-                        .filter(|output| run.before.outputs.get(name) != Some(output));
-                    if let Some(output) = output {
-                        run.committer.commit_soon(vec![Change::SetOutput { name: name.clone(), output }]);
-                    }
-                    Diagnostics::new()
-                })
-            }
-            _ => Ok(Diagnostics::new()),
-        },
+        Node::Output(name) if run.graph.module_of(node) == ModuleId::ROOT => {
+            root_output(run, node, name).map(|()| Diagnostics::new())
+        }
         Node::Check(name) => Ok(check(run, node, name)),
         Node::Validation(name) => {
-            let scope = run.values.scope(&run.graph, node);
-            let rules = configuration.variables.get(name).map_or(&[][..], |block| &block.validations);
-            let failed = require(rules, &scope, "Invalid value for variable", &format!("var.{name}"));
+            let failed = failed_validations(&run.evaluation(), node, name);
             if failed.has_errors() { Err(failed) } else { Ok(failed) }
         }
-        Node::Variable(_) | Node::Local(_) | Node::Model(_) | Node::Executor(..) | Node::Object(_) => {
+        Node::Variable(_)
+        | Node::Local(_)
+        | Node::Model(_)
+        | Node::Executor(..)
+        | Node::Object(_)
+        | Node::Call(_)
+        | Node::Module(_)
+        | Node::Output(_) => {
             // The plan has told the warnings already.
-            evaluate_value(&run.engine, configuration, &run.plan().variables, &run.graph, &run.values, node)
-                .map(|_| Diagnostics::new())
+            run.evaluation().evaluate(node).map(|_| Diagnostics::new())
         }
     };
     let worked = result.is_ok();
@@ -373,70 +388,109 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
     worked
 }
 
+fn root_output(run: &Run, node: NodeIndex, name: &str) -> Result<(), Diagnostics> {
+    let Some(block) = run.planned.configuration.outputs.get(name).filter(|block| !block.ephemeral) else {
+        return Ok(());
+    };
+    let value = evaluate_output(block, &run.values.scope(&run.graph, node, 0), &ModulePath::ROOT)?;
+    let output = output_of(&value, block.sensitive).filter(|output| run.before.outputs.get(name) != Some(output));
+    if let Some(output) = output {
+        run.committer.commit_soon(vec![Change::SetOutput { name: name.to_owned(), output }]);
+    }
+    Ok(())
+}
+
 /// Warnings of assertions that the plan did not report already.
 fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
-    let scope = run.values.scope(&run.graph, node);
-    let rules = run.planned.configuration.checks.get(name).map_or(&[][..], |block| &block.assertions);
-    let told = |assertion: usize| {
-        let mut planned = run.plan().checks.iter();
-        planned
-            .any(|result| result.check == name && result.assertion == assertion && result.status == CheckStatus::Fail)
-    };
-    let warnings = rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion));
-    warnings.filter_map(|(assertion, rule)| judge_assertion(name, assertion, rule, &scope).1).collect()
+    let module = run.graph.module_of(node);
+    let own = run.planned.configuration.module(&run.graph.module(module).path);
+    let rules = own.and_then(|own| own.checks.get(name)).map_or(&[][..], |block| &block.assertions);
+    let mut warnings = Diagnostics::new();
+    for (instance, path) in run.values.instances(module).into_iter().flat_map(|found| found.paths().iter().enumerate())
+    {
+        let scope = run.values.scope(&run.graph, node, instance);
+        let told = |assertion: usize| {
+            let mut planned = run.plan().checks.iter();
+            planned.any(|result| {
+                (&result.module, result.check.as_str(), result.assertion) == (path, name, assertion)
+                    && result.status == CheckStatus::Fail
+            })
+        };
+        for (assertion, rule) in rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion)) {
+            warnings.extend(judge_assertion(path, name, assertion, rule, &scope).1);
+        }
+    }
+    warnings
 }
 
 fn begin_block(run: &Run, node: NodeIndex) -> bool {
-    let Node::Object(address) = run.graph.node(node) else { return true };
-    let Some(block) = run.planned.configuration.objects.get(address) else { return false };
-    let scope = Arc::new(run.values.scope(&run.graph, node));
-    let prepared = Expansion::of(block, &scope).and_then(|expansion| {
-        // `each` means nothing to the limits of a block: they are the same for all its instances, unless they use it.
-        let first = expansion.keys().into_iter().next().flatten();
-        let (retry, timeout) = match expansion {
-            Expansion::Disabled => (Retry::NEVER, None),
-            _ => limits(&block.meta, &expansion.scope(&scope, first.as_ref()))?,
-        };
-        Ok(Block { scope, expansion, retry, timeout })
-    });
-    match prepared {
-        Ok(prepared) => {
-            let _ = run.blocks[node.index()].set(prepared);
-            true
-        }
-        Err(problems) => {
-            run.report(problems);
-            false
+    let Node::Object(declaration) = run.graph.node(node) else { return true };
+    let modules = run.values.instances(run.graph.module_of(node));
+    let (Some(block), Some(modules)) = (run.planned.configuration.object(declaration), modules) else { return false };
+    let mut prepared = Vec::with_capacity(modules.len());
+    let mut problems = Diagnostics::new();
+    for module in 0..modules.len() {
+        let scope = Arc::new(run.values.scope(&run.graph, node, module));
+        let block = Expansion::of(block, &scope).and_then(|expansion| {
+            // `each` means nothing to the limits of a block: they are the same for all its instances, unless they use it.
+            let first = expansion.keys().into_iter().next().flatten();
+            let (retry, timeout) = match expansion {
+                Expansion::Disabled => (Retry::NEVER, None),
+                _ => limits(&block.meta, &expansion.scope(&scope, first.as_ref()))?,
+            };
+            Ok(Block { scope, expansion, retry, timeout })
+        });
+        match block {
+            Ok(block) => prepared.push(block),
+            Err(found) => extend_once(&mut problems, found),
         }
     }
+    if problems.has_errors() {
+        run.report(problems);
+        return false;
+    }
+    let _ = run.blocks[node.index()].set(prepared);
+    true
 }
 
-/// Sets the value of a block from its instances: those that were worked on, and those that stay as they are.
+/// Sets the values of a block from its instances: those that were worked on, and those that stay as they are.
 fn end_block(run: &Run, node: NodeIndex) -> bool {
-    let (Node::Object(address), Some(block)) = (run.graph.node(node), run.blocks[node.index()].get()) else {
+    let modules = run.values.instances(run.graph.module_of(node));
+    let (Node::Object(declaration), Some(blocks), Some(modules)) =
+        (run.graph.node(node), run.blocks[node.index()].get(), modules)
+    else {
         return false;
     };
-    let changes = run.changes.get(address);
-    let mut values = Vec::new();
-    for key in block.expansion.keys() {
-        let instance = address.with_key(key);
-        let done = run.results().instances.remove(&instance);
-        let value = match (done, changes.and_then(|changes| changes.get(&instance))) {
-            (Some(value), _) => Ok(value),
-            (None, Some(index)) => unchanged(run, *index),
-            // Left out of the plan.
-            (None, None) => existing(run, &instance).map(|value| value.unwrap_or_else(|| Value::unknown(Type::Any))),
-        };
-        match value {
-            Ok(value) => values.push(value),
+    let mut column = Vec::with_capacity(blocks.len());
+    for (block, path) in blocks.iter().zip(modules.paths()) {
+        match block_value(run, block, &declaration.in_module(path)) {
+            Ok(value) => column.push(value),
             Err(problems) => {
                 run.report(problems);
                 return false;
             }
         }
     }
-    run.values.set(node, block.expansion.assemble(values));
+    run.values.set(node, column);
     true
+}
+
+/// The value of a block in one instance of its module.
+fn block_value(run: &Run, block: &Block, address: &Address) -> Result<Value, Diagnostics> {
+    let changes = run.changes.get(address);
+    let mut values = Vec::new();
+    for key in block.expansion.keys() {
+        let instance = address.with_key(key);
+        let done = run.results().instances.remove(&instance);
+        let value = match (done, changes.and_then(|changes| changes.get(&instance))) {
+            (Some(value), _) => value,
+            (None, Some(index)) => unchanged(run, *index)?,
+            // Left out of the plan.
+            (None, None) => existing(run, &instance)?.unwrap_or_else(|| Value::unknown(Type::Any)),
+        };
+        values.push(value);
+    }
+    Ok(block.expansion.assemble(values))
 }
 
 /// The value of an object that the plan leaves as it is. Arguments that mean nothing to the object may have changed: they are remembered.

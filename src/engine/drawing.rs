@@ -23,17 +23,16 @@ pub fn drawing(configuration: &Configuration, all: bool) -> Result<String, Diagn
     let mut text =
         String::from("digraph {\n  rankdir = \"RL\";\n  node [shape = \"rect\", fontname = \"sans-serif\"];\n");
     for &index in graph.order().iter().filter(|index| shown(graph.node(**index))) {
-        writeln!(text, "  {:?};", graph.node(index).to_string()).expect("writing to a string does not fail");
+        writeln!(text, "  {:?};", graph.name(index)).expect("writing to a string does not fail");
     }
     for &index in graph.order().iter().filter(|index| shown(graph.node(**index))) {
         let mut names: Vec<String> = match all {
-            true => graph.needs(index).map(|need| graph.node(need).to_string()).collect(),
+            true => graph.needs(index).map(|need| graph.name(need)).collect(),
             false => needed[index.index()].iter().map(ToString::to_string).collect(),
         };
         names.sort();
         for name in names {
-            writeln!(text, "  {:?} -> {name:?};", graph.node(index).to_string())
-                .expect("writing to a string does not fail");
+            writeln!(text, "  {:?} -> {name:?};", graph.name(index)).expect("writing to a string does not fail");
         }
     }
     text.push_str("}\n");

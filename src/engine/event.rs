@@ -149,6 +149,10 @@ pub struct Summary {
     pub change: usize,
     /// Removed.
     pub destroy: usize,
+    /// Taken over.
+    pub import: usize,
+    /// Left as they are and known no longer.
+    pub forget: usize,
     /// Stages that run.
     pub run: usize,
     /// Of `run`: those that only run if their inputs turn out different. Always 0 after an apply.
@@ -163,6 +167,7 @@ impl Summary {
             Action::Create => self.add += 1,
             Action::Update => self.change += 1,
             Action::Delete => self.destroy += 1,
+            Action::Forget => self.forget += 1,
             Action::Replace { .. } => {
                 self.add += 1;
                 self.destroy += 1;

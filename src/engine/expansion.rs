@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Diagnostic, Diagnostics, InstanceKey, Kind, Number, Span, Type, Value, convert};
+use pipectl_core::{Diagnostic, Diagnostics, InstanceKey, Kind, Marks, Number, Refinement, Span, Type, Value, convert};
 use pipectl_lang::{Expression, ObjectBlock, Reference, Scope, evaluate};
 
 /// Which instances a block has.
@@ -16,6 +16,10 @@ pub(crate) enum Expansion {
     Count(u64),
     /// One for each key, in order, with its value.
     Each(Vec<(String, Value)>),
+    /// In validation: one that stands for all of `count`.
+    AnyIndex,
+    /// In validation: one that stands for all of `for_each`, with the marks of the argument.
+    AnyKey(Marks),
 }
 
 impl Expansion {
@@ -24,15 +28,37 @@ impl Expansion {
     /// # Errors
     /// When they are unknown or no good.
     pub(crate) fn of(block: &ObjectBlock, scope: &Scope) -> Result<Self, Diagnostics> {
-        if let Some(enabled) = &block.meta.enabled
+        let meta = &block.meta;
+        Self::evaluate(meta.enabled.as_ref(), meta.count.as_ref(), meta.for_each.as_ref(), scope)
+    }
+
+    /// The same from the arguments themselves.
+    pub(crate) fn evaluate(
+        enabled: Option<&Expression>,
+        count: Option<&Expression>,
+        for_each: Option<&Expression>,
+        scope: &Scope,
+    ) -> Result<Self, Diagnostics> {
+        if let Some(enabled) = enabled
             && !evaluate_enabled(enabled, scope)?
         {
             return Ok(Expansion::Disabled);
         }
-        match (&block.meta.count, &block.meta.for_each) {
+        match (count, for_each) {
             (Some(count), _) => evaluate_count(count, scope),
             (None, Some(for_each)) => evaluate_for_each(for_each, scope),
             (None, None) => Ok(Expansion::Single),
+        }
+    }
+
+    /// For validation: whichever instance it is.
+    pub(crate) fn any(count: Option<&Expression>, for_each: Option<&Expression>, scope: &Scope) -> Self {
+        match (count, for_each) {
+            (Some(_), _) => Expansion::AnyIndex,
+            (None, Some(for_each)) => {
+                Expansion::AnyKey(evaluate(for_each, scope).map_or(Marks::NONE, |value| value.marks()))
+            }
+            (None, None) => Expansion::Single,
         }
     }
 
@@ -40,7 +66,7 @@ impl Expansion {
     pub(crate) fn keys(&self) -> Vec<Option<InstanceKey>> {
         match self {
             Expansion::Disabled => Vec::new(),
-            Expansion::Single => vec![None],
+            Expansion::Single | Expansion::AnyIndex | Expansion::AnyKey(_) => vec![None],
             Expansion::Count(count) => (0..*count).map(|index| Some(InstanceKey::Index(index))).collect(),
             Expansion::Each(each) => each.iter().map(|(key, _)| Some(InstanceKey::Name(key.clone()))).collect(),
         }
@@ -49,12 +75,22 @@ impl Expansion {
     /// Whether there is an instance with `key`. Costs what one look-up costs, however many there are.
     pub(crate) fn contains(&self, key: Option<&InstanceKey>) -> bool {
         match (self, key) {
-            (Expansion::Single, None) => true,
+            (Expansion::Single | Expansion::AnyIndex | Expansion::AnyKey(_), None) => true,
             (Expansion::Count(count), Some(InstanceKey::Index(index))) => index < count,
             (Expansion::Each(each), Some(InstanceKey::Name(name))) => {
                 each.binary_search_by(|(key, _)| key.as_str().cmp(name)).is_ok()
             }
-            (Expansion::Disabled | Expansion::Single | Expansion::Count(_) | Expansion::Each(_), _) => false,
+            _ => false,
+        }
+    }
+
+    /// How many instances there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Expansion::Disabled => 0,
+            Expansion::Single | Expansion::AnyIndex | Expansion::AnyKey(_) => 1,
+            Expansion::Count(count) => usize::try_from(*count).unwrap_or(usize::MAX),
+            Expansion::Each(each) => each.len(),
         }
     }
 
@@ -75,6 +111,11 @@ impl Expansion {
                 let value = position.map_or_else(|_| Value::unknown(Type::Any), |position| each[position].1.clone());
                 with(Reference::Each, Value::object([("key", Value::from(name.as_str())), ("value", value)]))
             }
+            (Expansion::AnyIndex, _) => with(Reference::Count, Value::object([("index", not_null(Type::Number))])),
+            (Expansion::AnyKey(marks), _) => {
+                let each = Value::object([("key", not_null(Type::String)), ("value", Value::unknown(Type::Any))]);
+                with(Reference::Each, each.marked(*marks))
+            }
             _ => Arc::clone(outer),
         }
     }
@@ -84,8 +125,35 @@ impl Expansion {
         match self {
             Expansion::Disabled => Value::null(),
             Expansion::Single => instances.into_iter().next().unwrap_or_else(Value::null),
+            Expansion::AnyIndex => Value::unknown(Type::list(type_of(&instances))),
+            Expansion::AnyKey(_) => Value::unknown(Type::map(type_of(&instances))),
             Expansion::Count(_) => Value::tuple(instances),
             Expansion::Each(each) => Value::object(each.iter().map(|(key, _)| key.clone()).zip(instances)),
+        }
+    }
+
+    /// The value of a whole block with several attributes, from what [`Expansion::assemble`] has made of each attribute by itself.
+    pub(crate) fn transpose<'a>(&self, attributes: impl Iterator<Item = (&'a str, &'a Value)>) -> Value {
+        let attributes: Vec<(&str, &Value)> = attributes.collect();
+        let object = |of: &dyn Fn(&'a Value) -> Option<Value>| {
+            Value::object(attributes.iter().filter_map(|(name, value)| Some((*name, of(value)?))))
+        };
+        match self {
+            Expansion::Disabled => Value::null(),
+            Expansion::Single => object(&|value| Some(value.clone())),
+            Expansion::AnyIndex | Expansion::AnyKey(_) => {
+                let element = |value: &Value| match value.ty() {
+                    Type::List(element) | Type::Map(element) => Some(Value::unknown(*element)),
+                    _ => Some(Value::unknown(Type::Any)),
+                };
+                self.assemble(vec![object(&element)])
+            }
+            Expansion::Count(count) => Value::tuple(
+                (0..*count).map(|index| object(&|value| value.as_slice()?.get(usize::try_from(index).ok()?).cloned())),
+            ),
+            Expansion::Each(each) => {
+                Value::object(each.iter().map(|(key, _)| (key.clone(), object(&|value| value.attribute(key).cloned()))))
+            }
         }
     }
 
@@ -98,9 +166,19 @@ impl Expansion {
             (Expansion::Count(_), _) => "the block has `count` now".to_owned(),
             (Expansion::Each(_), Some(InstanceKey::Name(name))) => format!("`for_each` has no key {name:?}"),
             (Expansion::Each(_), _) => "the block has `for_each` now".to_owned(),
-            (Expansion::Single, None) => "it is no longer in the configuration".to_owned(),
+            (Expansion::Single | Expansion::AnyIndex | Expansion::AnyKey(_), _) => {
+                "it is no longer in the configuration".to_owned()
+            }
         }
     }
+}
+
+fn not_null(ty: Type) -> Value {
+    Value::refined(ty, Refinement { not_null: true, ..Refinement::default() })
+}
+
+fn type_of(instances: &[Value]) -> Type {
+    instances.first().map_or(Type::Any, Value::ty)
 }
 
 /// The value of an `enabled` argument.

@@ -1,7 +1,9 @@
 //! The graph of a configuration: what must be known before what.
 //!
-//! Nodes are the blocks and values of the configuration; an edge leads from what is referred to, to what refers to it. Building, ordering and
-//! every question here cost O(V + E). Instances of a block share its node: `count` and `for_each` are known only when it is planned.
+//! Nodes are the blocks and values of the configuration, of all its modules; an edge leads from what is referred to, to what refers to it.
+//! Building, ordering and every question here cost O(V + E). Instances share a node, those of a block as those of the module around it:
+//! `count` and `for_each` are known only when the block is planned. Two nodes stand for a `module` block: [`Node::Call`] comes before all
+//! that is inside and says which instances there are, [`Node::Module`] comes after it and is the module as a value.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -11,10 +13,10 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use pipectl_core::{Address, Diagnostic, Diagnostics, Span};
-use pipectl_lang::{Configuration, Reference};
+use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Span};
+use pipectl_lang::{Configuration, ModuleBlock, Reference};
 
-/// One node.
+/// One node. Names are those of its module; addresses of objects tell the module, too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Node {
     /// The value of a variable.
@@ -27,8 +29,12 @@ pub(crate) enum Node {
     Model(String),
     /// An executor.
     Executor(String, String),
-    /// All instances of a resource, data source or stage.
+    /// All instances of a resource, data source or stage in all instances of its module.
     Object(Address),
+    /// Which instances a module has.
+    Call(String),
+    /// A module with everything inside.
+    Module(String),
     /// An output.
     Output(String),
     /// A check.
@@ -44,6 +50,8 @@ impl fmt::Display for Node {
             Node::Model(name) => write!(f, "model.{name}"),
             Node::Executor(kind, name) => write!(f, "executor.{kind}.{name}"),
             Node::Object(address) => write!(f, "{address}"),
+            Node::Call(name) => write!(f, "module.{name} (expand)"),
+            Node::Module(name) => write!(f, "module.{name}"),
             Node::Output(name) => write!(f, "output.{name}"),
             Node::Check(name) => write!(f, "check.{name}"),
         }
@@ -51,100 +59,105 @@ impl fmt::Display for Node {
 }
 
 impl Node {
-    /// The node that a reference asks for; `None` for what every scope has.
-    pub(crate) fn of(reference: &Reference) -> Option<Self> {
-        Some(match reference {
-            Reference::Variable(name) => Node::Variable(name.clone()),
-            Reference::Local(name) => Node::Local(name.clone()),
-            Reference::Object(address) => Node::Object(address.block()),
-            Reference::Model(name) => Node::Model(name.clone()),
-            Reference::Executor { kind, name } => Node::Executor(kind.clone(), name.clone()),
-            Reference::Path(_)
-            | Reference::Each
-            | Reference::Count
-            | Reference::SelfObject
-            | Reference::Terraform(_)
-            | Reference::Provider(_) => return None,
-        })
-    }
-
-    /// How expressions refer to it; `None`: they cannot.
+    /// How expressions of its module refer to it; `None`: they cannot.
     pub(crate) fn reference(&self) -> Option<Reference> {
         Some(match self {
             Node::Variable(name) => Reference::Variable(name.clone()),
             Node::Local(name) => Reference::Local(name.clone()),
             Node::Model(name) => Reference::Model(name.clone()),
             Node::Executor(kind, name) => Reference::Executor { kind: kind.clone(), name: name.clone() },
-            Node::Object(address) => Reference::Object(address.clone()),
-            Node::Validation(_) | Node::Output(_) | Node::Check(_) => return None,
+            Node::Object(address) => Reference::Object(address.inside_module()),
+            Node::Module(name) => Reference::Module(name.clone()),
+            Node::Call(_) | Node::Validation(_) | Node::Output(_) | Node::Check(_) => return None,
         })
+    }
+}
+
+/// A module of the graph, whatever its instances: a position in the list of modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ModuleId(usize);
+
+impl ModuleId {
+    /// The root module.
+    pub(crate) const ROOT: ModuleId = ModuleId(0);
+
+    /// The position in a list with one element for each module.
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A module of the graph.
+#[derive(Debug)]
+pub(crate) struct Module {
+    /// Its path, without instances.
+    pub(crate) path: ModulePath,
+    /// The module that has its block, and the block's name; `None` for the root module.
+    pub(crate) parent: Option<(ModuleId, String)>,
+    /// Whether its block has `count` or `for_each`.
+    pub(crate) has_keys: bool,
+    /// The way to its folder from the root module's; empty for the root module.
+    pub(crate) folder: String,
+    children: BTreeMap<String, ModuleId>,
+}
+
+/// Blocks of which none of the arguments are evaluated.
+#[derive(Debug, Default)]
+pub(crate) struct Disabled {
+    /// Declarations of objects.
+    pub(crate) objects: BTreeSet<Address>,
+    /// Modules, without instances: nothing inside is evaluated.
+    pub(crate) modules: BTreeSet<ModulePath>,
+}
+
+impl Disabled {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.modules.is_empty()
     }
 }
 
 /// The graph of one configuration.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    nodes: DiGraph<Node, Span>,
-    index: BTreeMap<Node, NodeIndex>,
+    nodes: DiGraph<(ModuleId, Node), Span>,
+    index: BTreeMap<(ModuleId, Node), NodeIndex>,
+    /// Each after the one that has its block.
+    modules: Vec<Module>,
+    paths: BTreeMap<ModulePath, ModuleId>,
     order: Vec<NodeIndex>,
+}
+
+/// References that are still to become edges.
+struct Wanted {
+    node: NodeIndex,
+    /// The module whose names they are.
+    module: ModuleId,
+    references: Vec<(Reference, Span)>,
 }
 
 impl Graph {
     /// The graph of everything in `configuration`. References to what is not declared are left out: who checks references reports them.
     pub(crate) fn new(configuration: &Configuration) -> Self {
-        Self::without_arguments_of(configuration, &BTreeSet::new())
+        Self::without_arguments_of(configuration, &Disabled::default())
     }
 
     /// The same, where the blocks in `disabled` need nothing but what `enabled` refers to: none of their arguments are
     /// evaluated.
-    pub(crate) fn without_arguments_of(configuration: &Configuration, disabled: &BTreeSet<Address>) -> Self {
-        let mut graph = Self { nodes: DiGraph::new(), index: BTreeMap::new(), order: Vec::new() };
-        let mut wanted: Vec<(NodeIndex, Vec<(Reference, Span)>)> = Vec::new();
-        for (name, block) in &configuration.variables {
-            graph.add(Node::Variable(name.clone()));
-            if !block.validations.is_empty() {
-                let mut references = vec![(Reference::Variable(name.clone()), block.span.clone())];
-                references.extend(block.validations.iter().flat_map(|rule| rule.references()));
-                wanted.push((graph.add(Node::Validation(name.clone())), references));
-            }
-        }
-        for (name, local) in &configuration.locals {
-            wanted.push((graph.add(Node::Local(name.clone())), local.expression.references()));
-        }
-        for (name, block) in &configuration.models {
-            wanted.push((graph.add(Node::Model(name.clone())), block.references()));
-        }
-        for ((kind, name), block) in &configuration.executors {
-            let mut references = block.body.references();
-            references.extend(block.enabled.iter().flat_map(|enabled| enabled.references()));
-            wanted.push((graph.add(Node::Executor(kind.clone(), name.clone())), references));
-        }
-        for (address, block) in &configuration.objects {
-            let node = graph.add(Node::Object(address.clone()));
-            let references = if disabled.contains(address) {
-                // All that is evaluated of such a block is what says that it is one.
-                block.meta.enabled.iter().flat_map(|enabled| enabled.references()).collect()
-            } else {
-                let mut references = block.meta.references();
-                references.extend(block.body.references());
-                references
-            };
-            wanted.push((node, references));
-        }
-        for (name, block) in &configuration.outputs {
-            let mut references = block.value.references();
-            references.extend(block.depends_on.iter().cloned());
-            references.extend(block.preconditions.iter().flat_map(|rule| rule.references()));
-            wanted.push((graph.add(Node::Output(name.clone())), references));
-        }
-        for (name, block) in &configuration.checks {
-            let references = block.assertions.iter().flat_map(|rule| rule.references()).collect();
-            wanted.push((graph.add(Node::Check(name.clone())), references));
-        }
-        for (node, references) in wanted {
+    pub(crate) fn without_arguments_of(configuration: &Configuration, disabled: &Disabled) -> Self {
+        let mut graph = Self {
+            nodes: DiGraph::new(),
+            index: BTreeMap::new(),
+            modules: Vec::new(),
+            paths: BTreeMap::new(),
+            order: Vec::new(),
+        };
+        let mut wanted = Vec::new();
+        graph.add_module(configuration, None, disabled, false, &mut wanted);
+        for Wanted { node, module, references } in wanted {
             let mut seen = BTreeSet::new();
             for (reference, span) in references {
-                if let Some(from) = Node::of(&reference).and_then(|from| graph.index.get(&from).copied())
+                if let Some(from) = graph.resolve(module, &reference)
                     && seen.insert(from)
                 {
                     graph.nodes.add_edge(from, node, span);
@@ -155,10 +168,152 @@ impl Graph {
         graph
     }
 
-    fn add(&mut self, node: Node) -> NodeIndex {
-        let index = self.nodes.add_node(node.clone());
-        self.index.insert(node, index);
+    /// Adds the nodes of a module and of those below, and the edges that hold a module together.
+    fn add_module(
+        &mut self,
+        configuration: &Configuration,
+        outer: Option<(ModuleId, &ModuleBlock)>,
+        disabled: &Disabled,
+        is_disabled: bool,
+        wanted: &mut Vec<Wanted>,
+    ) -> Vec<NodeIndex> {
+        let id = ModuleId(self.modules.len());
+        let path = match outer {
+            None => ModulePath::ROOT,
+            Some((parent, block)) => self.module(parent).path.child(&block.name, None),
+        };
+        if let Some((ModuleId(parent), block)) = outer {
+            self.modules[parent].children.insert(block.name.clone(), id);
+        }
+        self.paths.insert(path.clone(), id);
+        self.modules.push(Module {
+            path: path.clone(),
+            parent: outer.map(|(parent, block)| (parent, block.name.clone())),
+            has_keys: outer.is_some_and(|(_, block)| block.count.is_some() || block.for_each.is_some()),
+            folder: configuration.folder.clone(),
+            children: BTreeMap::new(),
+        });
+        let first = self.nodes.node_count();
+        let mut own = Vec::new();
+        let mut want = |node: NodeIndex, module: ModuleId, references: Vec<(Reference, Span)>| {
+            if !is_disabled {
+                wanted.push(Wanted { node, module, references });
+            }
+        };
+        for (name, block) in &configuration.variables {
+            let node = self.add(id, Node::Variable(name.clone()));
+            // What is given to a module is said in terms of the module that has its block.
+            if let Some((parent, outer)) = outer
+                && let Some(argument) = outer.inputs.argument(name)
+            {
+                want(node, parent, argument.value.references());
+            }
+            if !block.validations.is_empty() {
+                let mut references = vec![(Reference::Variable(name.clone()), block.span.clone())];
+                references.extend(block.validations.iter().flat_map(|rule| rule.references()));
+                want(self.add(id, Node::Validation(name.clone())), id, references);
+            }
+        }
+        for (name, local) in &configuration.locals {
+            want(self.add(id, Node::Local(name.clone())), id, local.expression.references());
+        }
+        for (name, block) in &configuration.models {
+            want(self.add(id, Node::Model(name.clone())), id, block.references());
+        }
+        for ((kind, name), block) in &configuration.executors {
+            let mut references = block.body.references();
+            references.extend(block.enabled.iter().flat_map(|enabled| enabled.references()));
+            want(self.add(id, Node::Executor(kind.clone(), name.clone())), id, references);
+        }
+        for (address, block) in &configuration.objects {
+            let address = address.in_module(&path);
+            let references = if disabled.objects.contains(&address) {
+                // All that is evaluated of such a block is what says that it is one.
+                block.meta.enabled.iter().flat_map(|enabled| enabled.references()).collect()
+            } else {
+                let mut references = block.meta.references();
+                references.extend(block.body.references());
+                references
+            };
+            want(self.add(id, Node::Object(address)), id, references);
+        }
+        for (name, block) in &configuration.outputs {
+            let mut references = block.value.references();
+            references.extend(block.depends_on.iter().cloned());
+            references.extend(block.preconditions.iter().flat_map(|rule| rule.references()));
+            want(self.add(id, Node::Output(name.clone())), id, references);
+        }
+        for (name, block) in &configuration.checks {
+            let references = block.assertions.iter().flat_map(|rule| rule.references()).collect();
+            want(self.add(id, Node::Check(name.clone())), id, references);
+        }
+        own.extend((first..self.nodes.node_count()).map(NodeIndex::new));
+        for (name, block) in &configuration.modules {
+            let inside = path.child(name, None);
+            let off = disabled.modules.contains(&inside);
+            let call = self.add(id, Node::Call(name.clone()));
+            if !is_disabled {
+                let references = match off {
+                    true => block.enabled.iter().flat_map(|enabled| enabled.references()).collect(),
+                    false => block.references(),
+                };
+                wanted.push(Wanted { node: call, module: id, references });
+            }
+            let parts = match &block.configuration {
+                Some(inside) => self.add_module(inside, Some((id, block)), disabled, is_disabled || off, wanted),
+                None => Vec::new(),
+            };
+            let whole = self.add(id, Node::Module(name.clone()));
+            self.nodes.add_edge(call, whole, block.span.clone());
+            for part in parts {
+                self.nodes.add_edge(call, part, block.span.clone());
+                let counts = matches!(
+                    self.node(part),
+                    Node::Object(_) | Node::Output(_) | Node::Module(_) | Node::Validation(_)
+                );
+                if counts {
+                    self.nodes.add_edge(part, whole, block.span.clone());
+                }
+            }
+            own.extend([call, whole]);
+        }
+        own
+    }
+
+    fn add(&mut self, module: ModuleId, node: Node) -> NodeIndex {
+        let index = self.nodes.add_node((module, node.clone()));
+        self.index.insert((module, node), index);
         index
+    }
+
+    /// The node that a reference in a module asks for; `None` for what every scope has, and for what is not declared.
+    ///
+    /// One output of a module is asked for by itself: what needs it waits for nothing else of the module. Where there is no such output the
+    /// whole module is asked for, and evaluation says what is wrong.
+    pub(crate) fn resolve(&self, module: ModuleId, reference: &Reference) -> Option<NodeIndex> {
+        let node = match reference {
+            Reference::Variable(name) => Node::Variable(name.clone()),
+            Reference::Local(name) => Node::Local(name.clone()),
+            Reference::Object(address) => Node::Object(address.block().in_module(&self.module(module).path)),
+            Reference::Model(name) => Node::Model(name.clone()),
+            Reference::Executor { kind, name } => Node::Executor(kind.clone(), name.clone()),
+            Reference::Module(name) => Node::Module(name.clone()),
+            Reference::ModuleOutput { module: name, output, of_instances } => {
+                let inside = self.module(module).children.get(name).copied();
+                let inside = inside.filter(|inside| self.module(*inside).has_keys == *of_instances);
+                match inside.and_then(|inside| self.find(inside, &Node::Output(output.clone()))) {
+                    Some(output) => return Some(output),
+                    None => Node::Module(name.clone()),
+                }
+            }
+            Reference::Path(_)
+            | Reference::Each
+            | Reference::Count
+            | Reference::SelfObject
+            | Reference::Terraform(_)
+            | Reference::Provider(_) => return None,
+        };
+        self.find(module, &node)
     }
 
     /// Kahn's algorithm; among nodes that are free at the same time, the order of declaration. Nodes on a cycle, and what needs them, are left out.
@@ -221,11 +376,11 @@ impl Graph {
         if chain.len() == 1 {
             let detail = format!(
                 "{} refers to itself. What a block makes is not known while its own arguments are evaluated.",
-                self.nodes[first]
+                self.name(first)
             );
             return Diagnostic::error("Self-referential block", detail).or_at(span.as_ref());
         }
-        let mut names: Vec<String> = chain.iter().map(|node| self.nodes[*node].to_string()).collect();
+        let mut names: Vec<String> = chain.iter().map(|node| self.name(*node)).collect();
         names.push(names[0].clone());
         let detail =
             format!("These refer to each other in a circle, so none of them can come first: {}.", names.join(" -> "));
@@ -244,12 +399,47 @@ impl Graph {
 
     /// The node at an index.
     pub(crate) fn node(&self, index: NodeIndex) -> &Node {
-        &self.nodes[index]
+        &self.nodes[index].1
     }
 
-    /// Where a node is.
-    pub(crate) fn find(&self, node: &Node) -> Option<NodeIndex> {
-        self.index.get(node).copied()
+    /// The module that a node belongs to.
+    pub(crate) fn module_of(&self, index: NodeIndex) -> ModuleId {
+        self.nodes[index].0
+    }
+
+    /// What people call the node at an index.
+    pub(crate) fn name(&self, index: NodeIndex) -> String {
+        let (module, node) = &self.nodes[index];
+        match (node, self.module(*module).path.is_root()) {
+            (Node::Object(_), _) | (_, true) => node.to_string(),
+            (_, false) => format!("{}.{node}", self.module(*module).path),
+        }
+    }
+
+    /// All modules, each after the one that has its block.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (ModuleId, &Module)> {
+        self.modules.iter().enumerate().map(|(index, module)| (ModuleId(index), module))
+    }
+
+    /// One module.
+    pub(crate) fn module(&self, id: ModuleId) -> &Module {
+        &self.modules[id.0]
+    }
+
+    /// The module at a path, of which instances do not matter.
+    pub(crate) fn find_module(&self, path: &ModulePath) -> Option<ModuleId> {
+        self.paths.get(&path.declaration()).copied()
+    }
+
+    /// Where a node of a module is.
+    pub(crate) fn find(&self, module: ModuleId, node: &Node) -> Option<NodeIndex> {
+        self.index.get(&(module, node.clone())).copied()
+    }
+
+    /// Where the block of an object is.
+    pub(crate) fn find_object(&self, address: &Address) -> Option<NodeIndex> {
+        let module = self.find_module(&address.module)?;
+        self.find(module, &Node::Object(address.declaration()))
     }
 
     /// What a node needs directly.
@@ -274,7 +464,7 @@ impl Graph {
         inside
     }
 
-    /// For each node the objects that it refers to, directly or through variables, locals, models and executors.
+    /// For each node the blocks of objects that it refers to, directly or through variables, locals, modules, models and executors.
     pub(crate) fn objects_needed(&self) -> Vec<Arc<BTreeSet<Address>>> {
         let none = Arc::new(BTreeSet::new());
         let mut found = vec![Arc::clone(&none); self.len()];

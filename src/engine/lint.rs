@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use pipectl_state::State;
 
 use crate::graph::Graph;
+use crate::moves::moved_state;
 use crate::planner::pruned_graph;
 use crate::{Action, Engine, Mode, OutputAction, Planned, ResourceChange, order};
 
@@ -25,7 +26,7 @@ pub fn lint(engine: &Engine, planned: &Planned, state: Option<&State>) -> Vec<St
         }
         let allowed = match plan.mode {
             Mode::Normal => true,
-            Mode::Destroy => change.action == Action::Delete,
+            Mode::Destroy => matches!(change.action, Action::Delete | Action::Forget),
             Mode::RefreshOnly => change.action.is_no_op(),
         };
         if !allowed {
@@ -47,7 +48,8 @@ pub fn lint(engine: &Engine, planned: &Planned, state: Option<&State>) -> Vec<St
     }
     let graph = pruned_graph(engine, &planned.configuration, &plan.variables);
     let empty = State::default();
-    if let Err(found) = order::steps(plan, &graph, |_| true, state.unwrap_or(&empty)) {
+    let state = moved_state(state.unwrap_or(&empty), &plan.moved);
+    if let Err(found) = order::steps(plan, &graph, |_| true, &state) {
         problems.extend(found.iter().map(|problem| problem.detail.clone()));
     }
     problems.extend(lint_graph(&graph));
@@ -69,7 +71,10 @@ fn lint_change(change: &ResourceChange) -> Vec<String> {
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
     require(before.is_none_or(pipectl_core::Value::is_wholly_known), "something that exists is unknown");
     require(change.reasons.iter().all(|reason| !reason.text.trim().is_empty()), "a reason is empty");
-    require(change.deposed.is_none() || change.action == Action::Delete, "an object left over can only be removed");
+    require(
+        change.deposed.is_none() || matches!(change.action, Action::Delete | Action::Forget),
+        "an object left over can only be removed",
+    );
     match change.action {
         Action::NoOp => {
             require(change.reasons.is_empty(), "there is nothing to do, and a reason to do it");
@@ -87,7 +92,7 @@ fn lint_change(change: &ResourceChange) -> Vec<String> {
             require(after.is_some(), "nothing will be there");
         }
         Action::Run | Action::RunIfChanged => require(after.is_some(), "nothing will be there"),
-        Action::Delete => {
+        Action::Delete | Action::Forget => {
             require(before.is_some(), "there is nothing to remove");
             require(after.is_none(), "something will be there");
         }

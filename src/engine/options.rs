@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pipectl_core::{Address, Digest};
+use pipectl_core::{Address, Digest, Target};
 use serde::{Deserialize, Serialize};
 
 /// What a plan is for.
@@ -44,10 +44,10 @@ pub struct PlanOptions {
     pub mode: Mode,
     /// Whether the objects of the state are read first (`-refresh=false` turns it off).
     pub refresh: bool,
-    /// Only these and what they depend on (`-target`). A block's address means all its instances. Empty: everything.
-    pub targets: Vec<Address>,
+    /// Only these and what they depend on (`-target`). What has no key means all instances. Empty: everything.
+    pub targets: Vec<Target>,
     /// Not these and not what depends on them (`-exclude`).
-    pub excludes: Vec<Address>,
+    pub excludes: Vec<Target>,
     /// Replace these even where nothing changed (`-replace`).
     pub replace: Vec<Address>,
     /// Randomness.

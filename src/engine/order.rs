@@ -31,7 +31,7 @@ pub(crate) enum Step {
     Apply(usize),
     /// All instances of a block have ended: its value is known.
     End(NodeIndex),
-    /// All that must come before removals in a block has been done.
+    /// All that must come before removals of a declaration has been done.
     BeginRemoval(Address),
     /// Remove an object: an index into the plan's changes.
     Remove(usize),
@@ -130,8 +130,8 @@ impl Builder {
     fn forward(&mut self, plan: &Plan, graph: &Graph, selected: impl Fn(NodeIndex) -> bool) {
         let mut instances: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
         for (index, change) in plan.changes.iter().enumerate() {
-            if !matches!(change.action, Action::Delete | Action::NoOp) {
-                instances.entry(change.address.block()).or_default().push(index);
+            if !matches!(change.action, Action::Delete | Action::Forget | Action::NoOp) {
+                instances.entry(change.address.declaration()).or_default().push(index);
             }
         }
         for &node in graph.order() {
@@ -166,12 +166,12 @@ impl Builder {
 
     /// Steps of what is removed.
     fn backward(&mut self, plan: &Plan, graph: &Graph, state: &State) {
-        let is_removed = |action| matches!(action, Action::Delete | Action::Replace { .. });
+        let is_removed = |action| matches!(action, Action::Delete | Action::Forget | Action::Replace { .. });
         let removed: BTreeSet<Address> = plan
             .changes
             .iter()
             .filter(|change| is_removed(change.action))
-            .map(|change| change.address.block())
+            .map(|change| change.address.declaration())
             .collect();
         for block in removed {
             let begin = self.steps.add_node(Step::BeginRemoval(block.clone()));
@@ -186,13 +186,13 @@ impl Builder {
             .collect();
         let mut made_first = BTreeSet::new();
         for (index, change) in plan.changes.iter().enumerate().filter(|(_, change)| is_removed(change.action)) {
-            let removal = self.removals[&change.address.block()];
+            let removal = self.removals[&change.address.declaration()];
             let step = self.steps.add_node(Step::Remove(index));
             self.edge(removal.begin, step, Strength::Required);
             self.edge(step, removal.end, Strength::Required);
             if let (Action::Replace { create_before_destroy }, Some(&apply)) = (change.action, applies.get(&index)) {
                 if create_before_destroy {
-                    made_first.insert(change.address.block());
+                    made_first.insert(change.address.declaration());
                     self.edge(apply, step, Strength::Required);
                 } else {
                     self.edge(step, apply, Strength::Required);
@@ -207,7 +207,7 @@ impl Builder {
     fn after_dependants_removed(&mut self, state: &State) {
         let mut pairs = BTreeSet::new();
         for (address, _, object) in state.objects() {
-            let block = address.block();
+            let block = address.declaration();
             let Some(dependant) = self.removals.get(&block).copied() else { continue };
             for dependency in &object.dependencies {
                 if let Some(removal) = self.removals.get(dependency)
@@ -237,9 +237,10 @@ impl Builder {
             }
         }
         for (address, deposed, object) in state.objects() {
-            let node = graph.find(&Node::Object(address.block()));
+            let block = address.declaration();
+            let node = graph.find_object(address);
             let Some(end) = node.filter(|_| deposed.is_none()).and_then(|node| self.end.get(&node)) else { continue };
-            for dependency in object.dependencies.iter().filter(|dependency| **dependency != address.block()) {
+            for dependency in object.dependencies.iter().filter(|dependency| **dependency != block) {
                 if let Some(removal) = self.removals.get(dependency) {
                     pairs.entry((*end, removal.begin)).or_insert(Strength::Preferred);
                 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Address, Path, Value};
+use pipectl_core::{Address, ModulePath, Path, Target, Value};
 use pipectl_provider::Reason;
 use pipectl_state::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Mode, Seed, StateIdentity, Summary};
+use crate::{Mode, Moved, Seed, StateIdentity, Summary};
 
 /// What is to be done, and why.
 ///
@@ -28,10 +28,12 @@ pub struct Plan {
     /// Randomness that names and tokens are drawn from.
     pub seed: Seed,
     /// Only these and what they need, when there are any.
-    pub targets: Vec<Address>,
+    pub targets: Vec<Target>,
     /// Not these and not what needs them.
-    pub excludes: Vec<Address>,
-    /// What refresh saw that the state does not say yet; apply commits it first.
+    pub excludes: Vec<Target>,
+    /// Objects that are known by another address from now on; apply commits that first. The rest of the plan speaks of their new addresses.
+    pub moved: Vec<Moved>,
+    /// What refresh saw that the state does not say yet, and what was imported; apply commits it next.
     pub observed: Vec<Change>,
     /// Objects that refresh saw changed and whose new attributes a saved plan does not hold, because some must not be shown: apply reads them
     /// once more. Empty in a plan that was not saved.
@@ -51,6 +53,9 @@ pub struct Plan {
 pub struct PlanSource {
     /// The name that people know it by.
     pub name: String,
+    /// The folder of its module, seen from the root module's; empty for the root module.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
     /// Its text.
     pub text: String,
 }
@@ -81,6 +86,8 @@ pub enum Action {
     },
     /// Remove it.
     Delete,
+    /// Leave it as it is, and know it no longer.
+    Forget,
     /// Run a stage.
     Run,
     /// Run a stage if its inputs, known after apply, turn out different.
@@ -98,6 +105,7 @@ impl Action {
             Action::Update => "update",
             Action::Replace { .. } => "replace",
             Action::Delete => "delete",
+            Action::Forget => "forget",
             Action::Run => "run",
             Action::RunIfChanged => "run-if-changed",
             Action::Read => "read",
@@ -117,6 +125,10 @@ pub struct ResourceChange {
     pub address: Address,
     /// Set for an object left over from an interrupted replacement: the key of that object.
     pub deposed: Option<String>,
+    /// The address that the state knew it by, when that is another.
+    pub previous: Option<Address>,
+    /// The id by which an existing object is taken over.
+    pub importing: Option<String>,
     /// What to do.
     pub action: Action,
     /// The object as it is: all attributes, those that must not be shown marked sensitive. `None`: there is none.
@@ -169,6 +181,9 @@ pub struct OutputChange {
 /// One assertion of a `check` block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
+    /// The instance of a module that has the block.
+    #[serde(default, skip_serializing_if = "ModulePath::is_root")]
+    pub module: ModulePath,
     /// The block's name.
     pub check: String,
     /// Which of its assertions, from 0.
@@ -200,12 +215,20 @@ impl Plan {
         for change in &self.changes {
             summary.count(change.action);
         }
+        summary.import = self.imported();
         summary
     }
 
-    /// Whether applying it would change an object or an output. What only the state does not know yet does not count.
+    /// How many existing objects it takes over.
+    pub(crate) fn imported(&self) -> usize {
+        self.changes.iter().filter(|change| change.importing.is_some()).count()
+    }
+
+    /// Whether applying it would change an object or an output, or take over, forget or move one. What refresh alone saw does not count.
     pub fn has_changes(&self) -> bool {
-        self.changes.iter().any(|change| !change.action.is_no_op() && change.action != Action::Read)
+        !self.moved.is_empty()
+            || self.imported() > 0
+            || self.changes.iter().any(|change| !change.action.is_no_op() && change.action != Action::Read)
             || self.outputs.iter().any(|output| output.action != OutputAction::NoOp)
     }
 

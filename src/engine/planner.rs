@@ -1,5 +1,6 @@
 //! Planning: evaluate in the order of references, ask each kind, and write down what is to be done and why.
 
+mod import;
 mod object;
 mod output;
 mod refresh;
@@ -9,26 +10,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use petgraph::graph::{DiGraph, NodeIndex};
-use pipectl_core::{Address, Diagnostics, Value};
+use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Target, Value};
 use pipectl_lang::Configuration;
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Cancel, Cx};
 use pipectl_state::State;
 use tokio::sync::Semaphore;
 
+use crate::evaluation::Evaluation;
 use crate::expansion::{Expansion, evaluate_enabled};
-use crate::graph::{Graph, Node};
-use crate::scope::{Values, evaluate_value};
+use crate::graph::{Disabled, Graph, ModuleId, Node};
+use crate::moves::{Moves, below, moved_state};
 use crate::selection::Selection;
+use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    Action, CheckResult, Engine, Event, Mode, OutputChange, Plan, PlanOptions, PlanSource, Planned, ResourceChange,
-    StateIdentity, VariableInput,
+    Action, CheckResult, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned,
+    ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
 
 pub(crate) use object::{Arguments, arguments, provider_mistake, with_marks_of};
-pub(crate) use output::{evaluate_output, judge_assertion};
+pub(crate) use output::{failed_validations, judge_assertion};
 
 /// What planning works with; shared by its tasks.
 struct Run {
@@ -40,7 +43,13 @@ struct Run {
     selection: Selection,
     values: Values,
     observations: Observations,
-    /// Blocks whose replacements are made before the old object is removed: by their own words, or because something that needs them is.
+    /// Objects that were moved: by their new address, the one that the state knew them by.
+    previous: BTreeMap<Address, Address>,
+    /// Objects that are imported: by address, their ids.
+    importing: BTreeMap<Address, String>,
+    /// What `removed` blocks name, and whether it is destroyed.
+    removed: Vec<(Target, bool)>,
+    /// Declarations whose replacements are made before the old object is removed: by their own words, or because something that needs them is.
     creates_first: BTreeSet<Address>,
     permits: Arc<Semaphore>,
     found: Mutex<Found>,
@@ -53,6 +62,8 @@ struct Found {
     changes: Vec<ResourceChange>,
     /// By block, for questions about one: which instances have something to be done.
     pending: BTreeMap<Address, Vec<Pending>>,
+    /// Modules, without instances, with something to be done inside.
+    pending_modules: BTreeSet<ModulePath>,
     expansions: BTreeMap<Address, Expansion>,
     outputs: Vec<OutputChange>,
     checks: Vec<CheckResult>,
@@ -72,6 +83,12 @@ impl Found {
             let pending =
                 Pending { address: change.address.clone(), action: change.action, existed: change.before.is_some() };
             self.pending.entry(change.address.block()).or_default().push(pending);
+            let mut module = change.address.module.declaration();
+            while let Some((outer, _)) = module.parent() {
+                if !self.pending_modules.insert(std::mem::replace(&mut module, outer)) {
+                    break;
+                }
+            }
         }
         self.changes.push(change);
     }
@@ -84,6 +101,16 @@ impl Run {
 
     fn report(&self, diagnostics: Diagnostics) {
         self.found().diagnostics.extend(diagnostics);
+    }
+
+    fn evaluation(&self) -> Evaluation<'_> {
+        Evaluation {
+            engine: &self.engine,
+            configuration: &self.configuration,
+            variables: &self.variables,
+            graph: &self.graph,
+            values: &self.values,
+        }
     }
 }
 
@@ -130,6 +157,7 @@ pub(crate) async fn plan(
     let (variables, mut diagnostics) = crate::resolve_variables(&configuration, inputs);
     diagnostics.extend(configuration.check_references());
     diagnostics.extend(crate::validate::check_kinds(engine, &configuration));
+    diagnostics.extend(crate::validate::check_removed(&configuration));
     if diagnostics.has_errors() {
         diagnostics.extend(Graph::new(&configuration).cycles());
         return Err(diagnostics);
@@ -139,15 +167,28 @@ pub(crate) async fn plan(
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let selection = Selection::of(&graph, state, options)?;
-    let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
     let empty = State::default();
-    let state = state.unwrap_or(&empty);
-    let (observations, problems) = refresh::observe(engine, state, &selection, options, &permits).await;
+    let known = state.unwrap_or(&empty);
+    let moves = Moves::of(&configuration, known)?;
+    diagnostics.extend(moves.warning());
+    let after_moves = (!moves.moved.is_empty()).then(|| moved_state(known, &moves.moved));
+    let state = after_moves.as_ref().unwrap_or(known);
+    let selection = Selection::of(&graph, Some(state), options)?;
+    diagnostics.extend(left_out_moves(&selection, &moves.moved));
+    let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
+    let (mut observations, problems) = refresh::observe(engine, state, &selection, options, &permits).await;
     diagnostics.extend(problems);
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
+    let importing = match options.mode {
+        Mode::Normal => {
+            let imports =
+                import::Imports { engine, configuration: &configuration, graph: &graph, selection: &selection };
+            imports.take(&variables, state, &mut observations).await?
+        }
+        Mode::Destroy | Mode::RefreshOnly => BTreeMap::new(),
+    };
     let values = Values::new(engine, &graph);
     let creates_first = creates_first(&configuration, &graph);
     let run = Arc::new(Run {
@@ -159,6 +200,9 @@ pub(crate) async fn plan(
         selection,
         values,
         observations,
+        previous: moves.moved.iter().map(|moved| (moved.to.clone(), moved.from.clone())).collect(),
+        importing,
+        removed: removed_blocks(&configuration),
         creates_first,
         permits,
         found: Mutex::new(Found { diagnostics, ..Found::default() }),
@@ -168,7 +212,10 @@ pub(crate) async fn plan(
     } else {
         walk_graph(&run, state).await;
         removal::plan_orphans(&run);
+        let problems = still_declared(&run, &moves);
+        run.report(problems);
     }
+    removal::tell_forgotten(&run);
     output::plan_removed(&run, state);
     let mut found = std::mem::take(&mut *run.found());
     if found.diagnostics.has_errors() {
@@ -176,20 +223,17 @@ pub(crate) async fn plan(
     }
     found.changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
     found.outputs.sort_by(|a, b| a.name.cmp(&b.name));
-    found.checks.sort_by(|a, b| (&a.check, a.assertion).cmp(&(&b.check, b.assertion)));
+    found.checks.sort_by(|a, b| (&a.module, &a.check, a.assertion).cmp(&(&b.module, &b.check, b.assertion)));
     let plan = Plan {
         mode: options.mode,
         workspace: engine.workspace.clone(),
-        sources: configuration
-            .sources
-            .iter()
-            .map(|(_, source)| PlanSource { name: source.name.clone(), text: source.text.to_string() })
-            .collect(),
+        sources: sources(&configuration),
         variables: run.variables.clone(),
-        base: StateIdentity::of(state),
+        base: StateIdentity::of(known),
         seed: options.seed,
         targets: options.targets.clone(),
         excludes: options.excludes.clone(),
+        moved: moves.moved,
         observed: run.observations.changes.clone(),
         read_again: Vec::new(),
         drift: run.observations.drift.clone(),
@@ -199,6 +243,59 @@ pub(crate) async fn plan(
     };
     announce(engine, &plan);
     Ok(Planned { plan, configuration, diagnostics: found.diagnostics })
+}
+
+/// What the `removed` blocks of all modules name, as the root module writes it.
+fn removed_blocks(configuration: &Configuration) -> Vec<(Target, bool)> {
+    let mut removed = Vec::new();
+    configuration.visit_modules(&mut |path, module| {
+        removed.extend(module.removed.iter().map(|block| (below(&block.from, path), block.destroy)));
+    });
+    removed
+}
+
+/// What was moved must be planned: `-target` and `-exclude` may not leave it out.
+fn left_out_moves(selection: &Selection, moved: &[Moved]) -> Option<Diagnostic> {
+    let left_out: Vec<&Moved> = moved.iter().filter(|moved| !selection.has(&moved.to)).collect();
+    let list: Vec<String> = left_out.iter().map(|moved| format!("{} to {}", moved.from, moved.to)).collect();
+    let detail = format!(
+        "Objects of the state have moved to other addresses, and these are left out: {}. Plan them, too.",
+        list.join(", ")
+    );
+    let problem = Diagnostic::error("Moved resource instances excluded by targeting", detail);
+    (!left_out.is_empty())
+        .then(|| left_out.iter().fold(problem, |problem, moved| problem.hint(format!("-target='{}'", moved.to))))
+}
+
+/// Errors for what has moved away by the configuration's words, and is still declared in it.
+fn still_declared(run: &Run, moves: &Moves) -> Diagnostics {
+    let modules = |path: &ModulePath| {
+        let instances = run.graph.find_module(path).and_then(|module| run.values.instances(module));
+        instances.map_or_else(Vec::new, |instances| instances.paths().to_vec())
+    };
+    let found = run.found();
+    moves.still_declared(modules, |from, any| match from {
+        Target::Module(path) if any => run.configuration.module_block(path).is_some(),
+        Target::Module(path) => modules(path).contains(path),
+        Target::Object(address) if any => run.configuration.object(address).is_some(),
+        Target::Object(address) => {
+            found.expansions.get(&address.block()).is_some_and(|expansion| expansion.contains(address.key.as_ref()))
+        }
+    })
+}
+
+/// The files of all modules, those of the root module first.
+fn sources(configuration: &Configuration) -> Vec<PlanSource> {
+    let files = configuration.distinct_modules().into_iter().flat_map(|module| {
+        let of_module = |id: &pipectl_core::SourceId| (module.folder.clone(), *id);
+        module.files.iter().map(of_module).collect::<Vec<_>>()
+    });
+    files
+        .filter_map(|(folder, id)| {
+            let source = configuration.sources.get(id)?;
+            Some(PlanSource { name: source.name.clone(), folder, text: source.text.to_string() })
+        })
+        .collect()
 }
 
 fn announce(engine: &Engine, plan: &Plan) {
@@ -223,29 +320,43 @@ pub(crate) fn pruned_graph(
     variables: &BTreeMap<String, Value>,
 ) -> Graph {
     let whole = Graph::new(configuration);
-    if configuration.objects.values().all(|block| block.meta.enabled.is_none()) {
+    let has_enabled = |module: &&Configuration| {
+        module.objects.values().any(|block| block.meta.enabled.is_some())
+            || module.modules.values().any(|block| block.enabled.is_some())
+    };
+    if !configuration.distinct_modules().iter().any(has_enabled) {
         return whole;
     }
-    let disabled: BTreeSet<Address> = {
-        let values = evaluate_constants(engine, configuration, variables, &whole);
-        let needs_objects = whole.needs_objects();
-        let candidates =
-            configuration.objects.iter().filter_map(|(address, block)| Some((address, block.meta.enabled.as_ref()?)));
-        candidates
-            .filter(|(address, enabled)| {
-                let needed =
-                    enabled.references().into_iter().filter_map(|(reference, _)| whole.find(&Node::of(&reference)?));
-                let mut needed = needed.peekable();
-                let is_constant =
-                    needed.all(|node| !needs_objects[node.index()] && !matches!(whole.node(node), Node::Object(_)));
-                let node = whole.find(&Node::Object((*address).clone()));
-                // What cannot be evaluated here is judged, and reported, in its turn.
-                is_constant
-                    && node.is_some_and(|node| evaluate_enabled(enabled, &values.scope(&whole, node)) == Ok(false))
-            })
-            .map(|(address, _)| address.clone())
-            .collect()
-    };
+    let values = evaluate_constants(engine, configuration, variables, &whole);
+    let needs_objects = whole.needs_objects();
+    let mut disabled = Disabled::default();
+    for &node in whole.order() {
+        let module = whole.module_of(node);
+        let enabled = match whole.node(node) {
+            Node::Object(address) => configuration.object(address).and_then(|block| block.meta.enabled.as_ref()),
+            Node::Call(name) => {
+                let around = configuration.module(&whole.module(module).path);
+                around.and_then(|around| around.modules.get(name)?.enabled.as_ref())
+            }
+            _ => None,
+        };
+        let (Some(enabled), Some(instances)) = (enabled, values.instances(module)) else { continue };
+        let is_constant = enabled
+            .references()
+            .iter()
+            .filter_map(|(reference, _)| whole.resolve(module, reference))
+            .all(|need| !needs_objects[need.index()] && !matches!(whole.node(need), Node::Object(_)));
+        // What cannot be evaluated here is judged, and reported, in its turn.
+        let is_off = |instance| evaluate_enabled(enabled, &values.scope(&whole, node, instance)) == Ok(false);
+        if !is_constant || !(0..instances.len()).all(is_off) {
+            continue;
+        }
+        match whole.node(node) {
+            Node::Object(address) => drop(disabled.objects.insert(address.clone())),
+            Node::Call(name) => drop(disabled.modules.insert(whole.module(module).path.child(name, None))),
+            _ => {}
+        }
+    }
     if disabled.is_empty() { whole } else { Graph::without_arguments_of(configuration, &disabled) }
 }
 
@@ -258,9 +369,10 @@ fn evaluate_constants(
 ) -> Values {
     let values = Values::new(engine, graph);
     let needs_objects = graph.needs_objects();
+    let evaluation = Evaluation { engine, configuration, variables, graph, values: &values };
     for &node in graph.order() {
         if !needs_objects[node.index()] {
-            let _ = evaluate_value(engine, configuration, variables, graph, &values, node);
+            let _ = evaluation.evaluate(node);
         }
     }
     values
@@ -269,8 +381,13 @@ fn evaluate_constants(
 /// Blocks with `create_before_destroy`, and all blocks that those need: a new object cannot be made before the old one is removed when what
 /// it needs has been removed already.
 fn creates_first(configuration: &Configuration, graph: &Graph) -> BTreeSet<Address> {
-    let own = configuration.objects.iter().filter(|(_, block)| block.meta.lifecycle.create_before_destroy);
-    let start: Vec<NodeIndex> = own.filter_map(|(address, _)| graph.find(&Node::Object(address.clone()))).collect();
+    let creates_first = |node: &NodeIndex| match graph.node(*node) {
+        Node::Object(address) => {
+            configuration.object(address).is_some_and(|block| block.meta.lifecycle.create_before_destroy)
+        }
+        _ => false,
+    };
+    let start: Vec<NodeIndex> = graph.order().iter().copied().filter(creates_first).collect();
     if start.is_empty() {
         return BTreeSet::new();
     }
@@ -305,12 +422,19 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
                 let (run, address) = (Arc::clone(run), address.clone());
                 Visit::Run(async move { object::plan_block(&run, node, &address).await })
             }
-            Node::Output(name) => Visit::Ready(output::plan_output(run, node, name, outputs.get(name))),
+            Node::Output(name) if run.graph.module_of(node) == ModuleId::ROOT => {
+                Visit::Ready(output::plan_output(run, node, name, outputs.get(name)))
+            }
             Node::Check(name) => Visit::Ready(output::plan_check(run, node, name)),
             Node::Validation(name) => Visit::Ready(output::validate_variable(run, node, name)),
-            Node::Variable(_) | Node::Local(_) | Node::Model(_) | Node::Executor(..) => {
-                let evaluated =
-                    evaluate_value(&run.engine, &run.configuration, &run.variables, &run.graph, &run.values, node);
+            Node::Variable(_)
+            | Node::Local(_)
+            | Node::Model(_)
+            | Node::Executor(..)
+            | Node::Call(_)
+            | Node::Module(_)
+            | Node::Output(_) => {
+                let evaluated = run.evaluation().evaluate(node);
                 let worked = evaluated.is_ok();
                 run.report(evaluated.unwrap_or_else(|problems| problems));
                 Visit::Ready(worked)

@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Digest, Marks, Path, Value};
-use pipectl_lang::{Configuration, SourceFile, load};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Digest, Marks, Path, Target, Value};
+use pipectl_lang::{Configuration, ModuleFolders, SourceFile, load_with_modules};
 use pipectl_provider::Reason;
 use pipectl_state::{AttributePath, Change};
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,8 @@ use serde_json::Value as Json;
 
 use crate::variables::{marks, resolve};
 use crate::{
-    Action, CheckResult, Drift, Mode, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned, ResourceChange,
-    Seed, StateIdentity, VariableInput, decode_value, encode_value,
+    Action, CheckResult, Drift, Mode, Moved, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned,
+    ResourceChange, Seed, StateIdentity, VariableInput, decode_value, encode_value,
 };
 
 /// The first bytes of a plan file. The control characters show a transfer that changed line ends.
@@ -51,8 +51,10 @@ struct SavedPlan {
     variables: BTreeMap<String, SavedVariable>,
     base: Option<StateIdentity>,
     seed: Seed,
-    targets: Vec<Address>,
-    excludes: Vec<Address>,
+    targets: Vec<Target>,
+    excludes: Vec<Target>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<Moved>,
     observed: Vec<Change>,
     read_again: Vec<Address>,
     drift: Vec<Drift>,
@@ -77,6 +79,10 @@ struct SavedChange {
     address: Address,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deposed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    importing: Option<String>,
     #[serde(flatten)]
     action: Action,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +115,8 @@ impl Plan {
     /// The plan as the bytes of a file, without what is sensitive.
     ///
     /// # Errors
-    /// When the plan takes over an object of an interrupted run that has sensitive attributes: such a plan is applied at once, or not at all.
+    /// When the plan takes over an object, of an interrupted run or by an import, that has sensitive attributes: such a plan is applied at
+    /// once, or not at all.
     pub fn save(&self) -> Result<Vec<u8>, Diagnostics> {
         let (observed, read_again) = self.observed_in_clear()?;
         let saved = SavedPlan {
@@ -126,6 +133,7 @@ impl Plan {
             seed: self.seed,
             targets: self.targets.clone(),
             excludes: self.excludes.clone(),
+            moved: self.moved.clone(),
             observed,
             read_again,
             drift: self.drift.clone(),
@@ -153,10 +161,16 @@ impl Plan {
                         .observed
                         .iter()
                         .any(|other| matches!(other, Change::RemoveIntent { address: other } if other == address));
-                    if is_taken_over {
+                    let is_imported =
+                        self.changes.iter().any(|change| change.address == *address && change.importing.is_some());
+                    if is_taken_over || is_imported {
+                        let how = match is_imported {
+                            true => "is to be imported",
+                            false => "was made by an interrupted run and has been found again",
+                        };
                         return Err(Diagnostic::error(
                             "Plan cannot be saved",
-                            format!("{address} was made by an interrupted run and has been found again. Its sensitive attributes belong in no file."),
+                            format!("{address} {how}. Its sensitive attributes belong in no file."),
                         )
                         .about(address)
                         .hint("pipectl apply")
@@ -210,6 +224,8 @@ fn save_change(change: &ResourceChange) -> SavedChange {
     SavedChange {
         address: change.address.clone(),
         deposed: change.deposed.clone(),
+        previous: change.previous.clone(),
+        importing: change.importing.clone(),
         action: change.action,
         before: save(&change.before),
         after: save(&change.after),
@@ -241,12 +257,8 @@ impl Planned {
     /// When it is no plan file, is damaged or of a newer format, or when values are missing or not those of the plan.
     pub fn open(bytes: &[u8], inputs: &[VariableInput]) -> Result<Self, Diagnostics> {
         let saved = parse(bytes)?;
-        let files = saved
-            .sources
-            .iter()
-            .map(|source| SourceFile { name: source.name.clone(), text: source.text.clone() })
-            .collect();
-        let (configuration, diagnostics) = load(files);
+        let folders = SavedFolders(&saved.sources);
+        let (configuration, diagnostics) = load_with_modules(folders.of(""), &folders);
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
@@ -261,6 +273,7 @@ impl Planned {
             seed: saved.seed,
             targets: saved.targets,
             excludes: saved.excludes,
+            moved: saved.moved,
             observed: saved.observed,
             read_again: saved.read_again,
             drift: saved.drift,
@@ -269,6 +282,22 @@ impl Planned {
             checks: saved.checks,
         };
         Ok(Planned { plan, configuration: Arc::new(configuration), diagnostics })
+    }
+}
+
+/// The files of a saved plan by the folders of their modules.
+struct SavedFolders<'a>(&'a [PlanSource]);
+
+impl SavedFolders<'_> {
+    fn of(&self, folder: &str) -> Vec<SourceFile> {
+        let files = self.0.iter().filter(|source| source.folder == folder);
+        files.map(|source| SourceFile { name: source.name.clone(), text: source.text.clone() }).collect()
+    }
+}
+
+impl ModuleFolders for SavedFolders<'_> {
+    fn files(&self, folder: &str) -> Result<Vec<SourceFile>, String> {
+        Ok(self.of(folder))
     }
 }
 
@@ -352,6 +381,8 @@ fn restore_change(saved: SavedChange) -> Option<ResourceChange> {
     Some(ResourceChange {
         address: saved.address,
         deposed: saved.deposed,
+        previous: saved.previous,
+        importing: saved.importing,
         action: saved.action,
         before: restore(saved.before)?,
         after: restore(saved.after)?,

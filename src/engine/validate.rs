@@ -3,24 +3,28 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use petgraph::graph::NodeIndex;
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{AddressKind, Diagnostic, Diagnostics, Marks, Refinement, Schema, Span, Type, Value};
-use pipectl_lang::{Configuration, ObjectBlock, Reference, Scope, evaluate};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Refinement, Schema, Span, Target, Type, Value};
+use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, evaluate};
 use pipectl_provider::planning::with_unknown_computed;
 
 use crate::conditions::{Verdict, judge};
+use crate::evaluation::{Evaluation, evaluate_output, qualified};
 use crate::expansion::Expansion;
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::mark_by_schema;
+use crate::instances::Instances;
 use crate::lifecycle::limits;
-use crate::planner::{arguments, evaluate_output, with_marks_of};
-use crate::scope::{Values, evaluate_value};
+use crate::planner::{arguments, with_marks_of};
+use crate::values::Values;
 use crate::{Engine, variables};
 
 /// See [`Engine::validate`].
 pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagnostics {
     let mut diagnostics = configuration.check_references();
     diagnostics.extend(check_kinds(engine, configuration));
+    diagnostics.extend(check_removed(configuration));
     let graph = Graph::new(configuration);
     diagnostics.extend(graph.cycles());
     let variables = configuration.variables.iter().map(|(name, block)| {
@@ -29,42 +33,67 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     });
     let variables = variables.collect();
     let values = Values::new(engine, &graph);
+    let evaluation = Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values };
     // A node in error gets an unknown value: what refers to it is still judged, and nothing is told twice.
     for &node in graph.order() {
+        let module = graph.module_of(node);
+        let path = &graph.module(module).path;
+        let own = configuration.module(path).expect("the graph has the modules of its configuration");
         let (value, found) = match graph.node(node) {
-            Node::Object(address) => match configuration.objects.get(address) {
+            Node::Object(address) => match configuration.object(address) {
                 Some(block) => {
-                    let scope = Arc::new(values.scope(&graph, node));
-                    validate_object(engine, block, &scope)
+                    let scope = Arc::new(values.scope(&graph, node, 0));
+                    validate_object(engine, block, address, &scope)
                 }
                 None => continue,
             },
-            Node::Output(name) => {
-                let scope = values.scope(&graph, node);
-                let problems = configuration.outputs.get(name).and_then(|block| evaluate_output(block, &scope).err());
+            Node::Output(name) if module == ModuleId::ROOT => {
+                let scope = values.scope(&graph, node, 0);
+                let block = own.outputs.get(name);
+                let problems = block.and_then(|block| evaluate_output(block, &scope, path).err());
                 (Value::null(), problems.unwrap_or_default())
             }
             Node::Check(name) => {
-                let scope = values.scope(&graph, node);
-                let rules = configuration.checks.get(name).into_iter().flat_map(|block| &block.assertions);
+                let scope = values.scope(&graph, node, 0);
+                let rules = own.checks.get(name).into_iter().flat_map(|block| &block.assertions);
                 (Value::null(), rules.flat_map(|rule| mistakes(rule, &scope)).collect())
             }
             Node::Validation(name) => {
-                let scope = values.scope(&graph, node);
-                let rules = configuration.variables.get(name).into_iter().flat_map(|block| &block.validations);
+                let scope = values.scope(&graph, node, 0);
+                let rules = own.variables.get(name).into_iter().flat_map(|block| &block.validations);
                 (Value::null(), rules.flat_map(|rule| mistakes(rule, &scope)).collect())
             }
-            Node::Variable(_) | Node::Local(_) | Node::Model(_) | Node::Executor(..) => {
-                match evaluate_value(engine, configuration, &variables, &graph, &values, node) {
-                    Ok(warnings) => (Value::unknown(Type::Any), warnings),
-                    Err(problems) => (Value::unknown(Type::Any), problems),
-                }
+            Node::Call(name) => (Value::null(), validate_call(&evaluation, own, node, name)),
+            Node::Variable(_)
+            | Node::Local(_)
+            | Node::Model(_)
+            | Node::Executor(..)
+            | Node::Output(_)
+            | Node::Module(_) => {
+                let found = evaluation.evaluate(node);
+                (Value::unknown(Type::Any), found.unwrap_or_else(|problems| problems))
             }
         };
         diagnostics.extend(found);
-        values.set(node, value);
+        // In validation one instance stands for all.
+        values.set_everywhere(node, 1, &value);
     }
     without_repetitions(diagnostics)
+}
+
+/// Judges what decides the instances of a module, and lets one stand for all of them.
+fn validate_call(evaluation: &Evaluation<'_>, own: &Configuration, node: NodeIndex, name: &str) -> Diagnostics {
+    let Evaluation { graph, values, .. } = evaluation;
+    let module = graph.module_of(node);
+    let inside = graph.find_module(&graph.module(module).path.child(name, None));
+    let (Some(block), Some(inside), Some(instances)) = (own.modules.get(name), inside, values.instances(module)) else {
+        return Diagnostics::new();
+    };
+    let scope = values.scope(graph, node, 0);
+    let (count, for_each) = (block.count.as_ref(), block.for_each.as_ref());
+    let found = validate_expansion(block.enabled.as_ref(), count, for_each, &scope);
+    values.set_instances(inside, Instances::inside(instances, name, vec![Expansion::any(count, for_each, &scope)]));
+    found
 }
 
 /// The same finding may come from two checks: it is told once.
@@ -79,6 +108,10 @@ fn without_repetitions(diagnostics: Diagnostics) -> Diagnostics {
 
 /// Kinds that no provider, stage or executor of this program has.
 pub(crate) fn check_kinds(engine: &Engine, configuration: &Configuration) -> Diagnostics {
+    configuration.distinct_modules().into_iter().flat_map(|module| check_own_kinds(engine, module)).collect()
+}
+
+fn check_own_kinds(engine: &Engine, configuration: &Configuration) -> Diagnostics {
     let registry = &engine.registry;
     let mut diagnostics = Diagnostics::new();
     for (address, block) in &configuration.objects {
@@ -131,6 +164,28 @@ fn unknown_kind<T>(
     diagnostics.push(Diagnostic::error(summary, detail).at(span.clone()));
 }
 
+/// `removed` blocks for what is still declared.
+pub(crate) fn check_removed(configuration: &Configuration) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    configuration.visit_modules(&mut |path, module| {
+        for block in &module.removed {
+            let (what, is_declared) = match &block.from {
+                Target::Module(inside) => ("module", module.module_block(inside).is_some()),
+                Target::Object(address) => ("resource", module.object(address).is_some()),
+            };
+            if is_declared {
+                let from = qualified(path, &block.from.to_string());
+                let detail = format!(
+                    "This statement declares that {from} was removed, but it is still declared. Take out the declaration or the statement."
+                );
+                let problem = Diagnostic::error(format!("Removed {what} still exists"), detail);
+                diagnostics.push(problem.at(block.span.clone()));
+            }
+        }
+    });
+    diagnostics
+}
+
 /// What is wrong with a rule whatever the values: a condition that does not hold is for the plan to report.
 fn mistakes(rule: &pipectl_lang::Rule, scope: &Scope) -> Diagnostics {
     match judge(rule, scope) {
@@ -140,19 +195,23 @@ fn mistakes(rule: &pipectl_lang::Rule, scope: &Scope) -> Diagnostics {
 }
 
 /// Judges a block once, for all its instances; the value is what others may count on.
-fn validate_object(engine: &Engine, block: &ObjectBlock, scope: &Arc<Scope>) -> (Value, Diagnostics) {
-    let kind = engine.registry.resource(block.address.kind, &block.address.type_name);
-    let data =
-        engine.registry.data_sources.get(&block.address.type_name).filter(|_| block.address.kind == AddressKind::Data);
+fn validate_object(
+    engine: &Engine,
+    block: &ObjectBlock,
+    address: &Address,
+    scope: &Arc<Scope>,
+) -> (Value, Diagnostics) {
+    let kind = engine.registry.resource(address.kind, &address.type_name);
+    let data = engine.registry.data_sources.get(&address.type_name).filter(|_| address.kind == AddressKind::Data);
     let schema: &Schema = match (kind, data) {
         (Some(kind), _) => kind.schema(),
         (None, Some(data)) => data.schema(),
         (None, None) => return (Value::unknown(Type::Any), Diagnostics::new()),
     };
     let mut diagnostics = validate_meta(block, scope);
-    let inside = instance_scope(block, scope);
+    let inside = Expansion::any(block.meta.count.as_ref(), block.meta.for_each.as_ref(), scope).scope(scope, None);
     let validate = |config: &Value| kind.map_or_else(Diagnostics::new, |kind| kind.validate(config));
-    let value = match arguments(block, &block.address, schema, validate, &inside) {
+    let value = match arguments(block, address, schema, validate, &inside) {
         Ok(evaluated) => {
             diagnostics.extend(evaluated.warnings);
             with_marks_of(&evaluated.config, with_unknown_computed(schema, &evaluated.config))
@@ -181,19 +240,7 @@ fn validate_object(engine: &Engine, block: &ObjectBlock, scope: &Arc<Scope>) -> 
 /// Judges meta-arguments. What is only known at plan is judged then.
 fn validate_meta(block: &ObjectBlock, scope: &Scope) -> Diagnostics {
     let meta = &block.meta;
-    let mut diagnostics = Diagnostics::new();
-    let expressions = [&meta.enabled, &meta.count, &meta.for_each];
-    let is_known = expressions
-        .into_iter()
-        .flatten()
-        .all(|expression| evaluate(expression, scope).is_ok_and(|value| value.is_wholly_known()));
-    if is_known {
-        diagnostics.extend(Expansion::of(block, scope).err().into_iter().flatten());
-    } else {
-        for expression in expressions.into_iter().flatten() {
-            diagnostics.extend(evaluate(expression, scope).err().into_iter().flatten());
-        }
-    }
+    let mut diagnostics = validate_expansion(meta.enabled.as_ref(), meta.count.as_ref(), meta.for_each.as_ref(), scope);
     diagnostics.extend(limits(meta, scope).err().into_iter().flatten());
     if let Some(expression) = &meta.lifecycle.prevent_destroy {
         diagnostics.extend(evaluate(expression, scope).err().into_iter().flatten());
@@ -201,17 +248,17 @@ fn validate_meta(block: &ObjectBlock, scope: &Scope) -> Diagnostics {
     diagnostics
 }
 
-/// The scope of any instance: its key and value are unknown.
-fn instance_scope(block: &ObjectBlock, scope: &Arc<Scope>) -> Arc<Scope> {
-    let mut inside = Scope::inside(scope);
-    let not_null = |ty| Value::refined(ty, Refinement { not_null: true, ..Refinement::default() });
-    if block.meta.count.is_some() {
-        inside.set(&Reference::Count, Value::object([("index", not_null(Type::Number))]));
+/// Judges what decides the instances of a block.
+fn validate_expansion(
+    enabled: Option<&Expression>,
+    count: Option<&Expression>,
+    for_each: Option<&Expression>,
+    scope: &Scope,
+) -> Diagnostics {
+    let expressions = [enabled, count, for_each].into_iter().flatten();
+    let is_known = |expression: &Expression| evaluate(expression, scope).is_ok_and(|value| value.is_wholly_known());
+    if expressions.clone().all(is_known) {
+        return Expansion::evaluate(enabled, count, for_each, scope).err().unwrap_or_default();
     }
-    if let Some(for_each) = &block.meta.for_each {
-        let marks = evaluate(for_each, scope).map_or(Marks::NONE, |value| value.marks());
-        let each = Value::object([("key", not_null(Type::String)), ("value", Value::unknown(Type::Any))]);
-        inside.set(&Reference::Each, each.marked(marks));
-    }
-    Arc::new(inside)
+    expressions.flat_map(|expression| evaluate(expression, scope).err().unwrap_or_default()).collect()
 }

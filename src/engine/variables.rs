@@ -107,6 +107,43 @@ fn undeclared(configuration: &Configuration, inputs: &[VariableInput]) -> Diagno
     diagnostics
 }
 
+/// The value of a module's variable from what its `module` block gives, if anything. `address` is the variable's, from the root module.
+///
+/// # Errors
+/// When the value is not of the variable's type, or null where there must be something.
+pub(crate) fn input_value(
+    address: &str,
+    block: &VariableBlock,
+    given: Option<(Value, Span)>,
+    call: &Span,
+) -> Result<Value, Diagnostics> {
+    let (value, span) = match (given, &block.default) {
+        (Some((value, span)), _) if !value.is_null() || block.nullable => (value, span),
+        (_, Some(default)) => (default.clone(), block.span.clone()),
+        (Some((_, span)), None) => {
+            let detail =
+                format!("The given value is not suitable for {address}: it may not be null, and has no default.");
+            return Err(Diagnostic::error("Required variable not set", detail).at(span).into());
+        }
+        (None, None) => {
+            let detail = format!("The argument {:?} is required, but no definition was found.", block.name);
+            return Err(Diagnostic::error("Missing required argument", detail).at(call.clone()).into());
+        }
+    };
+    if value.marks_deep().contains(Marks::EPHEMERAL) && !block.ephemeral {
+        let detail = format!("The value is ephemeral, and {address} is not declared to take ephemeral values.");
+        let problem = Diagnostic::error("Ephemeral value not allowed", detail).at(span);
+        return Err(problem.hint("ephemeral = true").into());
+    }
+    match convert::convert(&value, &block.ty) {
+        Ok(value) => Ok(value.marked(marks(block))),
+        Err(error) => {
+            let detail = format!("The given value is not suitable for {address}: {error}.");
+            Err(Diagnostic::error("Invalid value for input variable", detail).at(span).into())
+        }
+    }
+}
+
 pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&VariableInput>) -> Result<Value, Diagnostics> {
     let given = match input.map(|input| &input.value) {
         None => None,

@@ -92,6 +92,12 @@ pub trait DataSource: Send + Sync {
     /// Arguments and attributes.
     fn schema(&self) -> &Schema;
 
+    /// Judges the arguments, some of which may be unknown. Called before anything is read.
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let _ = config;
+        Diagnostics::new()
+    }
+
     /// Reads it. `config` is wholly known; the answer is the object of all attributes.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 //! Making and changing one object.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Path, Value};
@@ -14,11 +13,10 @@ use super::call::{self, Called};
 use super::{Block, Run, part};
 use crate::conditions::require;
 use crate::consistency::{broken_promise, ignored_argument};
-use crate::graph::Node;
+use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::ignore_changes;
 use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
-use crate::scope::located;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies a change that makes, changes, runs or reads. Whether it worked.
@@ -42,9 +40,7 @@ struct Settled {
 async fn try_apply(run: &Arc<Run>, index: usize) -> Result<(), Diagnostics> {
     let change = &run.plan().changes[index];
     let address = &change.address;
-    let begun = run.graph.find(&Node::Object(address.block())).and_then(|node| run.blocks[node.index()].get());
-    let block = run.planned.configuration.objects.get(&address.block());
-    let (Some(begun), Some(block)) = (begun, block) else {
+    let (Some(begun), Some(block)) = (run.begun(address), run.planned.configuration.object(address)) else {
         return Err(Diagnostic::error(
             "Block not found",
             format!("The plan has {address}, and its configuration has not."),
@@ -360,12 +356,13 @@ fn store(run: &Run, kind: &dyn Resource, address: &Address, instance: &mut Insta
 
 /// What the state keeps beside the attributes of an object.
 pub(super) fn keeping(run: &Run, address: &Address, tainted: bool) -> Keeping {
-    let block = address.block();
-    let needed = run.graph.find(&Node::Object(block.clone())).map(|node| Arc::clone(&run.needed[node.index()]));
-    let needed: BTreeSet<Address> = needed.map(|needed| (*needed).clone()).unwrap_or_default();
-    let own = run.planned.configuration.objects.get(&block);
+    let node = run.graph.find_object(address);
+    let needed = node.map(|node| Arc::clone(&run.needed[node.index()])).unwrap_or_default();
+    let own = run.planned.configuration.object(address);
+    let declaration = address.declaration();
+    let is_kept = |other: &&Address| **other != declaration && other.kind != AddressKind::Data;
     Keeping {
-        dependencies: needed.into_iter().filter(|other| *other != block && other.kind != AddressKind::Data).collect(),
+        dependencies: needed.iter().filter(is_kept).cloned().collect(),
         tainted,
         create_before_destroy: own.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
     }

@@ -8,7 +8,6 @@ use pipectl_state::{Change, ObjectState};
 use super::Run;
 use super::call::{self, Called};
 use super::object::{deposed_key, not_recorded};
-use crate::graph::Node;
 use crate::instance::{Keeping, instance_of, object_of};
 use crate::lifecycle::Retry;
 use crate::{Action, ApplyEnd, ResourceChange};
@@ -16,6 +15,9 @@ use crate::{Action, ApplyEnd, ResourceChange};
 /// Applies the removing part of a change. Whether it worked.
 pub(super) async fn remove(run: &Arc<Run>, index: usize) -> bool {
     let change = &run.plan().changes[index];
+    if change.action == Action::Forget {
+        return forget(run, change);
+    }
     let watch = run.begin(&change.address, Action::Delete);
     let problems = try_remove(run, change).await;
     let worked = !problems.has_errors();
@@ -23,6 +25,18 @@ pub(super) async fn remove(run: &Arc<Run>, index: usize) -> bool {
     run.end(&change.address, Action::Delete, end, Some(watch), None);
     run.report(problems);
     worked
+}
+
+/// Takes an object out of the state and does nothing with it.
+fn forget(run: &Run, change: &ResourceChange) -> bool {
+    let address = change.address.clone();
+    let watch = run.begin(&address, Action::Forget);
+    run.committer.commit_soon(vec![match change.deposed.clone() {
+        None => Change::RemoveObject { address: address.clone() },
+        Some(key) => Change::RemoveDeposed { address: address.clone(), key },
+    }]);
+    run.end(&address, Action::Forget, ApplyEnd::Done, Some(watch), None);
+    true
 }
 
 /// The object to remove, and what it is called when it has made room for its replacement.
@@ -57,8 +71,7 @@ async fn try_remove(run: &Arc<Run>, change: &ResourceChange) -> Diagnostics {
         Err(problems) => return problems,
     };
     // The limits of the block, while there is one.
-    let begun = run.graph.find(&Node::Object(address.block())).and_then(|node| run.blocks[node.index()].get());
-    let limits = begun.map_or((Retry::NEVER, None), |begun| (begun.retry, begun.timeout));
+    let limits = run.begun(address).map_or((Retry::NEVER, None), |begun| (begun.retry, begun.timeout));
     let Called { outcome, is_settled, had_intent } = call::remove(run, change, limits, kind, &prior).await;
     let mut problems = outcome.diagnostics;
     for problem in problems.iter_mut() {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pipectl_engine::{Engine, Folders, Mode, PlanOptions, Planned, Seed};
-use pipectl_lang::{NoFiles, SourceFile, load};
+use pipectl_lang::{ModuleFolders, NoFiles, SourceFile, load_with_modules};
 use pipectl_provider::{Cancel, Registry};
 use pipectl_provider_terraform::TerraformData;
 use pipectl_sim::context;
@@ -47,6 +47,30 @@ fn layers(count: usize) -> String {
         writeln!(text, "resource \"terraform_data\" \"b{number}\" {{\n  input = [{}]\n}}", needs.join(", ")).unwrap();
         text
     })
+}
+
+/// So many instances of a module of ten blocks, each of which refers to the one before.
+fn modules(count: usize) -> String {
+    format!(
+        "module \"m\" {{\n  source = \"./m\"\n  for_each = toset([for n in range({count}) : \"k${{n}}\"])\n  input = each.key\n}}\noutput \"o\" {{\n  value = module.m[\"k7\"].last\n}}\n"
+    )
+}
+
+/// The folder of that module.
+struct TenBlocks;
+
+impl ModuleFolders for TenBlocks {
+    fn files(&self, folder: &str) -> Result<Vec<SourceFile>, String> {
+        let mut text = "variable \"input\" {}\noutput \"last\" {\n  value = terraform_data.b9.id\n}\n".to_owned();
+        for number in 0..10_usize {
+            let input = match number.checked_sub(1) {
+                Some(before) => format!("terraform_data.b{before}.id"),
+                None => "var.input".to_owned(),
+            };
+            writeln!(text, "resource \"terraform_data\" \"b{number}\" {{\n  input = {input}\n}}").unwrap();
+        }
+        Ok(vec![SourceFile { name: format!("{folder}/main.tf"), text }])
+    }
 }
 
 /// Each block refers to the one before.
@@ -119,7 +143,8 @@ async fn measure(name: &str, text: String) {
     let holder = Holder { pid: 1, who: "bench".to_owned(), operation: "apply".to_owned(), since: "now".to_owned() };
 
     let watch = Watch::start();
-    let (configuration, diagnostics) = load(vec![SourceFile { name: "main.tf".to_owned(), text }]);
+    let files = vec![SourceFile { name: "main.tf".to_owned(), text }];
+    let (configuration, diagnostics) = load_with_modules(files, &TenBlocks);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     let configuration = Arc::new(configuration);
     watch.report("load");
@@ -169,4 +194,5 @@ async fn main() {
     measure("10,000 instances of for_each", instances(10_000)).await;
     measure("10,000 blocks in layers of 100, ten references each", layers(10_000)).await;
     measure("1,000 blocks in a chain", chain(1_000)).await;
+    measure("10,000 blocks in 1,000 instances of a module", modules(1_000)).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, Path, Type, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, ModulePath, Path, Type, Value};
 use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
 use pipectl_provider::planning::with_unknown_computed;
 use pipectl_provider::{DataSource, Effect, PlanRequest, PlanResponse, Reason, Resource};
@@ -13,30 +13,39 @@ use super::refresh::{Prior, prior_value};
 use super::{Run, reading};
 use crate::conditions::require;
 use crate::consistency::ignored_argument;
+use crate::evaluation::{extend_once, located};
 use crate::expansion::Expansion;
-use crate::graph::Node;
 use crate::instance::{known_arguments, mark_by_schema};
 use crate::lifecycle::{ignore_changes, limits, prevent_destroy};
-use crate::scope::located;
 use crate::walk::each;
 use crate::{Action, Mode, ResourceChange};
 
-/// Plans all instances of a block and sets the block's value. Whether it worked.
-pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, address: &Address) -> bool {
-    let Some(block) = run.configuration.objects.get(address) else { return false };
-    let scope = Arc::new(run.values.scope(&run.graph, node));
-    let expansion = match Expansion::of(block, &scope) {
-        Ok(expansion) => expansion,
-        Err(problems) => {
-            run.report(problems);
-            return false;
+/// Plans all instances of a block, in all instances of its module, and sets the block's values. Whether it worked.
+pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Address) -> bool {
+    let modules = run.values.instances(run.graph.module_of(node));
+    let (Some(block), Some(modules)) = (run.configuration.object(declaration), modules) else { return false };
+    let mut expansions = Vec::with_capacity(modules.len());
+    let mut instances = Vec::new();
+    let mut problems = Diagnostics::new();
+    for (module, path) in modules.paths().iter().enumerate() {
+        let scope = Arc::new(run.values.scope(&run.graph, node, module));
+        match Expansion::of(block, &scope) {
+            Ok(expansion) => {
+                let address = declaration.in_module(path);
+                let each = |key: Option<InstanceKey>| {
+                    let scope = expansion.scope(&scope, key.as_ref());
+                    (address.with_key(key), scope)
+                };
+                instances.extend(expansion.keys().into_iter().map(each));
+                expansions.push((address, expansion));
+            }
+            Err(found) => extend_once(&mut problems, found),
         }
-    };
-    let keys = expansion.keys();
-    let instances: Vec<_> = keys
-        .into_iter()
-        .map(|key| (block.address.with_key(key.clone()), expansion.scope(&scope, key.as_ref())))
-        .collect();
+    }
+    if problems.has_errors() {
+        run.report(problems);
+        return false;
+    }
     // One instance needs no task of its own.
     let planned = if instances.len() <= 1 {
         let mut planned = Vec::with_capacity(1);
@@ -62,8 +71,11 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, address: &Addres
         change.into_iter().for_each(|change| found.add(change));
         values.push(value);
     }
-    run.values.set(node, expansion.assemble(values));
-    found.expansions.insert(address.clone(), expansion);
+    let mut values = values.into_iter();
+    let assemble =
+        |(_, expansion): &(Address, Expansion)| expansion.assemble(values.by_ref().take(expansion.len()).collect());
+    run.values.set(node, expansions.iter().map(assemble).collect());
+    found.expansions.extend(expansions);
     worked
 }
 
@@ -123,7 +135,7 @@ async fn try_plan_instance(
     scope: &Arc<Scope>,
     warnings: &mut Diagnostics,
 ) -> Result<(Value, ResourceChange), Diagnostics> {
-    let block = &run.configuration.objects[&address.block()];
+    let block = run.configuration.object(address).expect("the graph has the blocks of its configuration");
     let name = address.to_string();
     let failed = require(&block.meta.lifecycle.preconditions, scope, "Resource precondition failed", &name);
     if failed.has_errors() {
@@ -163,6 +175,8 @@ async fn plan_data(
     let change = |action, after: Value, reasons| ResourceChange {
         address: address.clone(),
         deposed: None,
+        previous: None,
+        importing: None,
         action,
         before: None,
         after: Some(after),
@@ -173,9 +187,8 @@ async fn plan_data(
         forced: false,
         token: String::new(),
     };
-    let waits_for = block.meta.depends_on.iter().find(|(reference, _)| is_pending(run, reference));
-    let reason = match waits_for {
-        Some((reference, _)) => Some(format!("{reference}, which it depends on, has changes")),
+    let reason = match waits_for(run, block, address) {
+        Some(reference) => Some(format!("{reference}, which it depends on, has changes")),
         None if !config.is_wholly_known() => Some("its arguments are known after apply".to_owned()),
         None => None,
     };
@@ -190,10 +203,33 @@ async fn plan_data(
     Ok((value.clone(), change(Action::NoOp, value, Vec::new())))
 }
 
-/// Whether an object that was planned before has something to be done.
-fn is_pending(run: &Run, reference: &Reference) -> bool {
-    let Some(Node::Object(block)) = Node::of(reference) else { return false };
-    run.found().pending.contains_key(&block)
+/// What a data source must wait for, by its own `depends_on` or that of a module around it.
+fn waits_for(run: &Run, block: &ObjectBlock, address: &Address) -> Option<Reference> {
+    let pending = |depends_on: &[(Reference, _)], module: &ModulePath| {
+        let found = depends_on.iter().find(|(reference, _)| is_pending(run, module, reference));
+        found.map(|(reference, _)| reference.clone())
+    };
+    let mut module = address.module.clone();
+    let mut waits = pending(&block.meta.depends_on, &module);
+    while waits.is_none()
+        && let Some((outer, _)) = module.parent()
+    {
+        let call = run.configuration.module_block(&module);
+        waits = call.and_then(|call| pending(&call.depends_on, &outer));
+        module = outer;
+    }
+    waits
+}
+
+/// Whether something that was planned before has something to be done: an object of a module, or anything in a module inside.
+fn is_pending(run: &Run, module: &ModulePath, reference: &Reference) -> bool {
+    match reference {
+        Reference::Object(address) => run.found().pending.contains_key(&address.block().in_module(module)),
+        Reference::Module(name) | Reference::ModuleOutput { module: name, .. } => {
+            run.found().pending_modules.contains(&module.declaration().child(name, None))
+        }
+        _ => false,
+    }
 }
 
 async fn plan_resource(
@@ -228,7 +264,7 @@ async fn plan_resource(
         return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
     }
     response.planned = mark_by_schema(schema, with_marks_of(&config, response.planned));
-    let action = action_of(run, block, &response);
+    let action = action_of(run, address, &response);
     if matches!(action, Action::Replace { .. }) {
         let refused = prevent_destroy(block, scope, address, "the plan calls for it to be replaced");
         if refused.has_errors() {
@@ -242,6 +278,8 @@ async fn plan_resource(
     let change = ResourceChange {
         address: address.clone(),
         deposed: None,
+        previous: run.previous.get(address).cloned(),
+        importing: run.importing.get(address).cloned(),
         action,
         before: prior.map(|prior| prior.instance.attributes.clone()),
         after: Some(response.planned.clone()),
@@ -273,7 +311,7 @@ fn is_same_call(kept: &Json, config: &Json) -> bool {
 
 /// Why an object is to be replaced whatever its arguments.
 fn why_replace(run: &Run, block: &ObjectBlock, address: &Address, prior: &Prior) -> Option<String> {
-    if run.options.replace.iter().any(|replace| replace == address || *replace == block.address) {
+    if run.options.replace.iter().any(|replace| replace == address || *replace == address.block()) {
         return Some(format!("-replace={address} asks for it"));
     }
     if prior.tainted {
@@ -282,27 +320,30 @@ fn why_replace(run: &Run, block: &ObjectBlock, address: &Address, prior: &Prior)
     let triggers = &block.meta.lifecycle.replace_triggered_by;
     triggers
         .iter()
-        .find(|(reference, _)| is_replacing(run, reference))
+        .find(|(reference, _)| is_replacing(run, &address.module, reference))
         .map(|(reference, _)| format!("{reference} changes, and `replace_triggered_by` names it"))
 }
 
 /// Whether an object that was planned before is changed or replaced; a new one triggers nothing.
-fn is_replacing(run: &Run, reference: &Reference) -> bool {
+fn is_replacing(run: &Run, module: &ModulePath, reference: &Reference) -> bool {
     let Reference::Object(address) = reference else { return false };
+    let address = address.in_module(module);
     let changes =
         |action| matches!(action, Action::Update | Action::Replace { .. } | Action::Run | Action::RunIfChanged);
-    let is_meant = |other: &Address| address.key.is_none() || other == address;
+    let is_meant = |other: &Address| address.key.is_none() || *other == address;
     let found = run.found();
     let mut pending = found.pending.get(&address.block()).into_iter().flatten();
     pending.any(|pending| is_meant(&pending.address) && changes(pending.action) && pending.existed)
 }
 
-fn action_of(run: &Run, block: &ObjectBlock, response: &PlanResponse) -> Action {
+fn action_of(run: &Run, address: &Address, response: &PlanResponse) -> Action {
     match response.effect {
         Effect::NoOp => Action::NoOp,
         Effect::Create => Action::Create,
         Effect::Update => Action::Update,
-        Effect::Replace => Action::Replace { create_before_destroy: run.creates_first.contains(&block.address) },
+        Effect::Replace => {
+            Action::Replace { create_before_destroy: run.creates_first.contains(&address.declaration()) }
+        }
         Effect::Run => Action::Run,
         Effect::RunIfChanged => Action::RunIfChanged,
     }
@@ -340,16 +381,4 @@ pub(crate) fn provider_mistake(address: &Address, what: &str) -> Diagnostics {
     )
     .about(address)
     .into()
-}
-
-/// Whether a key belongs to an expansion.
-pub(super) fn has_key(expansion: &Expansion, key: Option<&InstanceKey>) -> bool {
-    match (expansion, key) {
-        (Expansion::Single, None) => true,
-        (Expansion::Count(count), Some(InstanceKey::Index(index))) => index < count,
-        (Expansion::Each(each), Some(InstanceKey::Name(name))) => {
-            each.binary_search_by(|(key, _)| key.as_str().cmp(name)).is_ok()
-        }
-        _ => false,
-    }
 }

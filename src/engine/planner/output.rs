@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Diagnostic, Diagnostics, Marks, Value};
-use pipectl_lang::{OutputBlock, Scope, evaluate};
+use pipectl_core::{Diagnostic, Diagnostics, ModulePath, Value};
+use pipectl_lang::Scope;
 use pipectl_state::{OutputState, State};
 
 use super::Run;
 use crate::conditions::{Verdict, judge, require};
+use crate::evaluation::{Evaluation, evaluate_output, extend_once, qualified};
 use crate::instance::output_value;
 use crate::{CheckResult, CheckStatus, Mode, OutputAction, OutputChange};
 
 /// Plans one output. Whether it worked.
 pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: Option<&OutputState>) -> bool {
     let Some(block) = run.configuration.outputs.get(name) else { return false };
-    let scope = run.values.scope(&run.graph, node);
-    let value = match evaluate_output(block, &scope) {
+    let scope = run.values.scope(&run.graph, node, 0);
+    let value = match evaluate_output(block, &scope, &ModulePath::ROOT) {
         Ok(value) => value,
         Err(problems) => {
             run.report(problems);
@@ -43,32 +44,6 @@ pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: O
     true
 }
 
-/// The value of an output: marked sensitive as a whole where the block says so, else free of marks.
-pub(crate) fn evaluate_output(block: &OutputBlock, scope: &Scope) -> Result<Value, Diagnostics> {
-    let address = format!("output.{}", block.name);
-    let failed = require(&block.preconditions, scope, "Module output value precondition failed", &address);
-    if failed.has_errors() {
-        return Err(failed);
-    }
-    let value = evaluate(&block.value, scope)?;
-    let (plain, marks) = value.unmark_deep();
-    let problem =
-        |summary: &str, detail: String| Diagnostic::error(summary, detail).at(block.value.span()).about(&address);
-    if marks.contains(Marks::EPHEMERAL) && !block.ephemeral {
-        let detail =
-            format!("The value of output \"{}\" is ephemeral, so it cannot be stored in the state.", block.name);
-        return Err(problem("Ephemeral value not allowed", detail).into());
-    }
-    if marks.contains(Marks::SENSITIVE) && !block.sensitive {
-        let detail = format!(
-            "The value of output \"{}\" holds something sensitive, and outputs are shown. If that is meant, mark the output as sensitive.",
-            block.name
-        );
-        return Err(problem("Output refers to sensitive values", detail).hint("sensitive = true").into());
-    }
-    Ok(if block.sensitive { plain.marked(Marks::SENSITIVE) } else { plain })
-}
-
 /// Plans the removal of outputs that the configuration does not have any more; all of them when everything is removed.
 pub(super) fn plan_removed(run: &Arc<Run>, state: &State) {
     let everything =
@@ -86,28 +61,36 @@ pub(super) fn plan_removed(run: &Arc<Run>, state: &State) {
     }
 }
 
-/// Judges the assertions of a `check` block. They warn, so this always works.
+/// Judges the assertions of a `check` block in all instances of its module. They warn, so this always works.
 pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
-    let Some(block) = run.configuration.checks.get(name) else { return true };
-    let scope = run.values.scope(&run.graph, node);
-    for (assertion, rule) in block.assertions.iter().enumerate() {
-        let (result, warning) = judge_assertion(name, assertion, rule, &scope);
-        run.found().checks.push(result);
-        run.report(warning.into_iter().collect());
+    let module = run.graph.module_of(node);
+    let own = run.configuration.module(&run.graph.module(module).path);
+    let (Some(block), Some(instances)) = (own.and_then(|own| own.checks.get(name)), run.values.instances(module))
+    else {
+        return true;
+    };
+    for (instance, path) in instances.paths().iter().enumerate() {
+        let scope = run.values.scope(&run.graph, node, instance);
+        for (assertion, rule) in block.assertions.iter().enumerate() {
+            let (result, warning) = judge_assertion(path, name, assertion, rule, &scope);
+            run.found().checks.push(result);
+            run.report(warning.into_iter().collect());
+        }
     }
     true
 }
 
 /// How an assertion stands, and the warning to give when it does not hold.
 pub(crate) fn judge_assertion(
+    module: &ModulePath,
     check: &str,
     assertion: usize,
     rule: &pipectl_lang::Rule,
     scope: &Scope,
 ) -> (CheckResult, Option<Diagnostic>) {
-    let warn = |summary: &str, detail: String| {
-        Diagnostic::warning(summary, detail).at(rule.condition.span()).about(format!("check.{check}"))
-    };
+    let address = qualified(module, &format!("check.{check}"));
+    let warn =
+        |summary: &str, detail: String| Diagnostic::warning(summary, detail).at(rule.condition.span()).about(&address);
     let (status, message, warning) = match judge(rule, scope) {
         Verdict::Pass => (CheckStatus::Pass, None, None),
         Verdict::Unknown => (CheckStatus::Unknown, None, None),
@@ -119,15 +102,30 @@ pub(crate) fn judge_assertion(
             (CheckStatus::Error, Some(detail.clone()), Some(warn("Check block assertion not evaluated", detail)))
         }
     };
-    (CheckResult { check: check.to_owned(), assertion, status, message }, warning)
+    (CheckResult { module: module.clone(), check: check.to_owned(), assertion, status, message }, warning)
 }
 
-/// Judges the validation rules of a variable. Whether they hold.
+/// Judges the validation rules of a variable in all instances of its module. Whether they hold.
 pub(super) fn validate_variable(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
-    let Some(block) = run.configuration.variables.get(name) else { return true };
-    let scope = run.values.scope(&run.graph, node);
-    let failed = require(&block.validations, &scope, "Invalid value for variable", &format!("var.{name}"));
+    let failed = failed_validations(&run.evaluation(), node, name);
     let worked = !failed.has_errors();
     run.report(failed);
     worked
+}
+
+/// What the validation rules of a variable find wrong in any instance of its module.
+pub(crate) fn failed_validations(evaluation: &Evaluation<'_>, node: NodeIndex, name: &str) -> Diagnostics {
+    let Evaluation { configuration, graph, values, .. } = evaluation;
+    let module = graph.module_of(node);
+    let own = configuration.module(&graph.module(module).path);
+    let (Some(block), Some(instances)) = (own.and_then(|own| own.variables.get(name)), values.instances(module)) else {
+        return Diagnostics::new();
+    };
+    let mut failed = Diagnostics::new();
+    for (instance, path) in instances.paths().iter().enumerate() {
+        let scope = values.scope(graph, node, instance);
+        let address = qualified(path, &format!("var.{name}"));
+        extend_once(&mut failed, require(&block.validations, &scope, "Invalid value for variable", &address));
+    }
+    failed
 }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Address, Value};
+use pipectl_core::{Address, Diagnostic, ModulePath, Value};
 use pipectl_lang::Scope;
 use pipectl_provider::Reason;
 use serde_json::Value as Json;
 
-use super::object::has_key;
 use super::{Run, evaluate_constants};
-use crate::graph::Node;
 use crate::lifecycle::prevent_destroy;
+use crate::values::Values;
 use crate::{Action, Mode, ResourceChange};
 
 /// Plans the removal of every object that the configuration does not have any more, and of what replacements left over.
@@ -20,17 +19,26 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
     }
     plan_deposed(run);
     for (address, prior) in &run.observations.priors {
-        let block = run.configuration.objects.get(&address.block());
+        let block = run.configuration.object(address);
         let reason = match (block, run.found().expansions.get(&address.block())) {
             (None, _) => "it is no longer in the configuration".to_owned(),
-            (Some(_), Some(expansion)) if has_key(expansion, address.key.as_ref()) => continue,
+            (Some(_), Some(expansion)) if expansion.contains(address.key.as_ref()) => continue,
             (Some(_), Some(expansion)) => expansion.why_not(address.key.as_ref()),
-            // The block was not planned: it is left out, or an error stopped it.
-            (Some(_), None) => continue,
+            (Some(_), None) => match why_no_module(run, &address.module) {
+                Some(why) => why,
+                // The block was not planned: it is left out, or an error stopped it.
+                None => continue,
+            },
         };
-        if let Some(block) = block {
-            let node = run.graph.find(&Node::Object(block.address.clone()));
-            let scope = node.map_or_else(Scope::constant, |node| run.values.scope(&run.graph, node));
+        if run.importing.contains_key(address) {
+            let detail = format!("There is no object {address} in the configuration to import into: {reason}.");
+            let problem = Diagnostic::error("Configuration for import target does not exist", detail);
+            run.report(problem.about(address).into());
+            continue;
+        }
+        if let Some(block) = block
+            && let Some(scope) = scope_of(run, &run.values, address)
+        {
             run.report(prevent_destroy(
                 block,
                 &scope,
@@ -47,13 +55,35 @@ pub(super) fn plan_everything(run: &Arc<Run>) {
     plan_deposed(run);
     let constants = evaluate_constants(&run.engine, &run.configuration, &run.variables, &run.graph);
     for (address, prior) in &run.observations.priors {
-        if let Some(block) = run.configuration.objects.get(&address.block()) {
-            let node = run.graph.find(&Node::Object(block.address.clone()));
-            let scope = node.map_or_else(Scope::constant, |node| constants.scope(&run.graph, node));
+        if let Some(block) = run.configuration.object(address)
+            && let Some(scope) = scope_of(run, &constants, address)
+        {
             run.report(prevent_destroy(block, &scope, address, "the plan calls for it to be destroyed"));
         }
         remove(run, address, None, prior.instance.attributes.clone(), "everything is to be destroyed".to_owned());
     }
+}
+
+/// The scope of the block at an address; `None` where its module has no such instance any more: that its objects go is what was asked for.
+fn scope_of(run: &Run, values: &Values, address: &Address) -> Option<Scope> {
+    let node = run.graph.find_object(address)?;
+    let module = run.graph.module_of(node);
+    match values.instances(module) {
+        Some(instances) => Some(values.scope(&run.graph, node, instances.find(&address.module)?)),
+        None => Some(values.empty_scope(module)),
+    }
+}
+
+/// Why there is no such instance of a module, as a clause; `None` when there is, or when that is not known.
+fn why_no_module(run: &Run, path: &ModulePath) -> Option<String> {
+    let (outer, step) = path.parent()?;
+    if let Some(why) = why_no_module(run, &outer) {
+        return Some(why);
+    }
+    let around = run.values.instances(run.graph.find_module(&outer)?)?.find(&outer)?;
+    let instances = run.values.instances(run.graph.find_module(path)?)?;
+    let is_gone = instances.find(path).is_none();
+    is_gone.then(|| format!("{path} is gone: {}", instances.expansion(around).why_not(step.key.as_ref())))
 }
 
 fn plan_deposed(run: &Arc<Run>) {
@@ -65,10 +95,16 @@ fn plan_deposed(run: &Arc<Run>) {
 
 fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, reason: String) {
     let purpose = format!("remove {address} {}", deposed.as_deref().unwrap_or_default());
+    let (action, reason) = match is_forgotten(run, address) {
+        true => (Action::Forget, "a `removed` block says that it is to be left as it is".to_owned()),
+        false => (Action::Delete, reason),
+    };
     run.found().add(ResourceChange {
         address: address.clone(),
         deposed,
-        action: Action::Delete,
+        previous: run.previous.get(address).cloned(),
+        importing: None,
+        action,
         before: Some(before),
         after: None,
         requires_replace: Vec::new(),
@@ -78,4 +114,23 @@ fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, 
         forced: false,
         token: run.options.seed.draw(&purpose),
     });
+}
+
+/// Whether a `removed` block says that the object is not to be destroyed. What is declared has none: that was judged before.
+fn is_forgotten(run: &Run, address: &Address) -> bool {
+    run.removed.iter().any(|(from, destroy)| !destroy && from.contains(address))
+}
+
+/// Warns of objects that are known no longer.
+pub(super) fn tell_forgotten(run: &Run) {
+    let mut found = run.found();
+    let forgotten = found.changes.iter().filter(|change| change.action == Action::Forget);
+    let names: Vec<String> = forgotten.map(|change| change.address.to_string()).collect();
+    if !names.is_empty() {
+        let detail = format!(
+            "Applying this plan forgets these objects and does not destroy them: {}. To manage them again they must be imported.",
+            names.join(", ")
+        );
+        found.diagnostics.push(Diagnostic::warning("Some objects will no longer be managed", detail));
+    }
 }

@@ -1,5 +1,6 @@
 //! The test bed: an engine over a simulated cloud and a state in memory, with every plan linted and every event kept.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use pipectl_core::{Address, Diagnostics};
 use pipectl_engine::{
     Applied, Engine, Event, Folders, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, lint,
 };
-use pipectl_lang::{Configuration, NoFiles, SourceFile, load};
+use pipectl_lang::{Configuration, ModuleFolders, NoFiles, SourceFile, load_with_modules};
 use pipectl_provider::{Cancel, Registry};
 use pipectl_provider_terraform::TerraformData;
 use pipectl_sim::{Settings, World, context};
@@ -25,6 +26,7 @@ pub(crate) struct Bed {
     pub(crate) cancel: Cancel,
     pub(crate) parallelism: usize,
     pub(crate) inputs: Vec<VariableInput>,
+    pub(crate) modules: Modules,
     seed: Arc<Mutex<u8>>,
 }
 
@@ -38,6 +40,7 @@ impl Bed {
             cancel: Cancel::new(),
             parallelism: 4,
             inputs: Vec::new(),
+            modules: Modules::default(),
             seed: Arc::default(),
         }
     }
@@ -89,7 +92,7 @@ impl Bed {
     }
 
     pub(crate) async fn plan_with(&self, text: &str, options: &PlanOptions) -> Result<Planned, Diagnostics> {
-        let configuration = configuration(text)?;
+        let configuration = self.configuration(text)?;
         let engine = self.engine();
         let state = self.store.read().unwrap();
         let planned = engine.plan(Arc::new(configuration), &self.inputs, state.as_ref(), options).await?;
@@ -125,6 +128,12 @@ impl Bed {
         self.apply_planned(planned).await
     }
 
+    pub(crate) fn configuration(&self, text: &str) -> Result<Configuration, Diagnostics> {
+        let files = vec![SourceFile { name: "main.hcl".to_owned(), text: text.to_owned() }];
+        let (configuration, diagnostics) = load_with_modules(files, &self.modules);
+        diagnostics.result(configuration).map(|(configuration, _)| configuration)
+    }
+
     /// Gives a variable on the command line.
     #[must_use]
     pub(crate) fn with_variable(mut self, name: &str, text: &str) -> Self {
@@ -142,8 +151,18 @@ impl Bed {
 }
 
 pub(crate) fn configuration(text: &str) -> Result<Configuration, Diagnostics> {
-    let (configuration, diagnostics) = load(vec![SourceFile { name: "main.hcl".to_owned(), text: text.to_owned() }]);
-    diagnostics.result(configuration).map(|(configuration, _)| configuration)
+    Bed::calm().configuration(text)
+}
+
+/// Modules by folder: one file each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Modules(pub(crate) BTreeMap<String, String>);
+
+impl ModuleFolders for Modules {
+    fn files(&self, folder: &str) -> Result<Vec<SourceFile>, String> {
+        let text = self.0.get(folder).ok_or("no such file or folder")?;
+        Ok(vec![SourceFile { name: format!("{folder}/main.hcl"), text: text.clone() }])
+    }
 }
 
 pub(crate) fn address(text: &str) -> Address {

@@ -10,4 +10,5 @@ mod plan_files;
 mod render;
 mod runs;
 mod scripts;
+mod terraform;
 mod variables;

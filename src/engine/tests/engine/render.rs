@@ -15,6 +15,7 @@ fn sign(action: Action) -> &'static str {
         Action::Replace { create_before_destroy: false } => "-+",
         Action::Replace { create_before_destroy: true } => "+-",
         Action::Delete => "- ",
+        Action::Forget => ". ",
         Action::Run => "> ",
         Action::RunIfChanged => ">?",
         Action::Read => "<=",
@@ -29,6 +30,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
     }
     for change in &plan.changes {
         let deposed = change.deposed.as_deref().map(|key| format!(" (deposed {key})")).unwrap_or_default();
+        let previous = change.previous.as_ref().map(|from| format!(" (moved from {from})")).unwrap_or_default();
+        let imported = change.importing.as_ref().map(|id| format!(" (imported from {id:?})")).unwrap_or_default();
+        let deposed = format!("{deposed}{previous}{imported}");
         let reasons: Vec<&str> = change.reasons.iter().map(|reason| reason.text.as_str()).collect();
         writeln!(text, "{} {}{deposed}  # {}", sign(change.action), change.address, reasons.join("; ")).unwrap();
         for name in changed(change.before.as_ref(), change.after.as_ref()) {
@@ -45,12 +49,21 @@ pub(crate) fn plan(plan: &Plan) -> String {
         }
     }
     for check in plan.checks.iter().filter(|check| check.status != CheckStatus::Pass) {
-        writeln!(text, "check {}: {:?} {}", check.check, check.status, check.message.as_deref().unwrap_or_default())
-            .unwrap();
+        let module = if check.module.is_root() { String::new() } else { format!("{}.", check.module) };
+        writeln!(
+            text,
+            "check {module}{}: {:?} {}",
+            check.check,
+            check.status,
+            check.message.as_deref().unwrap_or_default()
+        )
+        .unwrap();
     }
     let summary = plan.summary();
     let counts = [("add", summary.add), ("change", summary.change), ("destroy", summary.destroy), ("run", summary.run)];
-    let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} to {name}")).collect();
+    let rare = [("import", summary.import), ("forget", summary.forget)].into_iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<String> =
+        counts.into_iter().chain(rare).map(|(name, count)| format!("{count} to {name}")).collect();
     writeln!(text, "plan: {}{}", counts.join(", "), if plan.has_changes() { "" } else { " (no changes)" }).unwrap();
     text
 }

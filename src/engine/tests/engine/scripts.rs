@@ -1,6 +1,7 @@
 //! Scripts: files of commands and configurations, with everything that comes of them as golden output.
 //!
-//! A script is `tests/engine/scripts/*.script`. Lines that begin with `>` are commands; `> config` takes all lines up to the next command.
+//! A script is `tests/engine/scripts/*.script`. Lines that begin with `>` are commands; `> config` takes all lines up to the next command,
+//! and so does `> module FOLDER`, for the only file of a module.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -33,6 +34,15 @@ async fn run(script: &str) -> String {
             }
             continue;
         }
+        if let Some(folder) = command.strip_prefix("module ") {
+            let mut text = String::new();
+            while let Some(line) = lines.next_if(|line| !line.starts_with("> ")) {
+                text.push_str(line);
+                text.push('\n');
+            }
+            bed.modules.0.insert(folder.to_owned(), text);
+            continue;
+        }
         writeln!(output, "> {command}").unwrap();
         let words: Vec<&str> = command.split_whitespace().collect();
         execute(&mut bed, &configuration, &words, &mut output).await;
@@ -52,8 +62,8 @@ async fn execute(bed: &mut Bed, configuration: &str, words: &[&str], output: &mu
             let mut options = bed.options(mode);
             for argument in arguments {
                 match argument.split_once('=') {
-                    Some(("-target", text)) => options.targets.push(address(text)),
-                    Some(("-exclude", text)) => options.excludes.push(address(text)),
+                    Some(("-target", text)) => options.targets.push(text.parse().unwrap()),
+                    Some(("-exclude", text)) => options.excludes.push(text.parse().unwrap()),
                     Some(("-replace", text)) => options.replace.push(address(text)),
                     Some(("-refresh", "false")) => options.refresh = false,
                     _ => panic!("unknown argument {argument}"),
@@ -80,7 +90,7 @@ async fn execute(bed: &mut Bed, configuration: &str, words: &[&str], output: &mu
                 }
             }
         }
-        ["validate"] => match crate::bed::configuration(configuration) {
+        ["validate"] => match bed.configuration(configuration) {
             Err(problems) => output.push_str(&render::diagnostics(&problems)),
             Ok(configuration) => output.push_str(&render::diagnostics(&bed.engine().validate(&configuration))),
         },

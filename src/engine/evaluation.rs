@@ -1,0 +1,277 @@
+//! Evaluating the nodes that are no objects: variables, locals, models, executors, modules and what they put out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use petgraph::graph::NodeIndex;
+use pipectl_core::{Diagnostic, Diagnostics, Marks, ModulePath, Value};
+use pipectl_lang::{Configuration, OutputBlock, Scope, decode, decode_model, evaluate};
+
+use crate::Engine;
+use crate::conditions::require;
+use crate::expansion::{Expansion, evaluate_enabled};
+use crate::graph::{Graph, Node};
+use crate::instances::Instances;
+use crate::values::Values;
+use crate::variables::input_value;
+
+/// What evaluating works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Evaluation<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) configuration: &'a Configuration,
+    /// Values of the root module's variables.
+    pub(crate) variables: &'a BTreeMap<String, Value>,
+    pub(crate) graph: &'a Graph,
+    pub(crate) values: &'a Values,
+}
+
+type Evaluated = Result<(Value, Diagnostics), Diagnostics>;
+
+impl Evaluation<'_> {
+    /// Evaluates a variable, local, model, executor, module, or the output of a module, in all instances of its module, and sets its values.
+    /// Returns warnings; the node has values then.
+    ///
+    /// Objects, checks, validations and the outputs of the root module are the business of planning and applying.
+    pub(crate) fn evaluate(&self, node: NodeIndex) -> Result<Diagnostics, Diagnostics> {
+        let module = self.graph.module_of(node);
+        // Where it is not known which instances there are, that has been reported.
+        let instances = self.values.instances(module).ok_or_else(Diagnostics::new)?;
+        let own = self.configuration.module(&self.graph.module(module).path);
+        let own = own.expect("the graph has the modules of its configuration");
+        let scope = |instance: usize| self.values.scope(self.graph, node, instance);
+        let name = |instance: usize, name: String| qualified(instances.path(instance), &name);
+        match self.graph.node(node) {
+            Node::Object(_) | Node::Check(_) | Node::Validation(_) => Ok(Diagnostics::new()),
+            Node::Output(_) if self.graph.module(module).parent.is_none() => Ok(Diagnostics::new()),
+            Node::Variable(variable) => self.each(node, instances, |instance| self.variable(node, instance, variable)),
+            Node::Local(local) => self.each(node, instances, |instance| match own.locals.get(local) {
+                Some(local) => Ok((evaluate(&local.expression, &scope(instance))?, Diagnostics::new())),
+                None => Ok((Value::null(), Diagnostics::new())),
+            }),
+            Node::Model(model) => self.each(node, instances, |instance| {
+                self.model(own, model, &scope(instance), &name(instance, format!("model.{model}")))
+            }),
+            Node::Executor(kind, executor) => self.each(node, instances, |instance| {
+                let name = name(instance, format!("executor.{kind}.{executor}"));
+                self.executor(own, kind, executor, &scope(instance), &name)
+            }),
+            Node::Call(call) => self.call(node, own, call, instances),
+            Node::Module(call) => {
+                self.whole(node, own, call, instances);
+                Ok(Diagnostics::new())
+            }
+            Node::Output(output) => {
+                let Some(block) = own.outputs.get(output) else { return Ok(Diagnostics::new()) };
+                let (values, warnings) = all(instances, |instance| {
+                    evaluate_output(block, &scope(instance), instances.path(instance))
+                        .map(|value| (value, Diagnostics::new()))
+                })?;
+                self.values.set(node, instances.assemble(&values));
+                Ok(warnings)
+            }
+        }
+    }
+
+    /// Evaluates a node in each instance and sets its values.
+    fn each(
+        &self,
+        node: NodeIndex,
+        instances: &Instances,
+        evaluate: impl Fn(usize) -> Evaluated,
+    ) -> Result<Diagnostics, Diagnostics> {
+        let (values, warnings) = all(instances, evaluate)?;
+        self.values.set(node, values);
+        Ok(warnings)
+    }
+
+    fn variable(&self, node: NodeIndex, instance: usize, name: &str) -> Evaluated {
+        let module = self.graph.module_of(node);
+        let inside = self.graph.module(module);
+        let Some((around, call)) = &inside.parent else {
+            return Ok((self.variables.get(name).cloned().unwrap_or_else(Value::null), Diagnostics::new()));
+        };
+        let own = self.configuration.module(&inside.path).and_then(|own| own.variables.get(name));
+        let outer =
+            self.configuration.module(&self.graph.module(*around).path).and_then(|outer| outer.modules.get(call));
+        let (Some(block), Some(outer), Some(instances)) = (own, outer, self.values.instances(module)) else {
+            return Ok((Value::null(), Diagnostics::new()));
+        };
+        let given = match outer.inputs.argument(name) {
+            None => None,
+            Some(argument) => {
+                let scope = Arc::new(self.values.scope_in(self.graph, node, *around, instances.outer(instance)));
+                let value = evaluate(&argument.value, &instances.input_scope(instance, &scope))?;
+                Some((value, argument.value.span()))
+            }
+        };
+        let name = qualified(instances.path(instance), &format!("var.{name}"));
+        input_value(&name, block, given, &outer.span).map(|value| (value, Diagnostics::new()))
+    }
+
+    fn model(&self, own: &Configuration, name: &str, scope: &Scope, address: &str) -> Evaluated {
+        let (Some(block), Some(kind)) = (own.models.get(name), &self.engine.registry.model) else {
+            return Ok((Value::null(), Diagnostics::new()));
+        };
+        let (value, mut diagnostics) = decode_model(block, &kind.schema, scope);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let (value, more) = (kind.finish)(value);
+        diagnostics.extend(located(more, |path| block.body.span_of(path), &block.span, address));
+        if diagnostics.has_errors() { Err(diagnostics) } else { Ok((value, diagnostics)) }
+    }
+
+    fn executor(&self, own: &Configuration, kind_name: &str, name: &str, scope: &Scope, address: &str) -> Evaluated {
+        let key = (kind_name.to_owned(), name.to_owned());
+        let (Some(block), Some(kind)) = (own.executors.get(&key), self.engine.registry.executors.get(kind_name)) else {
+            return Ok((Value::null(), Diagnostics::new()));
+        };
+        if let Some(enabled) = &block.enabled
+            && !evaluate_enabled(enabled, scope)?
+        {
+            return Ok((Value::null(), Diagnostics::new()));
+        }
+        let (value, mut diagnostics) = decode(&block.body, &kind.schema, scope);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let value = value.with_attribute("kind", Value::from(kind_name)).with_attribute("name", Value::from(name));
+        let (value, more) = (kind.finish)(value);
+        diagnostics.extend(located(more, |path| block.body.span_of(path), &block.span, address));
+        if diagnostics.has_errors() { Err(diagnostics) } else { Ok((value, diagnostics)) }
+    }
+
+    /// Finds out which instances a module has.
+    fn call(
+        &self,
+        node: NodeIndex,
+        own: &Configuration,
+        name: &str,
+        instances: &Instances,
+    ) -> Result<Diagnostics, Diagnostics> {
+        let inside = self.graph.module(self.graph.module_of(node)).path.child(name, None);
+        let (Some(block), Some(inside)) = (own.modules.get(name), self.graph.find_module(&inside)) else {
+            return Ok(Diagnostics::new());
+        };
+        if self.values.instances(inside).is_some() {
+            return Ok(Diagnostics::new());
+        }
+        let mut expansions = Vec::with_capacity(instances.len());
+        let mut problems = Diagnostics::new();
+        for instance in 0..instances.len() {
+            let scope = self.values.scope(self.graph, node, instance);
+            match Expansion::evaluate(block.enabled.as_ref(), block.count.as_ref(), block.for_each.as_ref(), &scope) {
+                Ok(expansion) => expansions.push(expansion),
+                Err(found) => extend_once(&mut problems, found),
+            }
+        }
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        self.values.set_instances(inside, Instances::inside(instances, name, expansions));
+        Ok(problems)
+    }
+
+    /// A module as a value: its outputs, or its instances with their outputs.
+    fn whole(&self, node: NodeIndex, own: &Configuration, name: &str, instances: &Instances) {
+        let path = self.graph.module(self.graph.module_of(node)).path.child(name, None);
+        let block = own.modules.get(name).and_then(|block| block.configuration.as_deref());
+        let (Some(inside), Some(id)) = (block, self.graph.find_module(&path)) else { return };
+        let is_asked_for = self.graph.needed_by(node).any(|other| !matches!(self.graph.node(other), Node::Module(_)));
+        let Some(of_module) = self.values.instances(id).filter(|_| is_asked_for) else { return };
+        let values = (0..instances.len()).map(|instance| {
+            let outputs = inside.outputs.keys().filter_map(|output| {
+                let node = self.graph.find(id, &Node::Output(output.clone()))?;
+                Some((output.as_str(), self.values.get(node, instance)?))
+            });
+            of_module.expansion(instance).transpose(outputs)
+        });
+        self.values.set(node, values.collect());
+    }
+}
+
+/// The values of all instances, and the warnings; or all errors, each once.
+fn all(instances: &Instances, evaluate: impl Fn(usize) -> Evaluated) -> Result<(Vec<Value>, Diagnostics), Diagnostics> {
+    let mut values = Vec::with_capacity(instances.len());
+    let mut found = Diagnostics::new();
+    for instance in 0..instances.len() {
+        match evaluate(instance) {
+            Ok((value, warnings)) => {
+                values.push(value);
+                extend_once(&mut found, warnings);
+            }
+            Err(problems) => extend_once(&mut found, problems),
+        }
+    }
+    if found.has_errors() || values.len() < instances.len() { Err(found) } else { Ok((values, found)) }
+}
+
+/// Takes in what is not there already: instances of a module have the same mistakes.
+pub(crate) fn extend_once(diagnostics: &mut Diagnostics, more: Diagnostics) {
+    for diagnostic in more {
+        let is_known = |known: &Diagnostic| {
+            (&known.summary, &known.detail, &known.span) == (&diagnostic.summary, &diagnostic.detail, &diagnostic.span)
+        };
+        if !diagnostics.iter().any(is_known) {
+            diagnostics.push(diagnostic);
+        }
+    }
+}
+
+/// A name of a module as it is known from outside: `module.a.local.x`.
+pub(crate) fn qualified(module: &ModulePath, name: &str) -> String {
+    if module.is_root() { name.to_owned() } else { format!("{module}.{name}") }
+}
+
+/// The value of an output. Of the root module: marked sensitive as a whole where the block says so, else free of marks. Of another module: with
+/// the marks that it has, so that a secret does not lose its mark on the way out.
+pub(crate) fn evaluate_output(block: &OutputBlock, scope: &Scope, module: &ModulePath) -> Result<Value, Diagnostics> {
+    let address = qualified(module, &format!("output.{}", block.name));
+    let failed = require(&block.preconditions, scope, "Module output value precondition failed", &address);
+    if failed.has_errors() {
+        return Err(failed);
+    }
+    let value = evaluate(&block.value, scope)?;
+    let marks = value.marks_deep();
+    let problem =
+        |summary: &str, detail: String| Diagnostic::error(summary, detail).at(block.value.span()).about(&address);
+    if marks.contains(Marks::EPHEMERAL) && !block.ephemeral {
+        let detail = match module.is_root() {
+            true => {
+                format!("The value of output \"{}\" is ephemeral, so it cannot be stored in the state.", block.name)
+            }
+            false => format!("The value of output \"{}\" is ephemeral, and the output does not say so.", block.name),
+        };
+        let problem = problem("Ephemeral value not allowed", detail);
+        return Err(if module.is_root() { problem } else { problem.hint("ephemeral = true") }.into());
+    }
+    if !module.is_root() {
+        return Ok(if block.sensitive { value.marked(Marks::SENSITIVE) } else { value });
+    }
+    if marks.contains(Marks::SENSITIVE) && !block.sensitive {
+        let detail = format!(
+            "The value of output \"{}\" holds something sensitive, and outputs are shown. If that is meant, mark the output as sensitive.",
+            block.name
+        );
+        return Err(problem("Output refers to sensitive values", detail).hint("sensitive = true").into());
+    }
+    let (plain, _) = value.unmark_deep();
+    Ok(if block.sensitive { plain.marked(Marks::SENSITIVE) } else { plain })
+}
+
+/// Diagnostics about a value, with the places in the configuration that the value was written at.
+pub(crate) fn located(
+    mut diagnostics: Diagnostics,
+    span_of: impl Fn(&pipectl_core::Path) -> Option<pipectl_core::Span>,
+    block: &pipectl_core::Span,
+    address: &str,
+) -> Diagnostics {
+    for diagnostic in diagnostics.iter_mut() {
+        if diagnostic.span.is_none() {
+            diagnostic.span = diagnostic.path.as_ref().and_then(&span_of).or_else(|| Some(block.clone()));
+        }
+        diagnostic.address.get_or_insert_with(|| address.to_owned());
+    }
+    diagnostics
+}

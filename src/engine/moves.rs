@@ -1,0 +1,441 @@
+//! `moved` blocks: which objects of the state are known by another address from now on.
+//!
+//! Semantics are Terraform's (`internal/refactoring` of 1.11): statements are carried out one after the other, in an order in which each
+//! finds what those before have moved; what would land on something that is there stays where it is; and a block that gains or loses `count`
+//! keeps its object, as the instance 0.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pipectl_core::{Address, Diagnostic, Diagnostics, InstanceKey, ModulePath, ModuleStep, Span, Target};
+use pipectl_lang::Configuration;
+use pipectl_state::{Change, ObjectState, State};
+use serde::{Deserialize, Serialize};
+
+/// An object that is known by another address from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The address that the state has.
+    pub from: Address,
+    /// The address that the configuration has.
+    pub to: Address,
+}
+
+/// What the `moved` blocks of a configuration do to a state.
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    /// What is moved, each object once, from where it was before anything was moved.
+    pub(crate) moved: Vec<Moved>,
+    /// What stays, because there is something at its new address.
+    pub(crate) blocked: Vec<Moved>,
+    statements: Vec<Statement>,
+}
+
+/// A `moved` block with the module that has it.
+#[derive(Clone, Debug)]
+struct Statement {
+    /// Without instances: it holds for all of them.
+    module: ModulePath,
+    from: Target,
+    to: Target,
+    span: Span,
+}
+
+impl Moves {
+    /// Finds out what is moved.
+    ///
+    /// # Errors
+    /// When `moved` blocks contradict each other.
+    pub(crate) fn of(configuration: &Configuration, state: &State) -> Result<Self, Diagnostics> {
+        let statements = statements(configuration);
+        let problems = contradictions(configuration, &statements);
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        let statements = in_order(statements)?;
+        // By address: where it was before anything was moved.
+        let mut places: BTreeMap<Address, Address> = state
+            .resources
+            .keys()
+            .chain(state.intents.keys())
+            .map(|address| (address.clone(), address.clone()))
+            .collect();
+        let mut blocked = Vec::new();
+        for statement in &statements {
+            carry_out(statement, &mut places, &mut blocked);
+        }
+        carry_out_implied(configuration, &statements, &mut places);
+        let moved = places.into_iter().filter(|(to, from)| to != from).map(|(to, from)| Moved { from, to }).collect();
+        Ok(Self { moved, blocked, statements })
+    }
+
+    /// A warning about what could not be moved.
+    pub(crate) fn warning(&self) -> Option<Diagnostic> {
+        if self.blocked.is_empty() {
+            return None;
+        }
+        let list: Vec<String> = self.blocked.iter().map(|moved| format!("{} to {}", moved.from, moved.to)).collect();
+        let detail = format!(
+            "Objects are at the new addresses already, so these could not move: {}. They are destroyed unless the configuration still has them.",
+            list.join(", ")
+        );
+        Some(Diagnostic::warning("Unresolved resource instance address changes", detail))
+    }
+
+    /// Errors for what was to move away, and is still declared. `modules` gives the instances of a module; `is_declared` is asked about an
+    /// instance of an object or module, or, when its second argument is true, about any instance.
+    pub(crate) fn still_declared(
+        &self,
+        modules: impl Fn(&ModulePath) -> Vec<ModulePath>,
+        is_declared: impl Fn(&Target, bool) -> bool,
+    ) -> Diagnostics {
+        let mut problems = Diagnostics::new();
+        for statement in &self.statements {
+            let places = modules(&statement.module);
+            let mut ends = places.iter().map(|module| below(&statement.from, module));
+            if let Some(from) = ends.find(|from| is_declared(from, statement.keeps_keys())) {
+                let detail = format!(
+                    "This statement declares a move from {from}, which is still declared. Rename the declaration to {}, or take the statement \
+                     out.",
+                    statement.to
+                );
+                problems.push(Diagnostic::error("Moved object still exists", detail).at(statement.span.clone()));
+            }
+        }
+        problems
+    }
+}
+
+/// The changes that move objects in a state.
+pub(crate) fn changes(state: &State, moved: &[Moved]) -> Vec<Change> {
+    if moved.is_empty() {
+        return Vec::new();
+    }
+    let renamed = renamed(state, moved);
+    let destinations: BTreeMap<&Address, &Address> = moved.iter().map(|moved| (&moved.from, &moved.to)).collect();
+    let (mut removals, mut additions) = (Vec::new(), Vec::new());
+    for (address, resource) in &state.resources {
+        let to = destinations.get(address).copied();
+        let place = to.unwrap_or(address).clone();
+        let changed = |object: &ObjectState| -> Option<ObjectState> {
+            let dependencies = dependencies(object, &renamed);
+            (to.is_some() || dependencies != object.dependencies)
+                .then(|| ObjectState { dependencies, ..object.clone() })
+        };
+        if let Some(current) = &resource.current {
+            if to.is_some() {
+                removals.push(Change::RemoveObject { address: address.clone() });
+            }
+            additions.extend(changed(current).map(|object| Change::SetObject { address: place.clone(), object }));
+        }
+        for (key, object) in &resource.deposed {
+            let key = || key.clone();
+            if to.is_some() {
+                removals.push(Change::RemoveDeposed { address: address.clone(), key: key() });
+            }
+            let change = |object| Change::SetDeposed { address: place.clone(), key: key(), object };
+            additions.extend(changed(object).map(change));
+        }
+    }
+    for (address, intent) in &state.intents {
+        if let Some(to) = destinations.get(address) {
+            removals.push(Change::RemoveIntent { address: address.clone() });
+            additions.push(Change::SetIntent { address: (*to).clone(), intent: intent.clone() });
+        }
+    }
+    removals.extend(additions);
+    removals
+}
+
+/// The state after objects were moved.
+pub(crate) fn moved_state(state: &State, moved: &[Moved]) -> State {
+    let mut after = state.clone();
+    let serial = after.serial;
+    after.take(pipectl_state::Record { serial, changes: changes(state, moved) });
+    after
+}
+
+/// Declarations by what they are called from now on. What has instances left under its old name keeps that, too.
+fn renamed(state: &State, moved: &[Moved]) -> BTreeMap<Address, BTreeSet<Address>> {
+    let mut renamed: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+    for Moved { from, to } in moved {
+        let (from, to) = (from.declaration(), to.declaration());
+        if from != to {
+            renamed.entry(from).or_default().insert(to);
+        }
+    }
+    if !renamed.is_empty() {
+        let gone: BTreeSet<&Address> = moved.iter().map(|moved| &moved.from).collect();
+        for address in state.resources.keys().filter(|address| !gone.contains(address)) {
+            let declaration = address.declaration();
+            if let Some(names) = renamed.get_mut(&declaration) {
+                names.insert(declaration);
+            }
+        }
+    }
+    renamed
+}
+
+fn dependencies(object: &ObjectState, renamed: &BTreeMap<Address, BTreeSet<Address>>) -> Vec<Address> {
+    if !object.dependencies.iter().any(|dependency| renamed.contains_key(dependency)) {
+        return object.dependencies.clone();
+    }
+    let names = object.dependencies.iter().flat_map(|dependency| match renamed.get(dependency) {
+        Some(names) => names.iter().cloned().collect(),
+        None => vec![dependency.clone()],
+    });
+    let names: BTreeSet<Address> = names.collect();
+    names.into_iter().collect()
+}
+
+fn statements(configuration: &Configuration) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    configuration.visit_modules(&mut |path, module| {
+        statements.extend(module.moved.iter().map(|block| Statement {
+            module: path.clone(),
+            from: block.from.clone(),
+            to: block.to.clone(),
+            span: block.span.clone(),
+        }));
+    });
+    statements
+}
+
+/// The target of a block in `module`, as the root module writes it.
+pub(crate) fn below(target: &Target, module: &ModulePath) -> Target {
+    match target {
+        Target::Module(path) => Target::Module(path.below(module)),
+        Target::Object(address) => Target::Object(address.in_module(&address.module.below(module))),
+    }
+}
+
+impl Statement {
+    fn absolute_from(&self) -> Target {
+        below(&self.from, &self.module)
+    }
+
+    fn absolute_to(&self) -> Target {
+        below(&self.to, &self.module)
+    }
+
+    /// Whether it moves a block or module with all its instances, whose keys stay as they are.
+    fn keeps_keys(&self) -> bool {
+        self.from.is_whole() && self.to.is_whole()
+    }
+
+    /// The way of an address to an instance of the statement's module, and from there; `None`: it does not lead there.
+    fn split<'a>(&self, address: &'a Address) -> Option<(&'a [ModuleStep], &'a [ModuleStep])> {
+        let (outer, inside) = address.module.steps().split_at_checked(self.module.steps().len())?;
+        let is_own = outer.iter().zip(self.module.steps()).all(|(step, own)| step.name == own.name);
+        is_own.then_some((outer, inside))
+    }
+
+    /// Whether an end of the statement is the block of an address, or an instance of that.
+    fn names_block(&self, address: &Address) -> bool {
+        let Some((_, inside)) = self.split(address) else { return false };
+        let is_it = |target: &Target| match target {
+            Target::Object(target) => {
+                target.module.steps() == inside && target.block().inside_module() == address.block().inside_module()
+            }
+            Target::Module(_) => false,
+        };
+        is_it(&self.from) || is_it(&self.to)
+    }
+
+    /// Where an address goes; `None`: it is not meant.
+    fn destination(&self, address: &Address) -> Option<Address> {
+        let (outer, inside) = self.split(address)?;
+        let module = match (&self.from, &self.to) {
+            (Target::Module(from), Target::Module(to)) => {
+                let (last, before) = from.steps().split_last()?;
+                let (found, rest) = inside.split_at_checked(from.steps().len())?;
+                let (found_last, found_before) = found.split_last()?;
+                let is_meant = found_before == before
+                    && found_last.name == last.name
+                    && (self.keeps_keys() || found_last.key == last.key);
+                if !is_meant {
+                    return None;
+                }
+                let (new_last, new_before) = to.steps().split_last()?;
+                let key = if self.keeps_keys() { found_last.key.clone() } else { new_last.key.clone() };
+                let new_last = ModuleStep { name: new_last.name.clone(), key };
+                let steps: Vec<ModuleStep> =
+                    outer.iter().chain(new_before).chain([&new_last]).chain(rest).cloned().collect();
+                return Some(address.in_module(&ModulePath::of(&steps)));
+            }
+            (Target::Object(from), Target::Object(to)) => {
+                let is_block = (from.kind, &from.type_name, &from.name)
+                    == (address.kind, &address.type_name, &address.name)
+                    && inside == from.module.steps();
+                let is_meant = is_block && (self.keeps_keys() || address.key == from.key);
+                is_meant.then(|| (to, ModulePath::of(outer)))
+            }
+            _ => None,
+        };
+        let (to, outer) = module?;
+        let key = if self.keeps_keys() { address.key.clone() } else { to.key.clone() };
+        Some(to.in_module(&to.module.below(&outer)).with_key(key))
+    }
+}
+
+fn carry_out(statement: &Statement, places: &mut BTreeMap<Address, Address>, blocked: &mut Vec<Moved>) {
+    let moves: Vec<(Address, Address)> =
+        places.keys().filter_map(|address| Some((address.clone(), statement.destination(address)?))).collect();
+    if moves.is_empty() {
+        return;
+    }
+    // What is moved as a whole finds its place taken by any instance that is there.
+    let modules: BTreeSet<&ModulePath> = places.keys().map(|address| &address.module).collect();
+    let blocks: BTreeSet<Address> = places.keys().map(Address::block).collect();
+    let is_taken = |to: &Address| match &statement.to {
+        Target::Module(_) => modules.contains(&to.module),
+        Target::Object(_) if statement.keeps_keys() => blocks.contains(&to.block()),
+        Target::Object(_) => places.contains_key(to),
+    };
+    let (stay, go): (Vec<_>, Vec<_>) = moves.into_iter().partition(|(_, to)| is_taken(to));
+    blocked.extend(stay.into_iter().map(|(from, to)| Moved { from, to }));
+    for (from, to) in go {
+        if let Some(origin) = places.remove(&from) {
+            places.insert(to, origin);
+        }
+    }
+}
+
+/// A block that has `count` now, or has it no more, keeps its one object, unless a statement speaks of the block.
+fn carry_out_implied(configuration: &Configuration, statements: &[Statement], places: &mut BTreeMap<Address, Address>) {
+    let mut moves = Vec::new();
+    for address in places.keys() {
+        let Some(block) = configuration.object(address) else { continue };
+        let to = match (&address.key, &block.meta.count, &block.meta.for_each) {
+            (None, Some(_), _) => Some(InstanceKey::Index(0)),
+            (Some(InstanceKey::Index(0)), None, None) => None,
+            _ => continue,
+        };
+        let to = address.with_key(to);
+        let is_named = statements.iter().any(|statement| statement.names_block(address));
+        if !places.contains_key(&to) && !is_named {
+            moves.push((address.clone(), to));
+        }
+    }
+    for (from, to) in moves {
+        if let Some(origin) = places.remove(&from) {
+            places.insert(to, origin);
+        }
+    }
+}
+
+/// Statements of which not all can be meant.
+fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Diagnostics {
+    let mut problems = Diagnostics::new();
+    let mut sources: BTreeMap<Target, &Statement> = BTreeMap::new();
+    let mut destinations: BTreeMap<Target, &Statement> = BTreeMap::new();
+    let place = |span: &Span| {
+        let file = configuration.sources.get(span.source).map(|source| source.name.clone()).unwrap_or_default();
+        let line = configuration.sources.line_column(span).map_or(0, |(line, _)| line);
+        format!("{file}:{line}")
+    };
+    for statement in statements {
+        let (from, to) = (statement.absolute_from(), statement.absolute_to());
+        let mut report = |summary: &str, detail: String| {
+            problems.push(Diagnostic::error(summary, detail).at(statement.span.clone()));
+        };
+        if from == to {
+            report(
+                "Redundant move statement",
+                format!("This statement declares a move from {from} to the same address, which is no move at all."),
+            );
+            continue;
+        }
+        if let (Target::Object(old), Target::Object(new)) = (&from, &to)
+            && (old.kind, &old.type_name) != (new.kind, &new.type_name)
+        {
+            let detail = format!("{from} cannot become {to}: an object keeps its type.");
+            report("Resource type mismatch", detail);
+            continue;
+        }
+        if let Some(first) = sources.get(&from).filter(|first| first.absolute_to() != to) {
+            let other = first.absolute_to();
+            let at = place(&first.span);
+            report(
+                "Ambiguous move statements",
+                format!(
+                    "A statement at {at} declares that {from} moved to {other}, and this one that it moved to {to}."
+                ),
+            );
+        }
+        if let Some(first) = destinations.get(&to).filter(|first| first.absolute_from() != from) {
+            let other = first.absolute_from();
+            let at = place(&first.span);
+            report(
+                "Ambiguous move statements",
+                format!(
+                    "A statement at {at} declares that {other} moved to {to}, and this one that {from} moved there."
+                ),
+            );
+        }
+        sources.entry(from).or_insert(statement);
+        destinations.entry(to).or_insert(statement);
+    }
+    problems
+}
+
+/// The statements in an order in which each comes after those that it goes on from.
+fn in_order(statements: Vec<Statement>) -> Result<Vec<Statement>, Diagnostics> {
+    let ends: Vec<(Target, Target)> =
+        statements.iter().map(|statement| (statement.absolute_from(), statement.absolute_to())).collect();
+    let mut open: Vec<usize> = (0..statements.len()).collect();
+    let mut order = Vec::with_capacity(statements.len());
+    while !open.is_empty() {
+        let is_free =
+            |one: &usize| open.iter().all(|other| one == other || !depends_on(&statements, &ends, *one, *other));
+        let Some(position) = open.iter().position(is_free) else {
+            let names: Vec<String> = open.iter().map(|one| format!("{} to {}", ends[*one].0, ends[*one].1)).collect();
+            let detail = format!("These moves go on from each other in a circle: {}.", names.join(", "));
+            let span = statements[open[0]].span.clone();
+            return Err(Diagnostic::error("Cyclic dependency in move statements", detail).at(span).into());
+        };
+        order.push(statements[open.remove(position)].clone());
+    }
+    Ok(order)
+}
+
+/// Whether statement `b` must be carried out before `a` (`statementDependsOn` of Terraform's `internal/refactoring/move_execute.go`).
+fn depends_on(statements: &[Statement], ends: &[(Target, Target)], a: usize, b: usize) -> bool {
+    let ((from_a, to_a), (from_b, to_b)) = (&ends[a], &ends[b]);
+    if is_same(from_a, to_b) {
+        return true;
+    }
+    let is_nested =
+        is_inside(from_a, to_b) || is_inside(to_a, to_b) || is_inside(from_b, from_a) || is_inside(to_b, from_a);
+    if !is_nested {
+        return false;
+    }
+    if statements[a].module.steps().len() >= statements[b].module.steps().len() {
+        return true;
+    }
+    // A module that only changes its key matches what moves inside before and after.
+    let only_key = match (from_a, to_a) {
+        (Target::Module(from), Target::Module(to)) => from.declaration() == to.declaration(),
+        _ => false,
+    };
+    !only_key
+}
+
+/// Whether two ends can mean the same.
+fn is_same(a: &Target, b: &Target) -> bool {
+    match (a, b) {
+        (Target::Module(a), Target::Module(b)) => {
+            a.steps().len() == b.steps().len() && (a.contains(b) || b.contains(a))
+        }
+        (Target::Object(one), Target::Object(other)) => a.contains(other) || b.contains(one),
+        _ => false,
+    }
+}
+
+/// Whether `inner` lies inside the module `outer`.
+fn is_inside(inner: &Target, outer: &Target) -> bool {
+    let Target::Module(outer) = outer else { return false };
+    match inner {
+        Target::Module(inner) => outer.contains(inner) && inner.steps().len() > outer.steps().len(),
+        Target::Object(inner) => outer.contains(&inner.module),
+    }
+}

@@ -1,0 +1,143 @@
+//! Values of the graph's nodes, one for each instance of their module, and the scopes that expressions are evaluated in: each sees exactly what
+//! it refers to.
+
+use std::sync::{Arc, OnceLock};
+
+use petgraph::graph::NodeIndex;
+use pipectl_core::Value;
+use pipectl_lang::{Ambient, Reference, Scope};
+use pipectl_provider::Environment;
+
+use crate::Engine;
+use crate::expansion::Expansion;
+use crate::graph::{Graph, ModuleId, Node};
+use crate::instances::Instances;
+
+/// The clock and the dice of an apply.
+struct Outside(Arc<dyn Environment>);
+
+impl Ambient for Outside {
+    fn now(&self) -> i64 {
+        let since = self.0.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the system has a source of randomness");
+    }
+}
+
+/// The values of all nodes of a graph, and the instances of all its modules, each set once.
+///
+/// A node has one value for each instance of its module. The outputs of a module, and the module itself, are there for the module around it:
+/// they have one value for each instance of that.
+pub(crate) struct Values {
+    columns: Vec<OnceLock<Vec<Value>>>,
+    instances: Vec<OnceLock<Instances>>,
+    /// By module: what every expression in it sees.
+    bases: Vec<Arc<Scope>>,
+}
+
+impl Values {
+    /// No values yet, and of the root module its one instance.
+    pub(crate) fn new(engine: &Engine, graph: &Graph) -> Self {
+        let base = |folder: &str| {
+            let mut base = Scope::new(Arc::clone(&engine.files));
+            base.set(&Reference::Terraform("workspace".to_owned()), Value::from(engine.workspace.as_str()));
+            for (name, folder) in [("module", folder), ("root", ""), ("cwd", "")] {
+                let folder = if folder.is_empty() { "." } else { folder };
+                base.set(&Reference::Path(name.to_owned()), Value::from(folder));
+            }
+            Arc::new(base)
+        };
+        let mut columns = Vec::new();
+        columns.resize_with(graph.len(), OnceLock::new);
+        let instances: Vec<OnceLock<Instances>> = graph.modules().map(|_| OnceLock::new()).collect();
+        let values =
+            Self { columns, instances, bases: graph.modules().map(|(_, module)| base(&module.folder)).collect() };
+        values.set_instances(ModuleId::ROOT, Instances::root());
+        values
+    }
+
+    /// The same where `timestamp`, `uuid` and `bcrypt` give results, which a plan leaves open.
+    pub(crate) fn drawn(self, engine: &Engine) -> Self {
+        let outside: Arc<dyn Ambient> = Arc::new(Outside(Arc::clone(&engine.environment)));
+        let now = outside.now();
+        let with_outside = |base: Arc<Scope>| {
+            let mut base = (*base).clone();
+            base.set_plan_time(now);
+            base.set_ambient(Arc::clone(&outside));
+            Arc::new(base)
+        };
+        Self { bases: self.bases.into_iter().map(with_outside).collect(), ..self }
+    }
+
+    /// Sets the instances of a module; a second time changes nothing.
+    pub(crate) fn set_instances(&self, module: ModuleId, instances: Instances) {
+        let _ = self.instances[module.index()].set(instances);
+    }
+
+    /// The instances of a module, once set.
+    pub(crate) fn instances(&self, module: ModuleId) -> Option<&Instances> {
+        self.instances[module.index()].get()
+    }
+
+    /// Sets the values of a node; a second time changes nothing.
+    pub(crate) fn set(&self, node: NodeIndex, values: Vec<Value>) {
+        let _ = self.columns[node.index()].set(values);
+    }
+
+    /// Sets one value for all instances of a module.
+    pub(crate) fn set_everywhere(&self, node: NodeIndex, instances: usize, value: &Value) {
+        self.set(node, vec![value.clone(); instances]);
+    }
+
+    /// The value of a node in an instance, once set.
+    pub(crate) fn get(&self, node: NodeIndex, instance: usize) -> Option<&Value> {
+        self.columns[node.index()].get()?.get(instance)
+    }
+
+    /// A scope with nothing but what every expression of a module sees.
+    pub(crate) fn empty_scope(&self, module: ModuleId) -> Scope {
+        Scope::inside(&self.bases[module.index()])
+    }
+
+    /// A scope with the values of everything that a node needs, in an instance of its module.
+    pub(crate) fn scope(&self, graph: &Graph, node: NodeIndex, instance: usize) -> Scope {
+        self.scope_in(graph, node, graph.module_of(node), instance)
+    }
+
+    /// What a node needs as an instance of `module` sees it: of its own module, or, for inputs, of the one around.
+    pub(crate) fn scope_in(&self, graph: &Graph, node: NodeIndex, module: ModuleId, instance: usize) -> Scope {
+        let mut scope = self.empty_scope(module);
+        for need in graph.needs(node) {
+            let Some(value) = self.get(need, instance) else { continue };
+            let of = graph.module_of(need);
+            let inside = graph.module(of);
+            match (graph.node(need), &inside.parent) {
+                (Node::Output(output), Some((around, call))) if *around == module => {
+                    let is_disabled = self
+                        .instances(of)
+                        .is_some_and(|instances| *instances.expansion(instance) == Expansion::Disabled);
+                    let reference = match is_disabled {
+                        // It is null as a whole: what it would put out is no attribute of that.
+                        true => Reference::Module(call.clone()),
+                        false => Reference::ModuleOutput {
+                            module: call.clone(),
+                            output: output.clone(),
+                            of_instances: inside.has_keys,
+                        },
+                    };
+                    scope.set(&reference, value.clone());
+                }
+                (need, _) if of == module => {
+                    if let Some(reference) = need.reference() {
+                        scope.set(&reference, value.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        scope
+    }
+}
