@@ -1,0 +1,52 @@
+//! The provider `tls`: private keys, certificate requests and certificates.
+//!
+//! Attributes and rules: HashiCorp's provider of that name, version 4. Keys are drawn from the operating system and stand in the state, as
+//! they do there: keep it encrypted, or use this for development only. Certificates are laid out as Go's `crypto/x509` lays them out.
+//! The data source `tls_certificate` reads PEM and does not fetch from servers.
+
+mod certificate;
+mod curve;
+mod data;
+mod der;
+mod issue;
+mod key;
+mod locally_signed;
+mod name;
+mod parse;
+mod pem;
+mod private_key;
+mod request;
+mod self_signed;
+mod ssh;
+
+use pipectl_core::{Diagnostic, Diagnostics, Path};
+use pipectl_provider::Registry;
+
+use crate::kept::KeptResource;
+use crate::{data_source, resource};
+
+/// Registers `tls_private_key`, `tls_cert_request`, `tls_self_signed_cert`, `tls_locally_signed_cert`, and the data sources
+/// `tls_public_key` and `tls_certificate`.
+pub fn register(registry: &mut Registry) {
+    resource(registry, "tls_private_key", KeptResource::<private_key::PrivateKeyResource>::new());
+    resource(registry, "tls_cert_request", KeptResource::<request::CertRequest>::new());
+    resource(registry, "tls_self_signed_cert", KeptResource::<self_signed::SelfSignedCert>::new());
+    resource(registry, "tls_locally_signed_cert", KeptResource::<locally_signed::LocallySignedCert>::new());
+    data_source(registry, "tls_public_key", data::PublicKeyData::new());
+    data_source(registry, "tls_certificate", data::CertificateData::new());
+}
+
+/// Why a key, a request or a certificate cannot be read or made. Never holds any of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TlsError(String);
+
+impl TlsError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    /// The diagnostic about an argument.
+    pub(crate) fn about(self, summary: &str, argument: &str) -> Diagnostics {
+        Diagnostic::error(summary, format!("{}.", self.0)).on(Path::of(argument)).into()
+    }
+}
