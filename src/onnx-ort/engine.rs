@@ -7,6 +7,7 @@ use std::str::FromStr;
 use pipectl_onnx::{LoadError, Scorer, Session};
 use thiserror::Error;
 
+use crate::causes::with_causes;
 use crate::library::{Lookup, RuntimeError};
 use crate::runtime::find;
 use crate::session::{OrtSession, SessionError};
@@ -116,7 +117,7 @@ pub fn open(engine: Engine, library: Option<&Path>, bytes: &[u8], threads: usize
         Engine::Auto => match runtime_session(library, bytes, threads) {
             Ok(session) => Ok(Opened { scorer: Box::new(session), note: None }),
             Err(EngineError::NotFound { .. }) => ours(None),
-            Err(error) => ours(Some(explain(&error))),
+            Err(error) => ours(Some(with_causes(&error))),
         },
     }
 }
@@ -126,14 +127,4 @@ fn runtime_session(library: Option<&Path>, bytes: &[u8], threads: usize) -> Resu
         Lookup::Found(runtime) => Ok(OrtSession::load(&runtime, bytes, threads)?),
         Lookup::NotFound { tried } => Err(EngineError::NotFound { tried }),
     }
-}
-
-fn explain(error: &EngineError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }

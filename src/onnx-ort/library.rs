@@ -11,6 +11,7 @@ use libloading::{Library, Symbol};
 use ort::sys::OrtApiBase;
 use thiserror::Error;
 
+use crate::causes::with_causes;
 use crate::runtime::Runtime;
 
 /// The oldest release that offers the functions that we call (`ort`'s feature `api-17`).
@@ -192,7 +193,7 @@ fn has_functions(base: &OrtApiBase) -> bool {
 /// Whether the loader's error means that there is no such library, rather than that it is broken or lacks another one.
 fn is_absence(path: &Path, error: &libloading::Error) -> bool {
     let name = path.to_string_lossy();
-    let text = error_text(error);
+    let text = with_causes(error);
     if cfg!(windows) {
         // Windows does not say which module it missed.
         text.contains("os error 126") || text.contains("could not be found")
@@ -202,14 +203,4 @@ fn is_absence(path: &Path, error: &libloading::Error) -> bool {
         text.contains(&format!("{name}: cannot open shared object file"))
             || text.contains("Error loading shared library")
     }
-}
-
-fn error_text(error: &libloading::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }

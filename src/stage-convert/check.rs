@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use pipectl_core::Path;
 use pipectl_formats::dataset::ColumnSpec;
 
 use crate::columns::{Columns, Problem};
 use crate::error::ConvertError;
-use crate::source::Source;
+use crate::header::Header;
+use crate::pass::Pass;
 use crate::spec::Conversion;
 use crate::steps::Step;
 
@@ -17,28 +19,28 @@ pub(crate) struct Checked {
     pub(crate) columns: Vec<Columns>,
     /// What is written.
     pub(crate) output: Vec<ColumnSpec>,
+    /// Source columns that the output depends on.
+    pub(crate) reads: BTreeSet<String>,
 }
 
-/// Follows the columns through all steps.
-pub(crate) fn check(conversion: &Conversion, source: &Source) -> Result<Checked, ConvertError> {
-    let mut columns = vec![source.columns().clone()];
+/// Follows the columns through all steps to the output, and compares the source files in those that are read.
+pub(crate) fn check(conversion: &Conversion, header: &Header) -> Result<Checked, ConvertError> {
+    let columns = check_steps(conversion, header)?;
+    let last = columns.last().expect("there are columns before the first step");
+    let output = output(conversion, last).map_err(|problems| ConvertError::Output { problems })?;
+    let names: BTreeSet<String> = output.iter().map(|spec| spec.name.clone()).collect();
+    let reads = Pass::all_columns(conversion, &names);
+    header.agree(&reads)?;
+    Ok(Checked { columns, output, reads })
+}
+
+/// Follows the columns through all steps: the columns before each, and behind the last.
+pub(crate) fn check_steps(conversion: &Conversion, header: &Header) -> Result<Vec<Columns>, ConvertError> {
+    let mut columns = vec![header.columns().clone()];
     let mut scaled = BTreeSet::new();
     for (index, declared) in conversion.steps.iter().enumerate() {
         let fail = |problems| ConvertError::Step { index, kind: declared.kind.clone(), problems };
-        let before = &columns[index];
-        let after = declared.step.check(before).map_err(|mut problems| {
-            if !source.others().is_empty()
-                && problems.iter().any(|problem| problem.message.starts_with("There is no column"))
-            {
-                let others: Vec<String> =
-                    source.others().iter().map(|(name, what)| format!("`{name}` ({what})")).collect();
-                problems.push(Problem {
-                    argument: None,
-                    message: format!("Left out, because they hold no numbers: {}.", others.join(", ")),
-                });
-            }
-            fail(problems)
-        })?;
+        let after = declared.step.check(&columns[index]).map_err(fail)?;
         if let Step::Scale(scale) = &declared.step
             && !scaled.insert(scale.column.clone())
         {
@@ -50,38 +52,36 @@ pub(crate) fn check(conversion: &Conversion, source: &Source) -> Result<Checked,
         }
         columns.push(after);
     }
-    let last = &columns[conversion.steps.len()];
-    let output = output(conversion, last).map_err(|problems| ConvertError::Output { problems })?;
-    Ok(Checked { columns, output })
+    Ok(columns)
 }
 
-fn output(conversion: &Conversion, last: &Columns) -> Result<Vec<ColumnSpec>, Vec<String>> {
-    let names: Vec<&str> = match &conversion.output.columns {
+fn output(conversion: &Conversion, last: &Columns) -> Result<Vec<ColumnSpec>, Vec<Problem>> {
+    let declared = conversion.output.columns.as_deref();
+    let names: Vec<&str> = match declared {
         Some(names) => names.iter().map(String::as_str).collect(),
         None => last.names().collect(),
     };
+    let whole = || if declared.is_some() { Path::of("columns") } else { Path::root() };
+    let place = |index: usize| if declared.is_some() { whole().index(index) } else { whole() };
     let mut specs = Vec::new();
     let mut problems = Vec::new();
-    for name in &names {
+    for (index, name) in names.iter().enumerate() {
         match last.find(name).and_then(|shape| shape.to_dataset(name)) {
+            Ok(_) if names[..index].contains(name) => {
+                problems.push(Problem::at(place(index), format!("Column `{name}` is named twice.")));
+            }
             Ok(spec) => specs.push(spec),
-            Err(problem) => problems.push(problem),
+            Err(message) => problems.push(Problem::at(place(index), message)),
         }
     }
-    let unique: BTreeSet<&str> = names.iter().copied().collect();
-    if unique.len() != names.len() {
-        problems.push("A column is named twice.".to_owned());
-    }
     if names.is_empty() {
-        problems.push("There is no column to write.".to_owned());
+        problems.push(Problem::at(whole(), "There is no column to write."));
     }
     for spec in specs.iter().filter(|spec| spec.ragged) {
-        if unique.contains(spec.length_feature().as_str()) {
-            problems.push(format!(
-                "Column `{}` would hide the lengths of the ragged column `{}`.",
-                spec.length_feature(),
-                spec.name
-            ));
+        let hidden = spec.length_feature();
+        if let Some(index) = names.iter().position(|name| *name == hidden) {
+            let message = format!("Column `{hidden}` would hide the lengths of the ragged column `{}`.", spec.name);
+            problems.push(Problem::at(place(index), message));
         }
     }
     if problems.is_empty() { Ok(specs) } else { Err(problems) }

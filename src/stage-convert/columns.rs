@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pipectl_core::Path;
 use pipectl_core::suggest::did_you_mean;
 use pipectl_formats::dataset::ColumnSpec;
 use pipectl_formats::table::ColumnKind;
@@ -35,21 +36,35 @@ pub enum Shape {
 
 /// Names and shapes of all columns, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Columns(Vec<(String, Shape)>);
+pub struct Columns {
+    numeric: Vec<(String, Shape)>,
+    /// Columns of the source that hold no numbers, with their type: nothing can use them, and whoever names one is told why.
+    others: Vec<(String, String)>,
+}
 
 /// Something wrong with a step, found before any row is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The step's argument that it is about, where there is one.
-    pub argument: Option<&'static str>,
+    /// Where in the step, or in the output block, it stands: `columns[1]`.
+    pub path: Path,
     /// What is wrong: a full sentence.
     pub message: String,
 }
 
 impl Problem {
     /// A problem with one argument.
-    pub fn with(argument: &'static str, message: impl Into<String>) -> Self {
-        Problem { argument: Some(argument), message: message.into() }
+    pub fn with(argument: &str, message: impl Into<String>) -> Self {
+        Problem::at(Path::of(argument), message)
+    }
+
+    /// A problem with one element of a list argument.
+    pub fn element(argument: &str, index: usize, message: impl Into<String>) -> Self {
+        Problem::at(Path::of(argument).index(index), message)
+    }
+
+    /// A problem with what stands at `path`.
+    pub fn at(path: Path, message: impl Into<String>) -> Self {
+        Problem { path, message: message.into() }
     }
 }
 
@@ -59,49 +74,55 @@ impl Columns {
         Self::default()
     }
 
-    /// The shape of column `name`.
-    pub fn get(&self, name: &str) -> Option<Shape> {
-        self.0.iter().find(|(column, _)| column == name).map(|(_, shape)| *shape)
+    /// Takes note of a column that holds no numbers, and of its type.
+    pub fn add_other(&mut self, name: &str, kind: &str) {
+        self.others.push((name.to_owned(), kind.to_owned()));
     }
 
-    /// The shape of column `name`, or a sentence that names what there is instead.
+    /// The shape of column `name`.
+    pub fn get(&self, name: &str) -> Option<Shape> {
+        self.numeric.iter().find(|(column, _)| column == name).map(|(_, shape)| *shape)
+    }
+
+    /// The shape of column `name`, or a sentence that says what it holds, or what there is instead.
     pub fn find(&self, name: &str) -> Result<Shape, String> {
-        self.get(name).ok_or_else(|| {
-            format!(
+        self.get(name).ok_or_else(|| match self.others.iter().find(|(other, _)| other == name) {
+            Some((_, kind)) => format!("Column `{name}` is of type `{kind}`; only numbers can be used here."),
+            None => format!(
                 "There is no column `{name}`; the columns here are {}.{}",
                 self.listed(),
                 did_you_mean(name, self.names())
-            )
+            ),
         })
     }
 
     /// Names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.numeric.iter().map(|(name, _)| name.as_str())
     }
 
     /// Names and shapes in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Shape)> {
-        self.0.iter().map(|(name, shape)| (name.as_str(), *shape))
+        self.numeric.iter().map(|(name, shape)| (name.as_str(), *shape))
     }
 
     /// Replaces the shape of a column in its place, or adds it at the end.
     pub fn set(&mut self, name: &str, shape: Shape) {
-        match self.0.iter_mut().find(|(column, _)| column == name) {
+        match self.numeric.iter_mut().find(|(column, _)| column == name) {
             Some((_, existing)) => *existing = shape,
-            None => self.0.push((name.to_owned(), shape)),
+            None => self.numeric.push((name.to_owned(), shape)),
         }
     }
 
-    /// Names for people: "a, b and c".
+    /// Names for people: "a, b, c".
     pub fn listed(&self) -> String {
-        if self.0.is_empty() { "none".to_owned() } else { self.names().collect::<Vec<_>>().join(", ") }
+        if self.numeric.is_empty() { "none".to_owned() } else { self.names().collect::<Vec<_>>().join(", ") }
     }
 }
 
 impl FromIterator<(String, Shape)> for Columns {
     fn from_iter<I: IntoIterator<Item = (String, Shape)>>(columns: I) -> Self {
-        Columns(columns.into_iter().collect())
+        Columns { numeric: columns.into_iter().collect(), others: Vec::new() }
     }
 }
 

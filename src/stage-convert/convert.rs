@@ -7,9 +7,11 @@ use std::sync::Mutex;
 
 use pipectl_formats::dataset::{ColumnSpec, DatasetWriter, Layout, Manifest};
 
-use crate::check::{Checked, check};
+use crate::check::check;
 use crate::choose::Choice;
+use crate::columns::Columns;
 use crate::error::ConvertError;
+use crate::header::Header;
 use crate::pass::{Aim, Pass, Setting, Watch};
 use crate::source::Source;
 use crate::spec::{Conversion, NanPolicy};
@@ -57,19 +59,17 @@ pub struct Converted {
 }
 
 impl Conversion {
-    /// Checks the steps against the columns of `source`: what would be written. No row is read.
-    pub fn check(&self, source: &Source) -> Result<Vec<ColumnSpec>, ConvertError> {
-        check(self, source).map(|checked| checked.output)
+    /// Checks the conversion against the columns of a source: what would be written. No row is read.
+    pub fn check(&self, header: &Header) -> Result<Vec<ColumnSpec>, ConvertError> {
+        check(self, header).map(|checked| checked.output)
     }
 
     /// Converts all rows of `source`.
     pub fn run(mut self, source: &Source, place: &Place, watcher: &mut dyn Watcher) -> Result<Converted, ConvertError> {
-        let checked = check(&self, source)?;
-        let output: BTreeSet<String> = checked.output.iter().map(|spec| spec.name.clone()).collect();
-        let reads = Pass::all_columns(&self, &output);
-        source.check(&reads)?;
-        let run = Run { source, place, reads, output };
-        run.fit(&mut self, &checked, watcher)?;
+        let checked = check(&self, source.header())?;
+        let output = checked.output.iter().map(|spec| spec.name.clone()).collect();
+        let run = Run { source, place, reads: checked.reads, output };
+        run.fit(&mut self, &checked.columns, watcher)?;
         let rows = run.count(&self, watcher)?;
         if rows == 0 {
             return Err(ConvertError::NoRows { source_rows: source.rows() });
@@ -90,10 +90,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Fits every step "scale" that needs it, as many in one pass as do not depend on each other.
+    ///
+    /// `columns` are those before each step.
     fn fit(
         &self,
         conversion: &mut Conversion,
-        checked: &Checked,
+        columns: &[Columns],
         watcher: &mut dyn Watcher,
     ) -> Result<(), ConvertError> {
         loop {
@@ -120,7 +122,7 @@ impl Run<'_> {
                     let Step::Scale(scale) = &conversion.steps[index].step else {
                         unreachable!("only scales are fitted")
                     };
-                    let shape = checked.columns[index].get(&scale.column).expect("the check has seen the column");
+                    let shape = columns[index].get(&scale.column).expect("the check has seen the column");
                     (index, Mutex::new(scale.fit(shape)))
                 })
                 .collect();

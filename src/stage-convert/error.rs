@@ -21,10 +21,10 @@ pub enum ConvertError {
         problems: Vec<Problem>,
     },
     /// The columns at the end cannot be written. Found before any row is read.
-    #[error("the output does not fit: {}", problems.join(" "))]
+    #[error("the output does not fit: {}", sentences(problems))]
     Output {
-        /// What does not fit: full sentences.
-        problems: Vec<String>,
+        /// What does not fit.
+        problems: Vec<Problem>,
     },
     /// The source cannot be read.
     #[error("the source cannot be read")]

@@ -52,8 +52,9 @@ pub(crate) struct Shuffled<'a> {
     names: Vec<String>,
 }
 
-struct Bucket {
-    file: File,
+struct Bucket<F = File> {
+    file: F,
+    rows: u64,
     bytes: usize,
     level: u32,
 }
@@ -92,7 +93,7 @@ impl<'a> Shuffled<'a> {
                 held += keyed.bytes.len() + OVERHEAD;
                 self.ready.push(keyed);
                 if held > self.memory {
-                    let mut started = Spill::new(&self.scratch, 0).map_err(ConvertError::Spill)?;
+                    let mut started = Spill::new(&self.scratch, 0);
                     for keyed in std::mem::take(&mut self.ready) {
                         started.write(&keyed).map_err(ConvertError::Spill)?;
                     }
@@ -114,8 +115,9 @@ impl<'a> Shuffled<'a> {
         {
             let mut input = BufReader::new(bucket.file);
             input.rewind()?;
-            if bucket.bytes > self.memory && bucket.level + 1 < LEVELS {
-                let mut spill = Spill::new(&self.scratch, bucket.level + 1)?;
+            // A single row is as small as it gets.
+            if bucket.bytes > self.memory && bucket.rows > 1 && bucket.level + 1 < LEVELS {
+                let mut spill = Spill::new(&self.scratch, bucket.level + 1);
                 while let Some(keyed) = read(&mut input)? {
                     spill.write(&keyed)?;
                 }
@@ -155,42 +157,44 @@ fn sort(rows: &mut [Keyed]) {
     rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.key, row.number)));
 }
 
-/// The buckets of one level while they are written.
-struct Spill {
-    buckets: Vec<(BufWriter<File>, usize)>,
+/// The buckets of one level while they are written. A bucket gets its file with its first row.
+struct Spill<'a> {
+    scratch: &'a Path,
+    buckets: [Option<Bucket<BufWriter<File>>>; BUCKETS],
     level: u32,
 }
 
-impl Spill {
-    fn new(scratch: &Path, level: u32) -> io::Result<Self> {
-        let bucket = |_| Ok((BufWriter::with_capacity(1 << 16, tempfile::tempfile_in(scratch)?), 0));
-        Ok(Spill { buckets: (0..BUCKETS).map(bucket).collect::<io::Result<_>>()?, level })
+impl<'a> Spill<'a> {
+    fn new(scratch: &'a Path, level: u32) -> Self {
+        Spill { scratch, buckets: [const { None }; BUCKETS], level }
     }
 
     fn write(&mut self, row: &Keyed) -> io::Result<()> {
         let bits = row.key << (self.level * BUCKET_BITS) >> (64 - BUCKET_BITS);
-        let (file, bytes) = &mut self.buckets[bits as usize];
-        file.write_all(&row.key.to_le_bytes())?;
-        file.write_all(&row.number.to_le_bytes())?;
-        file.write_all(&(row.bytes.len() as u64).to_le_bytes())?;
-        file.write_all(&row.bytes)?;
-        *bytes += row.bytes.len() + OVERHEAD;
+        let bucket = match &mut self.buckets[bits as usize] {
+            Some(bucket) => bucket,
+            empty => {
+                let file = BufWriter::with_capacity(1 << 16, tempfile::tempfile_in(self.scratch)?);
+                empty.insert(Bucket { file, rows: 0, bytes: 0, level: self.level })
+            }
+        };
+        bucket.file.write_all(&row.key.to_le_bytes())?;
+        bucket.file.write_all(&row.number.to_le_bytes())?;
+        bucket.file.write_all(&(row.bytes.len() as u64).to_le_bytes())?;
+        bucket.file.write_all(&row.bytes)?;
+        bucket.rows += 1;
+        bucket.bytes += row.bytes.len() + OVERHEAD;
         Ok(())
     }
 
     /// The buckets that hold something, the first in order last.
     fn finish(self) -> io::Result<Vec<Bucket>> {
-        let mut buckets = Vec::new();
-        for (file, bytes) in self.buckets.into_iter().rev() {
-            if bytes > 0 {
-                buckets.push(Bucket {
-                    file: file.into_inner().map_err(io::IntoInnerError::into_error)?,
-                    bytes,
-                    level: self.level,
-                });
-            }
-        }
-        Ok(buckets)
+        let written = self.buckets.into_iter().rev().flatten();
+        let finish = |bucket: Bucket<BufWriter<File>>| {
+            let Bucket { file, rows, bytes, level } = bucket;
+            Ok(Bucket { file: file.into_inner().map_err(io::IntoInnerError::into_error)?, rows, bytes, level })
+        };
+        written.map(finish).collect()
     }
 }
 

@@ -1,18 +1,17 @@
 //! Where rows come from: Parquet files, TFRecord files, or a dataset of another stage, as one run of batches.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pipectl_formats::dataset::{Dataset, DatasetError};
 use pipectl_formats::example::{Example, Values as Feature};
 use pipectl_formats::parquet_reader::{Batches, ParquetFile, ParquetReadError};
-use pipectl_formats::table::{ColumnKind, Nesting, Offsets, Values};
+use pipectl_formats::table::{Nesting, Offsets, Values};
 use pipectl_formats::tfrecord::{IndexedRecords, TfRecordError};
 
 use crate::batch::{Batch, Origin};
-use crate::columns::{Columns, Shape};
+use crate::columns::Shape;
+use crate::header::{FileFormat, Header, format_of};
 
 /// Rows of a batch. Fixed, because sums of batches (a fit of mean and deviation) must not depend on the machine.
 const ROWS: usize = 128;
@@ -62,7 +61,7 @@ pub enum SourceError {
         problem: String,
     },
     /// Files of one source have different columns.
-    #[error("{}: column `{column}` is {found}; in {} it is a {expected}", path.display(), first.display())]
+    #[error("{}: column `{column}` is {found}; in {} it is {expected}", path.display(), first.display())]
     Differs {
         /// The file.
         path: PathBuf,
@@ -89,9 +88,7 @@ pub enum SourceError {
 #[derive(Debug)]
 pub struct Source {
     files: Files,
-    columns: Columns,
-    /// Columns that hold no numbers, with what they hold.
-    others: Vec<(String, String)>,
+    header: Header,
 }
 
 #[derive(Debug)]
@@ -104,51 +101,29 @@ enum Files {
 impl Source {
     /// Opens files of one format, told by their content: Parquet, or TFRecord with `tf.train.Example`.
     pub fn open(paths: &[PathBuf]) -> Result<Self, SourceError> {
-        let first = paths.first().ok_or(SourceError::Empty)?;
-        let parquet = is_parquet(first)?;
-        for path in &paths[1..] {
-            if is_parquet(path)? != parquet {
-                return Err(SourceError::Mixed { path: path.clone(), first: first.clone() });
+        match format_of(paths)? {
+            FileFormat::Parquet => {
+                let files = paths.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+                let columns = files.iter().map(|file| (file.path().to_owned(), file.columns().to_vec())).collect();
+                Ok(Source { files: Files::Parquet(files), header: Header::of_parquet(columns) })
             }
-        }
-        if parquet {
-            let files = paths.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-            let kinds = files[0].columns().to_vec();
-            Ok(Source::new(Files::Parquet(files), &kinds))
-        } else {
-            let files = paths.iter().map(|path| IndexedRecords::open(path)).collect::<Result<Vec<_>, _>>()?;
-            let kinds = kinds_of_records(&files)?;
-            Ok(Source::new(Files::Tfrecord(files), &kinds))
+            FileFormat::Tfrecord => {
+                let files = paths.iter().map(|path| IndexedRecords::open(path)).collect::<Result<Vec<_>, _>>()?;
+                Ok(Source { files: Files::Tfrecord(files), header: Header::of_records(paths)? })
+            }
         }
     }
 
     /// Opens the dataset in `folder`.
     pub fn dataset(folder: &Path) -> Result<Self, SourceError> {
         let dataset = Dataset::open(folder)?;
-        let columns = dataset.columns().iter().map(|spec| (spec.name.clone(), Shape::of_dataset(spec))).collect();
-        Ok(Source { files: Files::Dataset(Box::new(dataset), folder.to_owned()), columns, others: Vec::new() })
+        let header = Header::of_dataset(&dataset);
+        Ok(Source { files: Files::Dataset(Box::new(dataset), folder.to_owned()), header })
     }
 
-    fn new(files: Files, kinds: &[(String, ColumnKind)]) -> Self {
-        let columns = kinds.iter().filter_map(|(name, kind)| Some((name.clone(), Shape::of_source(kind)?))).collect();
-        let others = kinds
-            .iter()
-            .filter_map(|(name, kind)| match kind {
-                ColumnKind::Other(what) => Some((name.clone(), what.clone())),
-                ColumnKind::Scalar | ColumnKind::List { .. } | ColumnKind::Matrix { .. } => None,
-            })
-            .collect();
-        Source { files, columns, others }
-    }
-
-    /// Columns that hold numbers.
-    pub fn columns(&self) -> &Columns {
-        &self.columns
-    }
-
-    /// Columns that do not, and what they hold.
-    pub fn others(&self) -> &[(String, String)] {
-        &self.others
+    /// Its columns.
+    pub fn header(&self) -> &Header {
+        &self.header
     }
 
     /// Number of rows.
@@ -169,51 +144,10 @@ impl Source {
         }
     }
 
-    /// Checks that every file has `columns` with the same shapes as the first file.
-    pub fn check(&self, columns: &BTreeSet<String>) -> Result<(), SourceError> {
-        let Files::Parquet(files) = &self.files else { return Ok(()) };
-        for file in &files[1..] {
-            for name in columns {
-                let expected = self.columns.get(name);
-                let found = file.columns().iter().find(|(column, _)| column == name).map(|(_, kind)| kind);
-                if found.and_then(Shape::of_source) != expected {
-                    return Err(SourceError::Differs {
-                        path: file.path().to_owned(),
-                        first: files[0].path().to_owned(),
-                        column: name.clone(),
-                        found: found.map_or("missing".to_owned(), |kind| format!("a {kind}")),
-                        expected: expected.map_or_else(String::new, |shape| shape.to_string()),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// All rows, with only `columns`.
     pub fn read(&self, columns: &BTreeSet<String>) -> SourceRows<'_> {
         SourceRows { source: self, columns: columns.iter().cloned().collect(), file: 0, row: 0, open: None }
     }
-}
-
-fn is_parquet(path: &Path) -> Result<bool, SourceError> {
-    let fail = |source| SourceError::Io { path: path.to_owned(), source };
-    let mut start = Vec::new();
-    File::open(path).map_err(fail)?.take(4).read_to_end(&mut start).map_err(fail)?;
-    // A file that is named Parquet and does not start like it is a broken Parquet file, and is to be reported as one.
-    Ok(start == b"PAR1" || path.extension().is_some_and(|extension| extension == "parquet"))
-}
-
-/// Features of the first record there is. Records say nothing about lengths.
-fn kinds_of_records(files: &[IndexedRecords]) -> Result<Vec<(String, ColumnKind)>, SourceError> {
-    let Some(file) = files.iter().find(|file| !file.is_empty()) else { return Ok(Vec::new()) };
-    let example = read_example(file, 0)?;
-    let kind = |name: &str| match example.get(name) {
-        Some(Feature::Floats(_) | Feature::Integers(_)) => ColumnKind::List { length: None },
-        Some(Feature::Bytes(_)) => ColumnKind::Other("bytes".to_owned()),
-        None => ColumnKind::Other("nothing".to_owned()),
-    };
-    Ok(example.names().map(|name| (name.to_owned(), kind(name))).collect())
 }
 
 fn read_example(file: &IndexedRecords, row: usize) -> Result<Example, SourceError> {
@@ -255,7 +189,7 @@ impl SourceRows<'_> {
         for (name, column) in dataset.batch(&rows, &names)? {
             let data = column.data.iter().copied().map(f64::from).collect();
             let lengths = Offsets::from_lengths((0..column.rows).map(|row| column.row(row).len()));
-            let values = match self.source.columns.get(&name) {
+            let values = match self.source.header.columns().get(&name) {
                 Some(Shape::Scalar) => Values::scalars(data),
                 Some(Shape::Matrix { width: Some(width), .. }) => {
                     let rows = Offsets::from_lengths(lengths.lengths().map(|length| length / width.max(1)));

@@ -1,17 +1,21 @@
 //! The stage kind: schema, outputs, judgement of arguments, and a run in a worker.
 
-use std::error::Error;
-use std::path::Path as FilePath;
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
 
-use pipectl_core::{Attribute, Block, BlockBody, Diagnostic, Diagnostics, Path, Schema, Type, Value, json};
+use pipectl_core::{
+    Attribute, Block, BlockBody, Diagnostic, Diagnostics, Path, Schema, Step as PathStep, Type, Value, json,
+};
 use pipectl_provider::Progress;
-use pipectl_stage::{Job, Output, Stage, StageError, StageIo};
+use pipectl_stage::{Job, Output, SourceFile, Stage, StageError, StageIo};
 use serde_json::{Map, Value as Json, json};
 
-use crate::arguments::SpecProblem;
+use crate::check::check_steps;
 use crate::convert::{Converted, Place, SHUFFLE_MEMORY, Watcher};
 use crate::error::ConvertError;
-use crate::source::{Source, SourceError};
+use crate::findings;
+use crate::header::Header;
+use crate::source::Source;
 use crate::spec::Conversion;
 use crate::steps::{Constants, block_schema};
 
@@ -60,7 +64,7 @@ impl Stage for Convert {
                     "Files to read: a path, a pattern, or a list of them. Parquet, or TFRecord with tf.train.Example.",
                 ),
             ),
-            ("dataset", Attribute::optional(Type::Any, "Instead of `source`: the dataset of another stage.")),
+            ("input", Attribute::optional(Type::Any, "Instead of `source`: the `dataset` of another convert stage.")),
             (
                 "nan",
                 Attribute::optional(
@@ -99,27 +103,46 @@ impl Stage for Convert {
     fn validate(&self, arguments: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let given = |name: &str| arguments.attribute(name).is_some_and(|value| !value.is_null());
-        match (given("source"), given("dataset")) {
+        match (given("source"), given("input")) {
             (true, false) | (false, true) => {}
             (true, true) => diagnostics.push(
-                Diagnostic::error("Conflicting arguments", "A convert stage reads either files (`source`) or a `dataset`, not both.")
-                    .on(Path::of("dataset")),
+                Diagnostic::error("Conflicting arguments", "A convert stage reads either files (`source`) or a dataset (`input`), not both.")
+                    .on(Path::of("input")),
             ),
             (false, false) => diagnostics.push(Diagnostic::error(
                 "Missing argument",
-                "A convert stage needs something to read: `source` with a path or pattern of files, or `dataset` with another stage's dataset.",
+                "A convert stage needs something to read: `source` with a path or pattern of files, or `input` with another stage's dataset.",
             )),
         }
-        let (declared, numbers) = known(arguments);
-        if let Err(problems) = Conversion::from_json(&declared) {
-            diagnostics.extend(problems.into_iter().map(|problem| diagnostic(problem, &numbers)));
+        let known = Known::of(arguments);
+        if let Err(problems) = Conversion::from_json(&known.declaration) {
+            diagnostics.extend(findings::of_declaration(problems).into_iter().map(|found| known.placed(found)));
         }
         diagnostics
     }
 
+    fn check_sources(&self, arguments: &Value, sources: &BTreeMap<String, Vec<SourceFile>>) -> Result<(), Diagnostics> {
+        let Some(files) = sources.get("source") else { return Ok(()) };
+        let known = Known::of(arguments).up_to_the_unknown();
+        // What is wrong with the declaration itself, `validate` has said.
+        let Ok(conversion) = Conversion::from_json(&known.declaration) else { return Ok(()) };
+        let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+        let checked = Header::read(&paths).map_err(ConvertError::from).and_then(|header| match known.is_whole {
+            true => conversion.check(&header).map(drop),
+            false => check_steps(&conversion, &header).map(drop),
+        });
+        checked.map_err(|error| {
+            let mut found = findings::of_error(&error, "source");
+            for file in files {
+                let path = file.path.to_string_lossy();
+                found.iter_mut().for_each(|found| found.detail = found.detail.replace(&*path, &file.name));
+            }
+            found
+        })
+    }
+
     fn run(&self, job: &Job, io: &mut StageIo) -> Result<(), StageError> {
-        let shorten = |text: String| shorten(&text, &job.root);
-        let converted = convert(job, io).map_err(|error| describe(&error, &shorten))?;
+        let converted = convert(job, io)?;
         io.set_value("rows", converted.manifest.rows);
         let columns: Map<String, Json> = converted
             .manifest
@@ -154,63 +177,88 @@ impl Stage for Convert {
     }
 }
 
-/// The declaration as far as it is known, and the numbers of the steps in it. A step with an unknown argument is left
-/// out, but for unknown constants, which other stages give.
-fn known(arguments: &Value) -> (Json, Vec<usize>) {
-    let mut steps = Vec::new();
-    let mut numbers = Vec::new();
-    let declared = arguments.attribute("step").and_then(Value::as_slice).unwrap_or_default();
-    for (number, step) in declared.iter().enumerate() {
-        let constants = step.attribute("constants").is_some_and(|constants| !constants.is_wholly_known());
-        let step = if constants { step.with_attribute("constants", Value::null()) } else { step.clone() };
-        if let Some(step) = json::to_json(&step) {
-            steps.push(step);
-            numbers.push(number);
+/// The declaration as far as it is known.
+struct Known {
+    /// As [`Conversion::from_json`] takes it, without the steps that are not known. Constants that are not, which other stages give, count as
+    /// absent.
+    declaration: Json,
+    /// The number of each step before others were left out.
+    numbers: Vec<usize>,
+    /// Whether nothing but constants is left out.
+    is_whole: bool,
+}
+
+impl Known {
+    fn of(arguments: &Value) -> Self {
+        let mut steps = Vec::new();
+        let mut numbers = Vec::new();
+        let declared = arguments.attribute("step");
+        for (number, step) in declared.and_then(Value::as_slice).unwrap_or_default().iter().enumerate() {
+            let constants = step.attribute("constants").is_some_and(|constants| !constants.is_wholly_known());
+            let step = if constants { step.with_attribute("constants", Value::null()) } else { step.clone() };
+            if let Some(step) = json::to_json(&step) {
+                steps.push(step);
+                numbers.push(number);
+            }
+        }
+        let is_known = |name: &str| arguments.attribute(name).is_none_or(Value::is_wholly_known);
+        let all = declared.is_none_or(Value::is_known)
+            && numbers.len() == declared.and_then(Value::as_slice).map_or(0, <[Value]>::len);
+        let whole = |name: &str| arguments.attribute(name).and_then(json::to_json).unwrap_or(Json::Null);
+        Self {
+            declaration: json!({"step": steps, "output": whole("output"), "nan": whole("nan")}),
+            is_whole: all && is_known("output") && is_known("nan"),
+            numbers,
         }
     }
-    let whole = |name: &str| arguments.attribute(name).and_then(json::to_json).unwrap_or(Json::Null);
-    (json!({"step": steps, "output": whole("output"), "nan": whole("nan")}), numbers)
-}
 
-/// A problem of the declaration, on the step that it was before unknown ones were left out.
-fn diagnostic(problem: SpecProblem, numbers: &[usize]) -> Diagnostic {
-    let mut path = Path::parse(&problem.path);
-    if let [pipectl_core::Step::Name(name), pipectl_core::Step::Index(index), ..] = path.0.as_mut_slice()
-        && name == "step"
-        && let Some(number) = numbers.get(*index)
-    {
-        *index = *number;
+    /// The same without the steps behind the first that is not known: which columns reach them is not known either.
+    fn up_to_the_unknown(mut self) -> Self {
+        let certain = self.numbers.iter().enumerate().take_while(|(place, number)| place == *number).count();
+        self.numbers.truncate(certain);
+        if let Some(Json::Array(steps)) = self.declaration.get_mut("step") {
+            steps.truncate(certain);
+        }
+        self
     }
-    Diagnostic::error("Invalid conversion", problem.message).on(path)
+
+    /// A finding about the declaration, on the step that it was before others were left out.
+    fn placed(&self, mut found: Diagnostic) -> Diagnostic {
+        if let Some([PathStep::Name(name), PathStep::Index(index), ..]) =
+            found.path.as_mut().map(|path| path.0.as_mut_slice())
+            && name == "step"
+            && let Some(number) = self.numbers.get(*index)
+        {
+            *index = *number;
+        }
+        found
+    }
 }
 
-fn convert(job: &Job, io: &StageIo) -> Result<Converted, RunError> {
-    let conversion = Conversion::from_json(&job.arguments).map_err(RunError::Declaration)?;
-    let source = match job.sources.get("source") {
-        Some(files) => Source::open(files),
-        None => job.artifact("dataset").map_or(Err(SourceError::Empty), |folder| Source::dataset(&folder)),
+fn convert(job: &Job, io: &StageIo) -> Result<Converted, StageError> {
+    let conversion = Conversion::from_json(&job.arguments)
+        .map_err(|problems| StageError::found(&findings::of_declaration(problems)))?;
+    let (input, source) = match job.sources.get("source") {
+        Some(files) => ("source", Source::open(files)),
+        None => ("input", Source::dataset(&job.required_artifact("input")?)),
     };
-    let source = source.map_err(ConvertError::from)?;
     let place = Place {
         output: io.output().join(DATASET),
         scratch: io.scratch().to_owned(),
         threads: job.threads,
         shuffle_memory: SHUFFLE_MEMORY,
     };
-    Ok(conversion.run(&source, &place, &mut Reporter { io, said: None })?)
-}
-
-/// Why a run failed.
-enum RunError {
-    /// The declaration does not hold with values that are known by now.
-    Declaration(Vec<SpecProblem>),
-    Convert(ConvertError),
-}
-
-impl From<ConvertError> for RunError {
-    fn from(error: ConvertError) -> Self {
-        RunError::Convert(error)
-    }
+    let converted = source
+        .map_err(ConvertError::from)
+        .and_then(|source| conversion.run(&source, &place, &mut Reporter { io, said: None }));
+    converted.map_err(|error| match error {
+        ConvertError::Stopped => StageError::stopped(),
+        error => {
+            let mut failure = StageError::found(&findings::of_error(&error, input));
+            failure.detail = shorten(&failure.detail, &job.root);
+            failure
+        }
+    })
 }
 
 /// Tells the executor how far the conversion is, about a hundred times a phase.
@@ -251,52 +299,4 @@ fn shorten(text: &str, root: &FilePath) -> String {
         prefix.push('/');
     }
     text.replace(&prefix, "")
-}
-
-fn describe(error: &RunError, shorten: &dyn Fn(String) -> String) -> StageError {
-    let error = match error {
-        RunError::Declaration(problems) => {
-            let lines: Vec<String> =
-                problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
-            return StageError::new("Invalid conversion", lines.join("\n"));
-        }
-        RunError::Convert(error) => error,
-    };
-    let summary = match error {
-        ConvertError::Stopped => return StageError::stopped(),
-        ConvertError::Step { index, kind, problems } => {
-            let lines: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-            return StageError::new(
-                "Step does not fit its columns",
-                shorten(format!("step[{index}] (\"{kind}\"): {}", lines.join("\n"))),
-            );
-        }
-        ConvertError::Output { problems } => {
-            return StageError::new("Output does not fit", shorten(problems.join("\n")));
-        }
-        ConvertError::Source(_) => "Source not readable",
-        ConvertError::Cell { .. } => "Unusable value",
-        ConvertError::NothingToFit { .. } | ConvertError::NoRows { .. } => "No rows",
-        ConvertError::Spill(_) | ConvertError::Write(_) => "Output not writable",
-    };
-    let mut causes = Vec::new();
-    let mut cause: Option<&dyn Error> = Some(match error {
-        // What it is stands in the summary already.
-        ConvertError::Source(source) => source,
-        other => other,
-    });
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    let mut detail = shorten(causes.join(": "));
-    if !detail.ends_with(['.', '?', '!', '"']) {
-        detail.push('.');
-    }
-    if let Some(first) =
-        detail.get(..1).filter(|first| first.chars().all(|c| c.is_ascii_lowercase()) && detail.starts_with("the "))
-    {
-        detail.replace_range(..1, &first.to_ascii_uppercase());
-    }
-    StageError::new(summary, detail)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pipectl_core::Path;
 use pipectl_stage::{Job, StageError};
 use pipectl_train_burn::BLOCK_ROWS;
 use serde::Deserialize;
@@ -24,9 +25,7 @@ impl Arguments {
     /// # Errors
     /// When they do not fit; the schema has judged them before.
     pub fn of(job: &Job) -> Result<Self, StageError> {
-        job.arguments_as().map_err(|error| {
-            StageError::new("Invalid arguments", format!("The arguments of the stage do not fit: {error}."))
-        })
+        job.arguments_as()
     }
 
     /// Rows of a batch: whole blocks of the learner, so that every row is computed in the same company whatever was asked for.
@@ -50,7 +49,8 @@ impl Arguments {
                     names.len(),
                     names.join(", ")
                 ),
-            )),
+            )
+            .on(Path::of("classes"))),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use pipectl_formats::dataset::{Column, Dataset, DatasetError, assign_inputs, assign_label};
+use pipectl_formats::dataset::{AssignError, Column, Dataset, DatasetError, assign_inputs, assign_label};
 use pipectl_network::Network;
 use pipectl_stage::StageError;
 
@@ -47,7 +47,9 @@ impl Rows {
         let dataset = Dataset::open(folder).map_err(|error| unreadable(&error))?;
         let wanted: Vec<(&str, &[usize])> =
             network.inputs().iter().map(|input| (input.name.as_str(), input.shape.as_slice())).collect();
-        let unfit = |error| StageError::new("Dataset does not fit the model", sentence(&format!("{error}")));
+        let unfit = |error: AssignError| {
+            StageError::caused("Dataset does not fit the model", &error).on(error.argument(&arguments.inputs))
+        };
         let inputs = assign_inputs(dataset.columns(), &wanted, &arguments.inputs).map_err(unfit)?;
         let label = assign_label(dataset.columns(), &inputs, arguments.label.as_deref(), classes).map_err(unfit)?;
         Ok(Self { dataset, inputs, label, classes })
@@ -121,30 +123,5 @@ impl Rows {
 }
 
 fn unreadable(error: &DatasetError) -> StageError {
-    StageError::new("Dataset not readable", sentence(&with_causes(error)))
-}
-
-/// An error and all its causes.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// A fragment as a sentence.
-pub(crate) fn sentence(fragment: &str) -> String {
-    let mut letters = fragment.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let text: String = first.chain(letters).collect();
-    if text.ends_with(['.', '?', '!']) { text } else { format!("{text}.") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fragments_become_sentences() {
-        assert_eq!(sentence("column `x` is odd"), "Column `x` is odd.");
-        assert_eq!(sentence("no such. Did you mean \"y\"?"), "No such. Did you mean \"y\"?");
-    }
+    StageError::caused("Dataset not readable", error)
 }

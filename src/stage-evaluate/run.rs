@@ -1,18 +1,19 @@
 //! The run: rows through the network, figures out of what comes back, files out of the figures.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pipectl_core::Path as ValuePath;
 use pipectl_network::{Network, Weights};
 use pipectl_provider::Progress;
+use pipectl_stage::io::sentence;
 use pipectl_stage::{Job, StageError, StageIo};
 use pipectl_train_burn::{LearnError, Learner, Optimizer};
 use serde_json::{Map, Value as Json, json};
 
 use crate::arguments::Arguments;
 use crate::measure::{MeasureError, Measures, largest};
-use crate::rows::{Part, Rows, sentence, with_causes};
+use crate::rows::{Part, Rows};
 use crate::{plot, report};
 
 /// Shortest time between two reports of progress.
@@ -40,43 +41,35 @@ pub fn evaluate(job: &Job, io: &mut StageIo) -> Result<(), StageError> {
         }
     };
     let names = arguments.class_names(classes)?;
-    let folder = artifact(job, "dataset", "the `dataset` of a convert stage")?;
-    let rows = Rows::open(&folder, &network, classes, &arguments)?;
+    let dataset = |failure: StageError| failure.or_on(ValuePath::of("dataset"));
+    let rows = Rows::open(&job.required_artifact("dataset")?, &network, classes, &arguments).map_err(dataset)?;
     if rows.len() == 0 {
-        return Err(StageError::new("Empty dataset", "The dataset has no rows to evaluate the model on."));
+        return Err(dataset(StageError::new("Empty dataset", "The dataset has no rows to evaluate the model on.")));
     }
     let learner = Learner::from_weights(&network, &weights, 0, Optimizer::SGD, job.threads.max(1))
-        .map_err(|error| StageError::new("Weights do not fit the model", sentence(&with_causes(&error))))?;
+        .map_err(|error| StageError::caused("Weights do not fit the model", &error))?;
     let (probabilities, truth) = predict(io, &learner, &rows, classes, arguments.batch_rows())?;
     let measures = Measures::of(&probabilities, &truth, classes).map_err(|error| unmeasured(&error))?;
     tell(io, &names, &measures);
-    write(io.output(), network.name(), &names, &measures)?;
+    write(io, network.name(), &names, &measures)?;
     set_values(io, &names, &measures);
     Ok(())
 }
 
-fn artifact(job: &Job, argument: &str, what: &str) -> Result<std::path::PathBuf, StageError> {
-    job.artifact(argument).ok_or_else(|| {
-        StageError::new(
-            "Missing artifact",
-            format!("The argument `{argument}` is not the output of a stage: it takes {what}."),
-        )
-    })
-}
-
 fn load(job: &Job) -> Result<(Network, Weights), StageError> {
-    let path = artifact(job, "weights", "the `weights` of a train stage")?;
+    let path = job.required_artifact("weights")?;
     let missing = !path.exists();
-    Weights::load(&path).map_err(|error| match missing {
+    let failure = |error| match missing {
         true => StageError::new(
             "Missing weights",
             format!("There is no file `{}`. The stage that makes the weights has not left them there.", path.display()),
         ),
         false => StageError::new(
             "Weights not readable",
-            format!("{} The argument `weights` takes the `weights` of a train stage.", sentence(&with_causes(&error))),
+            format!("{} The argument `weights` takes the `weights` of a train stage.", sentence(&error)),
         ),
-    })
+    };
+    Weights::load(&path).map_err(|error| failure(error).on(ValuePath::of("weights")))
 }
 
 /// The probabilities of all rows and their true classes, in the order of the dataset.
@@ -152,7 +145,7 @@ fn failed(part: &Part, error: &LearnError) -> StageError {
                 part.rows.get(*row).copied().unwrap_or(*row)
             ),
         ),
-        other => StageError::new("Evaluation failed", sentence(&with_causes(other))),
+        other => StageError::caused("Evaluation failed", other),
     }
 }
 
@@ -165,7 +158,7 @@ fn unmeasured(error: &MeasureError) -> StageError {
                  out a probability for each class."
             ),
         ),
-        other => StageError::new("Evaluation failed", sentence(&other.to_string())),
+        other => StageError::caused("Evaluation failed", other),
     }
 }
 
@@ -186,20 +179,11 @@ fn tell(io: &StageIo, names: &[String], measures: &Measures) {
     ));
 }
 
-fn write(output: &Path, model: &str, names: &[String], measures: &Measures) -> Result<(), StageError> {
-    let undrawn = |error: plot::PlotError| StageError::new("Plot not drawn", sentence(&error.to_string()));
-    let files = [
-        ("report.json", report::text(model, names, measures)),
-        ("plots/roc.svg", plot::roc(names, measures).map_err(undrawn)?),
-        ("plots/confusion.svg", plot::confusion(names, measures).map_err(undrawn)?),
-    ];
-    let unwritable = |name: &str, error: &std::io::Error| {
-        StageError::new("Output not writable", format!("Cannot write `{name}`: {error}."))
-    };
-    std::fs::create_dir_all(output.join("plots")).map_err(|error| unwritable("plots", &error))?;
-    files
-        .iter()
-        .try_for_each(|(name, text)| std::fs::write(output.join(name), text).map_err(|error| unwritable(name, &error)))
+fn write(io: &StageIo, model: &str, names: &[String], measures: &Measures) -> Result<(), StageError> {
+    let undrawn = |error: plot::PlotError| StageError::caused("Plot not drawn", &error);
+    io.write("report.json", report::text(model, names, measures))?;
+    io.write("plots/roc.svg", plot::roc(names, measures).map_err(undrawn)?)?;
+    io.write("plots/confusion.svg", plot::confusion(names, measures).map_err(undrawn)?)
 }
 
 fn set_values(io: &mut StageIo, names: &[String], measures: &Measures) {

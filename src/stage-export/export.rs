@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use pipectl_core::Path as ValuePath;
 use pipectl_formats::dataset::{Column, Dataset, DatasetError, assign_inputs};
 use pipectl_network::{Network, Weights};
 use pipectl_onnx::{Feed, Model, Rows, Scorer, Session, ValueSpec};
@@ -66,10 +67,11 @@ impl ValueReport {
 
 /// Runs the stage.
 pub(crate) fn export(job: &Job, io: &mut StageIo) -> Result<(), StageError> {
-    let arguments: Arguments = job.arguments_as().map_err(|error| StageError::caused("Invalid arguments", &error))?;
-    let (network, weights) =
-        Weights::load(artifact(job, "weights")?).map_err(|error| StageError::caused("Weights not readable", &error))?;
-    let source = Source::open(&artifact(job, "dataset")?, &network, &arguments.inputs)?;
+    let arguments: Arguments = job.arguments_as()?;
+    let (network, weights) = Weights::load(job.required_artifact("weights")?)
+        .map_err(|error| StageError::caused("Weights not readable", &error).on(ValuePath::of("weights")))?;
+    let source = Source::open(&job.required_artifact("dataset")?, &network, &arguments.inputs)
+        .map_err(|failure| failure.or_on(ValuePath::of("dataset")))?;
 
     let model = lower(&network, &weights, &source.ragged())
         .map_err(|error| StageError::caused("Network has no ONNX form", &error))?;
@@ -111,16 +113,14 @@ pub(crate) fn export(job: &Job, io: &mut StageIo) -> Result<(), StageError> {
         max_difference: checks.iter().map(|check| check.max_difference).fold(0.0, f64::max),
         checks,
     };
-    write(&io.output().join("model.onnx"), &bytes)?;
-    let mut text = serde_json::to_vec_pretty(&report).expect("a report is plain data");
-    text.push(b'\n');
-    write(&io.output().join("report.json"), &text)?;
+    io.write("model.onnx", &bytes)?;
+    io.write("report.json", serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n")?;
     io.message(format!(
         "checked by {} on {} rows: largest difference {:.1e}",
         report.checked_by, report.rows, report.max_difference
     ));
     io.set_value("checked_by", report.checked_by);
-    io.set_value("rows", report.rows);
+    io.set_value("checked_rows", report.rows);
     io.set_value("max_difference", report.max_difference);
     Ok(())
 }
@@ -138,7 +138,7 @@ impl Source {
         let wanted: Vec<(&str, &[usize])> =
             network.inputs().iter().map(|input| (input.name.as_str(), input.shape.as_slice())).collect();
         let columns = assign_inputs(dataset.columns(), &wanted, given)
-            .map_err(|error| StageError::caused("Dataset does not fit the model", &error))?;
+            .map_err(|error| StageError::caused("Dataset does not fit the model", &error).on(error.argument(given)))?;
         if dataset.is_empty() {
             let detail = "The dataset has no row, so there is nothing to check the exported model on.";
             return Err(StageError::new("Empty dataset", detail));
@@ -252,20 +252,6 @@ fn specs(specs: Result<Vec<ValueSpec>, pipectl_onnx::ModelError>) -> Result<Vec<
     Ok(specs.iter().map(ValueReport::of).collect())
 }
 
-fn artifact(job: &Job, argument: &str) -> Result<PathBuf, StageError> {
-    job.artifact(argument).ok_or_else(|| {
-        let detail = format!("`{argument}` must be an output of another stage, an object with `digest` and `path`.");
-        StageError::new("Invalid arguments", detail)
-    })
-}
-
 fn unreadable(error: &DatasetError) -> StageError {
     StageError::caused("Dataset not readable", error)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), StageError> {
-    std::fs::write(path, bytes).map_err(|error| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        StageError::new("Output not writable", format!("Cannot write `{name}`: {error}."))
-    })
 }

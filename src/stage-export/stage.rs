@@ -15,7 +15,7 @@ impl Stage for Export {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> Schema {
@@ -56,7 +56,7 @@ impl Stage for Export {
                 Type::String,
                 "The independent executor that agrees: ONNX Runtime with its version when found, else `pipectl`.",
             ),
-            Output::value("rows", Type::Number, "How many rows were checked."),
+            Output::value("checked_rows", Type::Number, "How many rows were checked."),
             Output::value(
                 "max_difference",
                 Type::Number,

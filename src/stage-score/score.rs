@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
+use pipectl_core::Path as ValuePath;
 use pipectl_formats::dataset::{AssignError, Column, Dataset, assign_inputs, assign_label};
 use pipectl_onnx::{Dimension, ElementType, Feed, FeedError, Model, Rows, Scorer, Tensor, ValueSpec};
 use pipectl_onnx_ort::{Engine, open};
@@ -37,23 +38,23 @@ struct Arguments {
 
 /// Runs the stage.
 pub(crate) fn score(job: &Job, io: &mut StageIo) -> Result<(), StageError> {
-    let arguments: Arguments = job.arguments_as().map_err(|error| StageError::caused("Invalid arguments", &error))?;
+    let arguments: Arguments = job.arguments_as()?;
     let engine: Engine = match &arguments.engine {
         Some(name) => name.parse().map_err(|error| StageError::caused("Invalid arguments", &error))?,
         None => Engine::Auto,
     };
     let threads = arguments.threads.unwrap_or(job.threads).max(1);
-    let bytes = read_model(&artifact(job, "onnx")?)?;
-    let model = Model::decode(&bytes).map_err(|error| StageError::caused("Model not readable", &error))?;
-    let source = Source::open(&artifact(job, "dataset")?, &model, &arguments)?;
-    let reference = match job.artifact("reference") {
-        Some(path) => Some(read_reference(&path, &source)?),
-        None => None,
-    };
+    let of_model = |failure: StageError| failure.on(ValuePath::of("onnx"));
+    let bytes = read_model(&job.required_artifact("onnx")?).map_err(of_model)?;
+    let model = Model::decode(&bytes).map_err(|error| of_model(StageError::caused("Model not readable", &error)))?;
+    let source = Source::open(&job.required_artifact("dataset")?, &model, &arguments)
+        .map_err(|failure| failure.or_on(ValuePath::of("dataset")))?;
+    let reference = job.artifact("reference").map(|path| read_reference(&path, &source)).transpose();
+    let reference = reference.map_err(|failure| failure.on(ValuePath::of("reference")))?;
 
     let library = io.variable(LIBRARY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
     let mut opened = open(engine, library.as_deref(), &bytes, threads).map_err(|error| {
-        let mut failure = StageError::caused("Model not accepted", &error);
+        let mut failure = of_model(StageError::caused("Model not accepted", &error));
         if let Some(hint) = error.hint() {
             failure.detail.push(' ');
             failure.detail.push_str(hint);
@@ -109,10 +110,10 @@ pub(crate) fn score(job: &Job, io: &mut StageIo) -> Result<(), StageError> {
             "max_difference": max_difference,
         })),
     });
-    write_metrics(&io.output().join("metrics.json"), &metrics)?;
+    io.write("metrics.json", serde_json::to_string_pretty(&metrics).expect("metrics are plain data") + "\n")?;
     let accuracy = tally.accuracy().map(|accuracy| format!(", accuracy {accuracy:.4}")).unwrap_or_default();
     io.message(format!("{} rows on {name}: {rows_per_second:.0} rows/s{accuracy}", tally.rows));
-    io.set_value("engine", name);
+    io.set_value("scored_by", name);
     io.set_value("rows", tally.rows);
     io.set_value("rows_per_second", rows_per_second);
     io.set_value("accuracy", json!(tally.accuracy()));
@@ -144,10 +145,12 @@ struct Batch {
 impl Source {
     fn open(folder: &Path, model: &Model, arguments: &Arguments) -> Result<Self, StageError> {
         let dataset = Dataset::open(folder).map_err(|error| StageError::caused("Dataset not readable", &error))?;
-        let unfit_model = |error: FeedError| StageError::caused("Model not accepted", &error);
+        let unfit_model = |error: FeedError| StageError::caused("Model not accepted", &error).on(ValuePath::of("onnx"));
         let feed = Feed::of(model).map_err(unfit_model)?;
         let (output, classes) = output_of(model)?;
-        let unfit = |error: AssignError| StageError::caused("Dataset does not fit the model", &error);
+        let unfit = |error: AssignError| {
+            StageError::caused("Dataset does not fit the model", &error).on(error.argument(&arguments.inputs))
+        };
         let shapes: Vec<(String, Vec<usize>)> = feed
             .inputs()
             .iter()
@@ -339,19 +342,5 @@ fn read_model(path: &Path) -> Result<Vec<u8>, StageError> {
     std::fs::read(path).map_err(|error| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         StageError::new("Model not readable", format!("Cannot read `{name}`: {error}."))
-    })
-}
-
-fn write_metrics(path: &Path, metrics: &serde_json::Value) -> Result<(), StageError> {
-    let mut text = serde_json::to_vec_pretty(metrics).expect("metrics are plain data");
-    text.push(b'\n');
-    std::fs::write(path, text)
-        .map_err(|error| StageError::new("Output not writable", format!("Cannot write `metrics.json`: {error}.")))
-}
-
-fn artifact(job: &Job, argument: &str) -> Result<PathBuf, StageError> {
-    job.artifact(argument).ok_or_else(|| {
-        let detail = format!("`{argument}` must be an output of another stage, an object with `digest` and `path`.");
-        StageError::new("Invalid arguments", detail)
     })
 }

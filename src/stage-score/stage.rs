@@ -16,7 +16,7 @@ impl Stage for Score {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> Schema {
@@ -66,7 +66,7 @@ impl Stage for Score {
                 "Row, probabilities, predicted class, and label where there is one.",
             ),
             Output::files("metrics", "metrics.json", "Engine, times, throughput, accuracy and agreement."),
-            Output::value("engine", Type::String, "What ran the model, with its version."),
+            Output::value("scored_by", Type::String, "What ran the model, with its version."),
             Output::value("rows", Type::Number, "How many rows were scored."),
             Output::value(
                 "rows_per_second",

@@ -58,9 +58,7 @@ impl Arguments {
     /// # Errors
     /// When they do not fit; the schema has judged them before.
     pub fn of(job: &Job) -> Result<Self, StageError> {
-        job.arguments_as().map_err(|error| {
-            StageError::new("Invalid arguments", format!("The arguments of the stage do not fit: {error}."))
-        })
+        job.arguments_as()
     }
 
     /// Rows of a global batch.

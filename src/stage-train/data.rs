@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use pipectl_formats::dataset::{Dataset, DatasetError, assign_inputs, assign_label};
+use pipectl_formats::dataset::{AssignError, Dataset, DatasetError, assign_inputs, assign_label};
 use pipectl_network::Network;
 use pipectl_stage::StageError;
 use pipectl_train_burn::Batch;
@@ -36,11 +36,13 @@ impl Source {
         let dataset = Dataset::open(folder).map_err(|error| unreadable(&error))?;
         let wanted: Vec<(&str, &[usize])> =
             network.inputs().iter().map(|input| (input.name.as_str(), input.shape.as_slice())).collect();
-        let unfit = |error| StageError::caused("Dataset does not fit the model", &error);
-        let inputs = assign_inputs(dataset.columns(), &wanted, inputs).map_err(unfit)?;
+        let unfit = |error: AssignError| {
+            StageError::caused("Dataset does not fit the model", &error).on(error.argument(inputs))
+        };
+        let columns = assign_inputs(dataset.columns(), &wanted, inputs).map_err(unfit)?;
         let classes = network.shape(network.output_ref()).iter().product();
-        let label = assign_label(dataset.columns(), &inputs, label, classes).map_err(unfit)?;
-        Ok(Self { dataset, inputs, label })
+        let label = assign_label(dataset.columns(), &columns, label, classes).map_err(unfit)?;
+        Ok(Self { dataset, inputs: columns, label })
     }
 
     /// Number of rows.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pipectl_collective::{CollectiveError, Group, Hub};
+use pipectl_core::Path as ValuePath;
 use pipectl_network::Network;
 use pipectl_provider::Progress;
 use pipectl_stage::{Job, StageError, StageIo};
@@ -31,7 +32,7 @@ pub fn train(job: &Job, io: &mut StageIo) -> Result<(), StageError> {
     let arguments = Arguments::of(job)?;
     let network = Network::from_json(&arguments.model).map_err(|problems| {
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        StageError::new("Invalid model", text.join("\n"))
+        StageError::new("Invalid model", text.join("\n")).on(ValuePath::of("model"))
     })?;
     let group = meet(job, io)?;
     let mut run = Run::start(job, io, arguments, network, group)?;
@@ -96,18 +97,18 @@ impl<'a> Run<'a> {
         network: Network,
         mut group: Group,
     ) -> Result<Self, StageError> {
-        let open = |name: &str| {
-            let folder = job.artifact(name)?;
-            Some(Source::open(&folder, &network, &arguments.inputs, arguments.label.as_deref()).map(Arc::new))
+        let open = |argument: &str, folder: &Path| {
+            Source::open(folder, &network, &arguments.inputs, arguments.label.as_deref())
+                .map(Arc::new)
+                .map_err(|failure| failure.or_on(ValuePath::of(argument)))
         };
-        let source = open("dataset").ok_or_else(|| {
-            StageError::new("Missing dataset", "The argument `dataset` is not the output of a stage.")
-        })??;
-        let separate = open("validation").transpose()?;
+        let source = open("dataset", &job.required_artifact("dataset")?)?;
+        let separate = job.artifact("validation").map(|folder| open("validation", &folder)).transpose()?;
         let kept = arguments.validation_split.map_or(0, |split| (source.len() as f64 * split).round() as usize);
         let rows = source.len() - kept;
         if rows == 0 {
-            return Err(StageError::new("Empty dataset", "The dataset has no rows to train on."));
+            let failure = StageError::new("Empty dataset", "The dataset has no rows to train on.");
+            return Err(failure.on(ValuePath::of("dataset")));
         }
         let validation = match separate {
             Some(separate) => Some(Validation { rows: 0..separate.len(), source: separate }),
@@ -284,16 +285,12 @@ impl<'a> Run<'a> {
     /// Rank 0 writes what the run made.
     fn finish(mut self, io: &mut StageIo) -> Result<(), StageError> {
         if self.job.rank == 0 {
-            let unwritable = |name: &str, error: &dyn std::error::Error| {
-                StageError::new("Output not writable", format!("Cannot write `{name}`: {error}."))
-            };
             let weights = self.learner.weights();
-            let path = io.output().join("weights.safetensors");
-            weights.save(path, &self.network).map_err(|error| unwritable("weights.safetensors", &error))?;
+            weights
+                .save(io.output().join("weights.safetensors"), &self.network)
+                .map_err(|error| StageError::caused("Output not writable", &error))?;
             let metrics = serde_json::json!({ "version": 1, "epochs": self.position.history });
-            let text = serde_json::to_string_pretty(&metrics).map_err(|error| unwritable("metrics.json", &error))?;
-            std::fs::write(io.output().join("metrics.json"), text + "\n")
-                .map_err(|error| unwritable("metrics.json", &error))?;
+            io.write("metrics.json", serde_json::to_string_pretty(&metrics).expect("metrics are plain data") + "\n")?;
             let last = self.position.history.last();
             io.set_value("parameters", self.network.parameter_count() as u64);
             io.set_value("loss", last.map(|epoch| epoch.loss));

@@ -1,9 +1,11 @@
 //! What a running stage may do to the world: write outputs, tell how far it is, meet its other ranks, learn that it should stop.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pipectl_core::{Diagnostics, Path as ValuePath};
 use pipectl_provider::Progress;
 use serde_json::Value as Json;
 
@@ -32,6 +34,8 @@ pub struct StageError {
     pub summary: String,
     /// Full sentences: what, why, what to do.
     pub detail: String,
+    /// Where in the stage's arguments the cause stands, as far as it is known: `step[4].by`.
+    pub path: Option<ValuePath>,
     /// Whether another attempt may help.
     pub transient: bool,
     /// It stopped because it was asked to; a checkpoint is written.
@@ -41,21 +45,34 @@ pub struct StageError {
 impl StageError {
     /// A failure that another attempt would only repeat.
     pub fn new(summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { summary: summary.into(), detail: detail.into(), transient: false, stopped: false }
+        Self { summary: summary.into(), detail: detail.into(), path: None, transient: false, stopped: false }
     }
 
-    /// A failure that an error explains: the detail is the error with all that caused it.
-    pub fn caused(summary: impl Into<String>, error: &dyn std::error::Error) -> Self {
-        let mut detail = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            detail = format!("{detail}: {inner}");
-            cause = inner.source();
-        }
-        let mut letters = detail.chars();
-        let detail =
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default();
-        Self::new(summary, format!("{detail}."))
+    /// A failure that an error explains: the detail is the error with all that caused it, as a [`sentence`].
+    pub fn caused(summary: impl Into<String>, error: &dyn Error) -> Self {
+        Self::new(summary, sentence(error))
+    }
+
+    /// A failure that is known as findings about the arguments: it has the summary and the path of the first, and the details of all.
+    pub fn found(findings: &Diagnostics) -> Self {
+        let details: Vec<&str> = findings.iter().map(|finding| finding.detail.as_str()).collect();
+        let first = findings.iter().next();
+        let summary = first.map_or("Stage failed", |first| first.summary.as_str());
+        Self { path: first.and_then(|first| first.path.clone()), ..Self::new(summary, details.join("\n")) }
+    }
+
+    /// Says where in the stage's arguments the cause stands.
+    #[must_use]
+    pub fn on(mut self, path: ValuePath) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    /// Says where in the stage's arguments the cause stands, when nobody has said so before.
+    #[must_use]
+    pub fn or_on(mut self, path: ValuePath) -> Self {
+        self.path.get_or_insert(path);
+        self
     }
 
     /// A failure that another attempt may mend.
@@ -70,6 +87,22 @@ impl StageError {
             ..Self::new("Stopped", "The stage stopped at a checkpoint; the next apply goes on from there.")
         }
     }
+}
+
+/// An error with all that caused it, as a sentence.
+///
+/// A first word gets a capital letter; what begins with a file name or another text from outside keeps it. What ends like a sentence is left
+/// to end so.
+pub fn sentence(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let mut text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    let first = text.split(char::is_whitespace).next().unwrap_or_default();
+    let is_word = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_lowercase());
+    text[..usize::from(is_word)].make_ascii_uppercase();
+    if !text.ends_with(['.', '?', '!']) {
+        text.push('.');
+    }
+    text
 }
 
 /// What a stage is given to run with.
@@ -96,6 +129,18 @@ impl StageIo {
     /// Where outputs go, by the paths of [`crate::OutputKind::Files`].
     pub fn output(&self) -> &Path {
         &self.output
+    }
+
+    /// Writes an output by its path in the output folder, and makes the folders on the way there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<(), StageError> {
+        let path = self.output.join(name);
+        let folder = path.parent().unwrap_or(&self.output);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, bytes))
+            .map_err(|error| StageError::new("Output not writable", format!("Cannot write `{name}`: {error}.")))
     }
 
     /// A folder for temporary files.
@@ -161,5 +206,41 @@ impl StageIo {
     /// An environment variable.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.control.variable(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipectl_core::Diagnostic;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Said {
+        text: &'static str,
+        source: Option<std::io::Error>,
+    }
+
+    #[test]
+    fn errors_become_sentences() {
+        let sentence = |text, source| sentence(&Said { text, source });
+        assert_eq!(
+            sentence("the file is cut", Some(std::io::Error::other("too short"))),
+            "The file is cut: too short."
+        );
+        assert_eq!(sentence("data/a.parquet: no footer", None), "data/a.parquet: no footer.");
+        assert_eq!(sentence("é is no name", None), "é is no name.");
+        assert_eq!(sentence("no such. Did you mean \"y\"?", None), "No such. Did you mean \"y\"?");
+        assert_eq!(sentence("", None), ".");
+    }
+
+    #[test]
+    fn findings_become_one_failure_at_the_first_place() {
+        let found = |detail: &str, path: &str| Diagnostic::error("Wrong column", detail).on(ValuePath::parse(path));
+        let failure =
+            StageError::found(&[found("No `a`.", "step[1].columns[0]"), found("No `b`.", "by")].into_iter().collect());
+        assert_eq!(failure.to_string(), "Wrong column: No `a`.\nNo `b`.");
+        assert_eq!(failure.path, Some(ValuePath::parse("step[1].columns[0]")));
+        assert!(!failure.transient && !failure.stopped);
     }
 }

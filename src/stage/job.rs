@@ -6,9 +6,12 @@
 
 use std::path::{Path, PathBuf};
 
+use pipectl_core::Path as ValuePath;
 use pipectl_provider::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+
+use crate::StageError;
 
 /// Version of the protocol; checked at start together with the program's version.
 pub const PROTOCOL: u32 = 1;
@@ -47,7 +50,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// The absolute path of an artifact argument: `{ digest, path }`.
+    /// The absolute path of an artifact argument: `{ digest, path }`. `None` where it is absent.
     pub fn artifact(&self, argument: &str) -> Option<PathBuf> {
         let path = self.arguments.get(argument)?.get("path")?.as_str()?;
         Some(self.resolve(path))
@@ -58,12 +61,26 @@ impl Job {
         self.root.join(Path::new(path))
     }
 
-    /// An argument as a type of the stage's own. Null counts as absent (`Option`).
+    /// The absolute path of an artifact argument that must be there.
     ///
     /// # Errors
-    /// When it does not fit; the schema has been checked before, so this is a mistake of the program.
-    pub fn arguments_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+    /// When it is absent, or something else than an artifact: its type is `any`, so the schema lets that pass.
+    pub fn required_artifact(&self, argument: &str) -> Result<PathBuf, StageError> {
+        self.artifact(argument).ok_or_else(|| {
+            let detail = format!(
+                "The argument `{argument}` takes an output of another stage: an object with `digest` and `path`."
+            );
+            StageError::new("Missing artifact", detail).on(ValuePath::of(argument))
+        })
+    }
+
+    /// The arguments as a type of the stage's own. Null counts as absent (`Option`).
+    ///
+    /// # Errors
+    /// When they do not fit: the schema has been checked before, so what is left are ranges that only the type knows.
+    pub fn arguments_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, StageError> {
         serde_json::from_value(without_nulls(&self.arguments))
+            .map_err(|error| StageError::caused("Invalid arguments", &error))
     }
 }
 
@@ -129,6 +146,9 @@ pub enum WorkerEvent {
         summary: String,
         /// Why, and what to do.
         detail: String,
+        /// Where in the job's arguments the cause stands, where that is known: `step[4].by`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
         /// Whether another attempt may help.
         transient: bool,
     },
@@ -156,6 +176,17 @@ mod tests {
         let line = serde_json::to_string(&WorkerEvent::Listening { address: "127.0.0.1:4000".to_owned() })
             .expect("plain data");
         assert_eq!(line, r#"{"event":"listening","address":"127.0.0.1:4000"}"#);
+        let failed = |path: Option<&str>| WorkerEvent::Failed {
+            summary: "Unlucky number".to_owned(),
+            detail: "Take another one.".to_owned(),
+            path: path.map(str::to_owned),
+            transient: false,
+        };
+        let line = serde_json::to_string(&failed(Some("step[4].by"))).expect("plain data");
+        let expected = r#"{"event":"failed","summary":"Unlucky number","detail":"Take another one.","path":"step[4].by","transient":false}"#;
+        assert_eq!(line, expected);
+        let without = expected.replace(r#""path":"step[4].by","#, "");
+        assert_eq!(serde_json::from_str::<WorkerEvent>(&without).expect("the path may be absent"), failed(None));
         let line = serde_json::to_string(&ControlLine::Stop).expect("plain data");
         assert_eq!(line, r#"{"control":"stop"}"#);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pipectl_core::{Diagnostics, Schema, Value};
 
+use crate::sources::SourceFile;
 use crate::{Job, Output, StageError, StageIo};
 
 /// A kind of stage: `convert`, `train`, ...
@@ -40,6 +41,17 @@ pub trait Stage: Send + Sync + 'static {
     fn validate(&self, arguments: &Value) -> Diagnostics {
         let _ = arguments;
         Diagnostics::new()
+    }
+
+    /// Judges the arguments against the source files before a run: by what headers and footers say, never by rows, because plans wait for
+    /// it. Asked only for a stage that is to run. Some arguments may be unknown; `sources` has the files, one or more, of each source
+    /// argument that is known.
+    ///
+    /// # Errors
+    /// Diagnostics with paths into the arguments. What this method lets pass, `run` still judges.
+    fn check_sources(&self, arguments: &Value, sources: &BTreeMap<String, Vec<SourceFile>>) -> Result<(), Diagnostics> {
+        let _ = (arguments, sources);
+        Ok(())
     }
 
     /// How many worker processes a run takes.

@@ -15,6 +15,7 @@ pub mod reference;
 pub mod resource;
 pub mod resources;
 pub mod sources;
+pub mod testing;
 
 pub use executor::{ExecuteError, Executor, Executors, Finished, Task};
 pub use io::{Control, StageError, StageIo};
@@ -24,3 +25,4 @@ pub use kind::{Stage, Stages};
 pub use output::{Output, OutputKind};
 pub use resource::StageResource;
 pub use resources::Resources;
+pub use sources::SourceFile;

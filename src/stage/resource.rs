@@ -43,6 +43,9 @@ struct Record {
 
 impl StageResource {
     /// The resource of `stage`, run by `executors`.
+    ///
+    /// # Panics
+    /// When an argument and an output of the kind share a name.
     pub fn new(stage: Arc<dyn Stage>, executors: Executors) -> Self {
         let mut schema = stage.schema();
         let executor = Attribute::optional(
@@ -51,6 +54,9 @@ impl StageResource {
         );
         schema = schema.attribute("executor", executor).block("resources", Resources::block());
         for output in stage.outputs() {
+            // Both are attributes of the stage in the language: one would hide the other.
+            let is_argument = schema.attributes.contains_key(output.name) || schema.blocks.contains_key(output.name);
+            assert!(!is_argument, "stage kind `{}` has an argument and an output `{}`", stage.kind(), output.name);
             schema = schema.attribute(output.name, output.attribute());
         }
         Self { stage, executors, schema }
@@ -81,6 +87,21 @@ impl StageResource {
         let leave_out: BTreeSet<&str> = COMMON.into_iter().chain(self.stage.outside_key().iter().copied()).collect();
         let parts = KeyParts::of(self.stage.kind(), self.stage.revision(), &cx.address, arguments, &leave_out, &found);
         Ok((parts, found))
+    }
+
+    /// Has the stage judge its source files. Blocking, like reading them.
+    async fn check_sources(
+        &self,
+        cx: &Cx,
+        arguments: &Value,
+        found: BTreeMap<String, Vec<SourceFile>>,
+    ) -> Result<(), Diagnostics> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let (stage, arguments) = (self.stage.clone(), arguments.clone());
+        let judged = blocking(move || stage.check_sources(&arguments, &found)).await;
+        judged.map_err(|problems| problems.into_iter().map(|problem| problem.about(&cx.address)).collect())
     }
 
     /// Attributes of an instance: arguments, and outputs from a manifest or unknown.
@@ -385,7 +406,7 @@ impl Resource for StageResource {
 
     async fn plan(&self, cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
         let arguments = self.arguments(request.config);
-        let (parts, _) = self.observe(cx, &arguments).await?;
+        let (parts, found) = self.observe(cx, &arguments).await?;
         let before: Option<Record> = request.prior.and_then(|prior| serde_json::from_value(prior.private.clone()).ok());
         let respond = |effect, planned, private, reasons| PlanResponse {
             effect,
@@ -403,6 +424,7 @@ impl Resource for StageResource {
             reasons.push(Reason::new("it has not run yet"));
         }
         let Some(parts) = parts else {
+            self.check_sources(cx, &arguments, found).await?;
             let certain = !reasons.is_empty();
             reasons.extend(unknown_inputs(&arguments));
             let effect = if certain { Effect::Run } else { Effect::RunIfChanged };
@@ -427,6 +449,8 @@ impl Resource for StageResource {
         let cached = if request.replace { None } else { self.cached(cx, key).await? };
         if cached.is_some() {
             reasons.push(Reason::new("its outputs are in the action cache: they are restored, nothing runs"));
+        } else {
+            self.check_sources(cx, &arguments, found).await?;
         }
         let record = Record { key, parts, manifest: None, force: request.replace };
         Ok(respond(Effect::Run, self.attributes(cx, &arguments, cached.as_ref())?, to_private(record), reasons))

@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use pipectl_core::Path;
 use pipectl_provider::{Cx, Event, Stop};
 use pipectl_stage::job::ControlLine;
 use pipectl_stage::{ExecuteError, Finished, Job, PROTOCOL, Task, WorkerEvent};
@@ -117,6 +118,7 @@ impl<'a> Group<'a> {
                     self.not_started = Some(Failure {
                         summary: "Worker not started".to_owned(),
                         detail: format!("Cannot start `{} worker`: {error}.", program.display()),
+                        path: None,
                         transient: false,
                     });
                     self.kill_all();
@@ -160,6 +162,7 @@ impl<'a> Group<'a> {
                     let failure = Failure {
                         summary: "Worker version mismatch".to_owned(),
                         detail: version_mismatch(PROGRAM, PROTOCOL, &program, protocol),
+                        path: None,
                         transient: false,
                     };
                     self.last_word(rank, LastWord::Failed(failure));
@@ -181,8 +184,9 @@ impl<'a> Group<'a> {
             }
             WorkerEvent::Done => self.last_word(rank, LastWord::Done),
             WorkerEvent::Stopped => self.last_word(rank, LastWord::Stopped),
-            WorkerEvent::Failed { summary, detail, transient } => {
-                self.last_word(rank, LastWord::Failed(Failure { summary, detail, transient }));
+            WorkerEvent::Failed { summary, detail, path, transient } => {
+                let path = path.as_deref().map(Path::parse);
+                self.last_word(rank, LastWord::Failed(Failure { summary, detail, path, transient }));
             }
             // All ranks do the same: rank 0 speaks for them. The events file has the rest.
             WorkerEvent::Listening { .. }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
-use pipectl_core::Diagnostic;
+use pipectl_core::{Diagnostic, Path as ValuePath};
 use pipectl_stage::{ExecuteError, Finished};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -34,6 +34,8 @@ pub(crate) enum LastWord {
 pub(crate) struct Failure {
     pub(crate) summary: String,
     pub(crate) detail: String,
+    /// Where in the stage's arguments the cause stands.
+    pub(crate) path: Option<ValuePath>,
     pub(crate) transient: bool,
 }
 
@@ -91,7 +93,8 @@ pub(crate) fn judge(ranks: &[Ended], stop: Option<StopCause>, limit: Option<Dura
                 "The run took longer than `resources.time` allows ({seconds} seconds) and was stopped. If the stage writes checkpoints, the \
                  next apply goes on from the last one."
             );
-            Verdict::Failed(None, Failure { summary: "Time limit reached".to_owned(), detail, transient: false })
+            let path = Some(ValuePath::of("resources").name("time"));
+            Verdict::Failed(None, Failure { summary: "Time limit reached".to_owned(), detail, path, transient: false })
         }
         (None, lasting, crashed) => match crashed.or(lasting).or(passing) {
             Some((rank, failure)) => Verdict::Failed(rank, failure),
@@ -121,6 +124,7 @@ fn crash(status: Option<ExitStatus>) -> Failure {
     Failure {
         summary: "Worker ended unexpectedly".to_owned(),
         detail: format!("The worker process ended {how} before it had finished.{why}"),
+        path: None,
         transient: signal == Some(9),
     }
 }
@@ -174,10 +178,9 @@ pub(crate) fn answer(
                     detail += &format!("\n\nThe end of its log:\n{tail}");
                 }
             }
-            Err(ExecuteError::Failed {
-                diagnostics: Diagnostic::error(failure.summary.clone(), detail).into(),
-                transient: failure.transient,
-            })
+            let mut diagnostic = Diagnostic::error(failure.summary.clone(), detail);
+            diagnostic.path = failure.path.clone();
+            Err(ExecuteError::Failed { diagnostics: diagnostic.into(), transient: failure.transient })
         }
     }
 }
@@ -267,7 +270,8 @@ mod tests {
     }
 
     fn failed(summary: &str, transient: bool) -> Ended {
-        said(LastWord::Failed(Failure { summary: summary.to_owned(), detail: String::new(), transient }))
+        let (summary, detail) = (summary.to_owned(), String::new());
+        said(LastWord::Failed(Failure { summary, detail, path: None, transient }))
     }
 
     fn gone(raw: i32, killed: bool) -> Ended {

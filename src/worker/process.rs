@@ -63,8 +63,9 @@ pub fn main(job_path: &Path, stages: &Stages, environment: Arc<dyn Environment>)
     let (event, ending) = match result {
         Ok(()) => (WorkerEvent::Done, Ending::Done),
         Err(error) if error.stopped => (WorkerEvent::Stopped, Ending::Stopped),
-        Err(StageError { summary, detail, transient, .. }) => {
-            (WorkerEvent::Failed { summary, detail, transient }, Ending::Failed)
+        Err(StageError { summary, detail, path, transient, stopped: _ }) => {
+            let path = path.map(|path| path.to_string());
+            (WorkerEvent::Failed { summary, detail, path, transient }, Ending::Failed)
         }
     };
     wire.send(event);

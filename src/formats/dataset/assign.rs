@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pipectl_core::Path;
 use pipectl_core::suggest::did_you_mean;
 
 use super::manifest::ColumnSpec;
@@ -51,6 +52,24 @@ pub enum AssignError {
         /// Columns that feed no input.
         rest: Vec<String>,
     },
+}
+
+impl AssignError {
+    /// The argument of a stage that it is about: an assignment in `inputs`, of which `given` are there, else `label` or `dataset`.
+    pub fn argument(&self, given: &BTreeMap<String, String>) -> Path {
+        let assignment = |input: &str| Path::of("inputs").name(input);
+        match self {
+            AssignError::NoInput { input, .. } => assignment(input),
+            AssignError::NoColumn { column, .. } => match given.iter().find(|(_, name)| *name == column) {
+                Some((input, _)) => assignment(input),
+                None => Path::of("label"),
+            },
+            AssignError::Shape { input, .. } if given.contains_key(input) => assignment(input),
+            AssignError::Shape { .. } | AssignError::Unassigned { .. } | AssignError::NoLabel { .. } => {
+                Path::of("dataset")
+            }
+        }
+    }
 }
 
 /// The column of each input: the one `given` for it, else the one of the same name, upper and lower case alike.

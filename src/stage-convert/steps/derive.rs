@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipectl_core::{Attribute, Schema, Type};
+use pipectl_core::{Attribute, Path, Schema, Type};
 
 use super::step::RowStep;
 use crate::arguments::Arguments;
@@ -50,7 +50,9 @@ impl RowStep for Derive {
         for (name, expression) in &self.columns {
             match expression.shape(columns) {
                 Ok(shape) => after.set(name, shape),
-                Err(message) => problems.push(Problem::with("columns", format!("Column `{name}`: {message}"))),
+                Err(message) => {
+                    problems.push(Problem::at(Path::of("columns").name(name), format!("Column `{name}`: {message}")))
+                }
             }
         }
         if problems.is_empty() { Ok(after) } else { Err(problems) }

@@ -31,7 +31,7 @@ impl RowStep for Flatten {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut after = columns.clone();
         let mut problems = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             match columns.find(name) {
                 Ok(Shape::Matrix { rows, width }) => {
                     let length = match (rows, width) {
@@ -41,10 +41,12 @@ impl RowStep for Flatten {
                     };
                     after.set(name, Shape::List(length));
                 }
-                Ok(shape) => {
-                    problems.push(Problem::with("columns", format!("Column `{name}` is a {shape}, not a matrix.")))
-                }
-                Err(message) => problems.push(Problem::with("columns", message)),
+                Ok(shape) => problems.push(Problem::element(
+                    "columns",
+                    index,
+                    format!("Column `{name}` is a {shape}, not a matrix."),
+                )),
+                Err(message) => problems.push(Problem::element("columns", index, message)),
             }
         }
         if problems.is_empty() { Ok(after) } else { Err(problems) }

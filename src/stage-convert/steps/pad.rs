@@ -47,11 +47,14 @@ impl RowStep for Pad {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut after = columns.clone();
         let mut problems = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             let problem = match columns.find(name) {
-                Ok(Shape::Scalar) => Some(Problem::with("columns", format!("Column `{name}` is a single number."))),
-                Ok(shape @ Shape::Matrix { width: None, .. }) => Some(Problem::with(
+                Ok(Shape::Scalar) => {
+                    Some(Problem::element("columns", index, format!("Column `{name}` is a single number.")))
+                }
+                Ok(shape @ Shape::Matrix { width: None, .. }) => Some(Problem::element(
                     "columns",
+                    index,
                     format!("Column `{name}` is a {shape} of unknown width. Declare it with a step \"shape\" before."),
                 )),
                 Ok(shape) => match shape.length() {
@@ -64,7 +67,7 @@ impl RowStep for Pad {
                         None
                     }
                 },
-                Err(message) => Some(Problem::with("columns", message)),
+                Err(message) => Some(Problem::element("columns", index, message)),
             };
             problems.extend(problem);
         }

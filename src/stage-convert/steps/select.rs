@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipectl_core::{Attribute, Schema, Type};
+use pipectl_core::{Attribute, Path, Schema, Type};
 
 use super::step::RowStep;
 use crate::arguments::Arguments;
@@ -59,14 +59,17 @@ impl RowStep for Select {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut after = Columns::new();
         let mut problems = Vec::new();
-        for (old, new) in self.kept(columns.names()) {
-            let argument = if self.rename.contains_key(old) { "rename" } else { "columns" };
+        for (index, (old, new)) in self.kept(columns.names()).into_iter().enumerate() {
+            let path = || match self.rename.contains_key(old) {
+                true => Path::of("rename").name(old),
+                false => Path::of("columns").index(index),
+            };
             match columns.find(old) {
                 Ok(_) if after.get(new).is_some() => {
-                    problems.push(Problem::with(argument, format!("The column `{new}` would be there twice.")));
+                    problems.push(Problem::at(path(), format!("The column `{new}` would be there twice.")));
                 }
                 Ok(shape) => after.set(new, shape),
-                Err(message) => problems.push(Problem::with(argument, message)),
+                Err(message) => problems.push(Problem::at(path(), message)),
             }
         }
         if problems.is_empty() { Ok(after) } else { Err(problems) }

@@ -103,7 +103,7 @@ impl RowStep for Reshape {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut after = columns.clone();
         let mut problems = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             match columns.find(name) {
                 Ok(before) => {
                     let target = self.shape(before);
@@ -126,7 +126,7 @@ impl RowStep for Reshape {
                         ));
                     }
                 }
-                Err(message) => problems.push(Problem::with("columns", message)),
+                Err(message) => problems.push(Problem::element("columns", index, message)),
             }
         }
         if problems.is_empty() { Ok(after) } else { Err(problems) }

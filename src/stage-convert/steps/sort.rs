@@ -79,14 +79,15 @@ impl RowStep for Sort {
             Err(message) => return Err(vec![Problem::with("by", message)]),
         };
         let mut problems = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             match columns.find(name).map(|shape| (shape, shape.length())) {
                 Ok((_, Some(length))) if length.common(key).is_some() => {}
-                Ok((shape, _)) => problems.push(Problem::with(
+                Ok((shape, _)) => problems.push(Problem::element(
                     "columns",
+                    index,
                     format!("Column `{name}` is a {shape}; the key `{}` is a list of {key}.", self.key()),
                 )),
-                Err(message) => problems.push(Problem::with("columns", message)),
+                Err(message) => problems.push(Problem::element("columns", index, message)),
             }
         }
         if problems.is_empty() { Ok(columns.clone()) } else { Err(problems) }

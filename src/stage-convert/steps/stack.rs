@@ -37,16 +37,17 @@ impl RowStep for Stack {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut shapes = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             match columns.find(name) {
                 Ok(shape @ Shape::Matrix { .. }) => {
-                    problems.push(Problem::with(
+                    problems.push(Problem::element(
                         "columns",
+                        index,
                         format!("Column `{name}` is a {shape}; only lists or numbers can be stacked."),
                     ));
                 }
                 Ok(shape) => shapes.push((name, shape)),
-                Err(message) => problems.push(Problem::with("columns", message)),
+                Err(message) => problems.push(Problem::element("columns", index, message)),
             }
         }
         if !problems.is_empty() {
@@ -56,7 +57,7 @@ impl RowStep for Stack {
             return Err(vec![Problem::with("columns", "There is no column to stack.")]);
         };
         let mut common = shape;
-        for (name, other) in &shapes[1..] {
+        for (index, (name, other)) in shapes.iter().enumerate().skip(1) {
             common = match (common, *other) {
                 (Shape::Scalar, Shape::Scalar) => Shape::Scalar,
                 (Shape::List(a), Shape::List(b)) if a.common(b).is_some() => {
@@ -65,7 +66,7 @@ impl RowStep for Stack {
                 _ => {
                     let message =
                         format!("Column `{name}` is a {other}, `{first}` is a {shape}: they cannot be stacked.");
-                    return Err(vec![Problem::with("columns", message)]);
+                    return Err(vec![Problem::element("columns", index, message)]);
                 }
             };
         }

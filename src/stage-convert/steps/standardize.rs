@@ -35,14 +35,15 @@ impl Standardize {
 impl RowStep for Standardize {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut problems = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             match columns.find(name) {
-                Ok(Shape::Scalar) => problems.push(Problem::with(
+                Ok(Shape::Scalar) => problems.push(Problem::element(
                     "columns",
+                    index,
                     format!("Column `{name}` is a single number in each row; a step \"scale\" works over all rows."),
                 )),
                 Ok(_) => {}
-                Err(message) => problems.push(Problem::with("columns", message)),
+                Err(message) => problems.push(Problem::element("columns", index, message)),
             }
         }
         if problems.is_empty() { Ok(columns.clone()) } else { Err(problems) }

@@ -41,10 +41,10 @@ impl RowStep for Truncate {
     fn check(&self, columns: &Columns) -> Result<Columns, Vec<Problem>> {
         let mut after = columns.clone();
         let mut problems = Vec::new();
-        for name in &self.columns {
+        for (index, name) in self.columns.iter().enumerate() {
             match columns.find(name) {
                 Ok(Shape::Scalar) => {
-                    problems.push(Problem::with("columns", format!("Column `{name}` is a single number.")))
+                    problems.push(Problem::element("columns", index, format!("Column `{name}` is a single number.")))
                 }
                 Ok(shape) => {
                     let length = match shape.length() {
@@ -54,7 +54,7 @@ impl RowStep for Truncate {
                     };
                     after.set(name, shape.with_length(length));
                 }
-                Err(message) => problems.push(Problem::with("columns", message)),
+                Err(message) => problems.push(Problem::element("columns", index, message)),
             }
         }
         if problems.is_empty() { Ok(after) } else { Err(problems) }

@@ -92,7 +92,7 @@ fn fitting(source: &Source, candidates: Vec<Json>, mut misfits: usize) -> Vec<Js
     for candidate in candidates {
         steps.push(candidate);
         let fits = Conversion::from_json(&json!({"step": steps}))
-            .is_ok_and(|conversion| !matches!(conversion.check(source), Err(ConvertError::Step { .. })));
+            .is_ok_and(|conversion| !matches!(conversion.check(source.header()), Err(ConvertError::Step { .. })));
         if !fits && misfits == 0 {
             steps.pop();
         }

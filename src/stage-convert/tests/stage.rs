@@ -7,80 +7,33 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pipectl_core::{BlockBody, Digest, Type, Value, json as values};
-use pipectl_stage::{Job, PROTOCOL, Stage, StageError, StageIo, WorkerEvent};
+use pipectl_stage::testing::{Listener, job};
+use pipectl_stage::{Stage, StageError, StageIo};
 use pipectl_stage_convert::{Conversion, Convert, KINDS};
 use serde_json::{Value as Json, json};
 
-/// The executor's end of the wire.
-#[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Vec<WorkerEvent>>>);
-
-impl pipectl_stage::io::Control for Wire {
-    fn send(&self, event: WorkerEvent) {
-        self.0.lock().unwrap().push(event);
-    }
-
-    fn stop_requested(&self) -> bool {
-        false
-    }
-
-    fn rendezvous(&self, _: Duration) -> Option<String> {
-        None
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-}
-
 struct Ran {
     result: Result<BTreeMap<String, Json>, StageError>,
-    events: Vec<WorkerEvent>,
+    heard: Listener,
 }
 
 fn run(root: &Path, arguments: Json, files: &[&str]) -> Ran {
-    let folder = |name: &str| {
-        let path = root.join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        path
-    };
-    let sources = if files.is_empty() {
-        BTreeMap::new()
-    } else {
-        BTreeMap::from([("source".to_owned(), files.iter().map(|file| root.join(file)).collect())])
-    };
-    let job = Job {
-        protocol: PROTOCOL,
-        program: "test".into(),
-        address: "stage.convert.train".into(),
-        kind: "convert".into(),
-        arguments,
-        sources,
-        key: "sha256:0".into(),
-        rank: 0,
-        workers: 1,
-        root: root.to_owned(),
-        output: folder("output"),
-        scratch: folder("scratch"),
-        checkpoint: folder("checkpoint"),
-        threads: 2,
-    };
-    let wire = Wire::default();
-    let mut io = StageIo::new(&job, Box::new(wire.clone()));
+    let mut job = job("convert", root, arguments).unwrap();
+    if !files.is_empty() {
+        job.sources.insert("source".to_owned(), files.iter().map(|file| root.join(file)).collect());
+    }
+    let heard = Listener::default();
+    let mut io = StageIo::new(&job, Box::new(heard.clone()));
     let result = Convert.run(&job, &mut io).map(|()| io.values().clone());
-    drop(io);
-    let events = wire.0.lock().unwrap().clone();
-    Ran { result, events }
+    Ran { result, heard }
 }
 
 fn arguments() -> Json {
     json!({
         "source": "events.parquet",
-        "dataset": null,
+        "input": null,
         "nan": null,
         "step": [
             {"kind": "stack", "columns": ["Pt", "Eta", "Phi", "vtxX", "vtxY"], "into": "particles"},
@@ -111,21 +64,16 @@ fn a_run_makes_what_the_stage_promises() {
     assert_eq!(made.keys().map(String::as_str).collect::<BTreeSet<_>>(), promised);
     assert_eq!(pipectl_formats::Dataset::open(&root.path().join("output/dataset")).unwrap().len(), 6);
     let truncated = made["metrics"]["truncated_rows"].as_u64().unwrap();
-    let warned =
-        ran.events.iter().any(|event| matches!(event, WorkerEvent::Warning { text } if text.contains("truncate")));
+    let warned = ran.heard.warnings().iter().any(|text| text.contains("truncate"));
     assert_eq!(warned, truncated > 0);
-    assert!(
-        ran.events.iter().any(|event| matches!(event, WorkerEvent::Progress(progress) if progress.phase == "fitting"))
-    );
-    let last = ran.events.iter().rev().find_map(|event| match event {
-        WorkerEvent::Progress(progress) => Some((progress.phase.clone(), progress.done, progress.total)),
-        _ => None,
-    });
-    assert_eq!(last, Some(("converting".to_owned(), 6, Some(6))));
+    let progress = ran.heard.progress();
+    assert!(progress.iter().any(|progress| progress.phase == "fitting"));
+    let last = progress.last().map(|progress| (progress.phase.as_str(), progress.done, progress.total));
+    assert_eq!(last, Some(("converting", 6, Some(6))));
 
     // What the stage made is a source of the next, with its constants.
     let next = json!({
-        "dataset": {"digest": "sha256:1", "path": "output/dataset"},
+        "input": {"digest": "sha256:1", "path": "output/dataset"},
         "step": [{"kind": "select", "columns": ["label"]}, {"kind": "limit", "rows": 2}],
     });
     let second = tempfile::tempdir().unwrap();
@@ -133,7 +81,7 @@ fn a_run_makes_what_the_stage_promises() {
     std::fs::rename(root.path().join("output"), second.path().join("first")).unwrap();
     let next = {
         let mut next = next;
-        next["dataset"]["path"] = "first/dataset".into();
+        next["input"]["path"] = "first/dataset".into();
         next
     };
     assert_eq!(run(second.path(), next, &[]).result.unwrap()["rows"], json!(2));
@@ -162,39 +110,42 @@ fn failures_are_for_people() {
         change(&mut arguments);
         let error = run(root.path(), arguments, files).result.unwrap_err();
         assert!(!error.transient && !error.stopped);
-        (error.summary, error.detail)
+        (error.summary, error.detail, error.path.map(|path| path.to_string()).unwrap_or_default())
     };
-    let (summary, detail) = fail(&|arguments| arguments["step"][0]["columns"][1] = "Etta".into(), &["events.parquet"]);
-    assert_eq!(summary, "Step does not fit its columns");
-    assert!(
-        detail
-            .starts_with("step[0] (\"stack\"): There is no column `Etta`; the columns here are hfeatures, label, Pt,"),
-        "{detail}"
-    );
+    let (summary, detail, path) =
+        fail(&|arguments| arguments["step"][0]["columns"][1] = "Etta".into(), &["events.parquet"]);
+    assert_eq!((summary.as_str(), path.as_str()), ("Step does not fit its columns", "step[0].columns[1]"));
+    assert!(detail.starts_with("There is no column `Etta`; the columns here are hfeatures, label, Pt,"), "{detail}");
     assert!(detail.ends_with("Did you mean \"Eta\"?"), "{detail}");
 
     std::fs::write(root.path().join("cut.parquet"), b"PAR1 and no more").unwrap();
-    let (summary, detail) = fail(&|_| (), &["cut.parquet"]);
-    assert_eq!(summary, "Source not readable");
+    let (summary, detail, path) = fail(&|_| (), &["cut.parquet"]);
+    assert_eq!((summary.as_str(), path.as_str()), ("Source not readable", "source"));
     assert!(
         detail.starts_with("cut.parquet: this is not a whole Parquet file, its footer cannot be read: "),
         "{detail}"
     );
 
-    let (summary, detail) = fail(&|arguments| arguments["step"][6]["classes"] = 1.into(), &["events.parquet"]);
-    assert_eq!(summary, "Unusable value");
+    let (summary, detail, path) = fail(&|arguments| arguments["step"][6]["classes"] = 1.into(), &["events.parquet"]);
+    assert_eq!((summary.as_str(), path.as_str()), ("Unusable value", "step[6]"));
     assert!(detail.starts_with("events.parquet: row "), "{detail}");
     assert!(
         detail.contains("column `label`, step 6 (\"one_hot\"): ") && detail.ends_with("is none of the classes 0."),
         "{detail}"
     );
 
-    let (summary, _) =
+    let (summary, _, path) =
         fail(&|arguments| arguments["step"][7] = json!({"kind": "limit", "rows": 0}), &["events.parquet"]);
-    assert_eq!(summary, "No rows");
+    assert_eq!((summary.as_str(), path.as_str()), ("No rows", ""));
 
-    let (summary, detail) = fail(&|arguments| arguments["step"][3]["kind"] = "standardise".into(), &["events.parquet"]);
-    assert_eq!(summary, "Invalid conversion");
+    let (summary, detail, path) =
+        fail(&|arguments| arguments["output"]["columns"][2] = "labels".into(), &["events.parquet"]);
+    assert_eq!((summary.as_str(), path.as_str()), ("Output does not fit", "output.columns[2]"));
+    assert!(detail.ends_with("Did you mean \"label\"?"), "{detail}");
+
+    let (summary, detail, path) =
+        fail(&|arguments| arguments["step"][3]["kind"] = "standardise".into(), &["events.parquet"]);
+    assert_eq!((summary.as_str(), path.as_str()), ("Invalid conversion", "step[3]"));
     assert!(detail.contains("Did you mean \"standardize\"?"), "{detail}");
 }
 
@@ -211,11 +162,11 @@ fn validate_finds_mistakes_before_anything_runs_and_waits_for_what_is_unknown() 
     let mut wrong = arguments();
     wrong["step"][1]["order"] = "sideways".into();
     wrong["output"]["shards"] = 0.into();
-    wrong["dataset"] = json!({"digest": "sha256:1", "path": "x"});
+    wrong["input"] = json!({"digest": "sha256:1", "path": "x"});
     let found = judge(&wrong);
     assert_eq!(
         found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
-        ["dataset", "step[1].order", "output.shards"]
+        ["input", "step[1].order", "output.shards"]
     );
     assert_eq!(judge(&json!({"step": []})).len(), 1);
 

@@ -168,7 +168,7 @@ fn outputs_that_do_not_fit_are_refused_before_any_row() {
             json!(["labl"]),
             "There is no column `labl`; the columns here are hfeatures, label, Pt, Eta, Phi, vtxX, vtxY, vtxZ, ChPFIso, GammaPFIso, NeuPFIso, type, Charge. Did you mean \"label\"?",
         ),
-        (json!(["label", "label"]), "A column is named twice."),
+        (json!(["label", "label"]), "Column `label` is named twice."),
         (json!([]), "There is no column to write."),
     ] {
         let declaration = json!({"step": [], "output": {"columns": columns}});

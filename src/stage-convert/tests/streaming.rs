@@ -189,7 +189,7 @@ fn damaged_and_differing_files_are_named() {
     let found = message(&convert(&source, &declaration(&[], 1)).err().unwrap());
     assert!(
         found.contains("d.parquet: column `n` is a list of numbers; in ")
-            && found.ends_with("a.parquet it is a single number"),
+            && found.ends_with("a.parquet it is a number"),
         "{found}"
     );
 

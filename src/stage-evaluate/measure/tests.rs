@@ -1,55 +1,28 @@
 //! Figures against values worked out by hand and by scikit-learn.
 
 #![allow(clippy::unwrap_used)]
+
+#[path = "../tests/support/scores.rs"]
+mod scores;
+
 use proptest::prelude::*;
 
 use super::*;
 
-/// 24 rows of 3 classes with many equal scores, in sixteenths: exact in f32.
-const SIXTEENTHS: [[u8; 3]; 24] = [
-    [6, 4, 6],
-    [10, 4, 2],
-    [12, 3, 1],
-    [1, 6, 9],
-    [1, 13, 2],
-    [2, 11, 3],
-    [3, 10, 3],
-    [8, 2, 6],
-    [1, 10, 5],
-    [4, 4, 8],
-    [11, 1, 4],
-    [1, 2, 13],
-    [5, 9, 2],
-    [2, 13, 2],
-    [5, 10, 1],
-    [4, 10, 2],
-    [11, 1, 4],
-    [9, 4, 3],
-    [6, 6, 5],
-    [6, 9, 1],
-    [13, 1, 2],
-    [5, 4, 8],
-    [9, 5, 2],
-    [12, 1, 3],
-];
-const TRUTH: [usize; 24] = [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 0, 1, 1, 0, 1, 1, 0, 1, 2, 0, 0, 2, 0, 1];
-
 fn probabilities() -> Vec<f32> {
-    SIXTEENTHS.iter().flatten().map(|sixteenths| f32::from(*sixteenths) / 16.0).collect()
+    scores::SIXTEENTHS.iter().flatten().map(|sixteenths| f32::from(*sixteenths) / 16.0).collect()
 }
 
-/// Golden values: scikit-learn 1.9.1's `metrics` (`roc_auc_score` of each class, `log_loss` of normalised rows, `confusion_matrix`), and the same again
-/// by counting pairs in exact fractions.
 #[test]
 fn agrees_with_scikit_learn() {
-    let measures = Measures::of(&probabilities(), &TRUTH, 3).unwrap();
+    let measures = Measures::of(&probabilities(), &scores::TRUTH, 3).unwrap();
     let areas: Vec<f64> = measures.curves.iter().flatten().map(|curve| curve.area).collect();
-    assert_eq!(areas, [3.0 / 4.0, 83.0 / 128.0, 89.0 / 108.0]);
-    assert!((measures.mean_area().unwrap() - 0.740_837_191_358_024_6).abs() < 1e-15);
-    assert_eq!(measures.confusion, [[7, 2, 1], [2, 5, 1], [2, 2, 2]]);
-    assert_eq!((measures.rows, measures.correct), (24, 14));
-    assert!((measures.accuracy() - 0.583_333_333_333_333_4).abs() < 1e-15);
-    assert!((measures.loss - 0.999_544_552_317_640_2).abs() < 1e-12, "{}", measures.loss);
+    assert_eq!(areas, scores::AREAS);
+    assert!((measures.mean_area().unwrap() - scores::MEAN_AREA).abs() < 1e-15);
+    assert_eq!(measures.confusion, scores::CONFUSION);
+    assert_eq!((measures.rows, measures.correct), (24, scores::CORRECT));
+    assert!((measures.accuracy() - scores::CORRECT as f64 / 24.0).abs() < 1e-15);
+    assert!((measures.loss - scores::LOSS).abs() < 1e-12, "{}", measures.loss);
     assert_eq!((measures.rows_of(0), measures.predicted_as(0)), (10, 11));
     // The corners of scikit-learn's `roc_curve` of the third class.
     let points = measures.curves[2].iter().flat_map(|curve| &curve.points);

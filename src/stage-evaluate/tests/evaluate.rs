@@ -1,41 +1,18 @@
 //! Whole runs of the evaluate stage: from files to files.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/scores.rs"]
+mod scores;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pipectl_formats::dataset::{ColumnSpec, DatasetWriter, Format, Layout};
 use pipectl_network::{Network, Tensor, Weights};
-use pipectl_stage::{Control, Job, OutputKind, PROTOCOL, Stage, StageError, StageIo, WorkerEvent};
+use pipectl_stage::testing::{Listener, job};
+use pipectl_stage::{Job, OutputKind, Stage, StageError, StageIo};
 use pipectl_stage_evaluate::Evaluate;
 use pipectl_train_burn::initial_weights;
 use serde_json::{Value as Json, json};
-
-/// Keeps what the stage says; asks for a stop if told so.
-#[derive(Clone, Default)]
-struct Listener {
-    events: Arc<Mutex<Vec<WorkerEvent>>>,
-    stop: bool,
-}
-
-impl Control for Listener {
-    fn send(&self, event: WorkerEvent) {
-        self.events.lock().unwrap().push(event);
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.stop
-    }
-
-    fn rendezvous(&self, _limit: Duration) -> Option<String> {
-        None
-    }
-
-    fn variable(&self, _name: &str) -> Option<String> {
-        None
-    }
-}
 
 /// A folder with a model and a dataset, and a place for what a run makes.
 struct Bench {
@@ -45,21 +22,13 @@ struct Bench {
 /// What came of a run.
 struct Made {
     values: std::collections::BTreeMap<String, Json>,
-    events: Vec<WorkerEvent>,
+    heard: Listener,
     output: PathBuf,
 }
 
 impl Made {
     fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.output.join(name)).unwrap()
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let warning = |event: &WorkerEvent| match event {
-            WorkerEvent::Warning { text } => Some(text.clone()),
-            _ => None,
-        };
-        self.events.iter().filter_map(warning).collect()
     }
 }
 
@@ -104,40 +73,19 @@ impl Bench {
         self.run_with(more, Listener::default(), 2)
     }
 
-    fn run_with(&self, more: Json, listener: Listener, threads: usize) -> Result<Made, StageError> {
+    fn run_with(&self, more: Json, heard: Listener, threads: usize) -> Result<Made, StageError> {
         let mut arguments = json!({
             "weights": { "digest": "sha256:0", "path": "weights.safetensors" },
             "dataset": { "digest": "sha256:0", "path": "dataset" },
             "inputs": null, "label": null, "classes": null, "batch_size": null,
         });
         arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let root = self.folder.path().to_owned();
-        let place = |name: &str| {
-            let place = root.join(name);
-            std::fs::create_dir_all(&place).unwrap();
-            place
-        };
-        let output = tempfile::tempdir_in(&root).unwrap().keep();
-        let job = Job {
-            protocol: PROTOCOL,
-            program: "0.0.0".to_owned(),
-            address: "stage.evaluate.test".to_owned(),
-            kind: "evaluate".to_owned(),
-            arguments,
-            sources: Default::default(),
-            key: "sha256:0".to_owned(),
-            rank: 0,
-            workers: 1,
-            output: output.clone(),
-            scratch: place("scratch"),
-            checkpoint: place("checkpoint"),
-            threads,
-            root,
-        };
-        let mut io = StageIo::new(&job, Box::new(listener.clone()));
+        let root = self.folder.path();
+        let output = tempfile::tempdir_in(root).unwrap().keep();
+        let job = Job { output: output.clone(), threads, ..job("evaluate", root, arguments).unwrap() };
+        let mut io = StageIo::new(&job, Box::new(heard.clone()));
         Evaluate.run(&job, &mut io)?;
-        let events = listener.events.lock().unwrap().clone();
-        Ok(Made { values: io.values().clone(), events, output })
+        Ok(Made { values: io.values().clone(), heard, output })
     }
 
     fn failure(&self, more: Json) -> String {
@@ -154,37 +102,10 @@ fn one_hot(class: usize) -> [f32; 3] {
     label
 }
 
-/// 24 rows of probabilities in sixteenths and their classes; the figures below come from scikit-learn and numpy.
+/// The scores that scikit-learn has judged, with their labels.
 fn golden_rows() -> Vec<([f32; 3], [f32; 3])> {
-    let sixteenths = [
-        [6, 4, 6],
-        [10, 4, 2],
-        [12, 3, 1],
-        [1, 6, 9],
-        [1, 13, 2],
-        [2, 11, 3],
-        [3, 10, 3],
-        [8, 2, 6],
-        [1, 10, 5],
-        [4, 4, 8],
-        [11, 1, 4],
-        [1, 2, 13],
-        [5, 9, 2],
-        [2, 13, 2],
-        [5, 10, 1],
-        [4, 10, 2],
-        [11, 1, 4],
-        [9, 4, 3],
-        [6, 6, 5],
-        [6, 9, 1],
-        [13, 1, 2],
-        [5, 4, 8],
-        [9, 5, 2],
-        [12, 1, 3],
-    ];
-    let truth = [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 0, 1, 1, 0, 1, 1, 0, 1, 2, 0, 0, 2, 0, 1];
     let row = |(values, class): ([u8; 3], usize)| (values.map(|value| f32::from(value) / 16.0), one_hot(class));
-    sixteenths.into_iter().zip(truth).map(row).collect()
+    scores::SIXTEENTHS.into_iter().zip(scores::TRUTH).map(row).collect()
 }
 
 /// Other bytes than these ask for another `Evaluate::revision`: then both change together.
@@ -212,12 +133,14 @@ fn values_are_those_of_scikit_learn() {
     let bench = Bench::of(&golden_rows());
     let made = bench.run(json!({ "classes": ["QCD", "W", "tt"] })).unwrap();
     let number = |name: &str| made.values[name].as_f64().unwrap();
-    assert!((number("accuracy") - 14.0 / 24.0).abs() < 1e-15);
-    assert!((number("loss") - 0.999_544_552_317_640_2).abs() < 1e-7);
-    assert!((number("auc_macro") - 0.740_837_191_358_024_6).abs() < 1e-15);
+    let accuracy = scores::CORRECT as f64 / 24.0;
+    assert!((number("accuracy") - accuracy).abs() < 1e-15);
+    assert!((number("loss") - scores::LOSS).abs() < 1e-7);
+    assert!((number("auc_macro") - scores::MEAN_AREA).abs() < 1e-15);
     assert_eq!(made.values["rows"], 24);
-    assert_eq!(made.values["auc"], json!({ "QCD": 3.0 / 4.0, "W": 83.0 / 128.0, "tt": 89.0 / 108.0 }));
-    assert_eq!(made.values["confusion_matrix"], json!([[7, 2, 1], [2, 5, 1], [2, 2, 2]]));
+    let [first, second, third] = scores::AREAS;
+    assert_eq!(made.values["auc"], json!({ "QCD": first, "W": second, "tt": third }));
+    assert_eq!(made.values["confusion_matrix"], json!(scores::CONFUSION));
     let declared = Evaluate.outputs();
     for output in &declared {
         match &output.kind {
@@ -228,11 +151,9 @@ fn values_are_those_of_scikit_learn() {
         }
     }
     assert_eq!(declared.len(), made.values.len() + 2);
-    let last = made.events.iter().rev().find_map(|event| match event {
-        WorkerEvent::Progress(progress) => Some((progress.done, progress.total, progress.metrics["accuracy"])),
-        _ => None,
-    });
-    assert_eq!(last, Some((24, Some(24), 14.0 / 24.0)));
+    let progress = made.heard.progress();
+    let last = progress.last().map(|progress| (progress.done, progress.total, progress.metrics["accuracy"]));
+    assert_eq!(last, Some((24, Some(24), accuracy)));
 }
 
 #[test]
@@ -242,11 +163,11 @@ fn classes_without_a_curve_are_null_and_warned_about() {
     assert_eq!(made.values["auc"], json!({ "0": 1.0, "1": 1.0, "2": null }));
     assert_eq!(made.values["auc_macro"], 1.0);
     let expected = "class `2` occurs in no row of the dataset: it has no ROC curve, and its AUC is null";
-    assert_eq!(made.warnings(), [expected]);
+    assert_eq!(made.heard.warnings(), [expected]);
 
     let made = Bench::of(&rows[..1]).run(json!({})).unwrap();
-    assert_eq!((made.values["auc_macro"].clone(), made.warnings().len()), (Json::Null, 3));
-    assert!(made.warnings()[0].starts_with("class `0` is the class of every row"));
+    assert_eq!((made.values["auc_macro"].clone(), made.heard.warnings().len()), (Json::Null, 3));
+    assert!(made.heard.warnings()[0].starts_with("class `0` is the class of every row"));
 }
 
 #[test]
@@ -297,7 +218,10 @@ fn mistakes_are_said_in_full_sentences() {
     says(lost.failure(json!({})), &["Missing weights: There is no file `ROOT/weights.safetensors`."]);
     std::fs::write(lost.weights(), b"not weights").unwrap();
     says(lost.failure(json!({})), &["Weights not readable: "]);
-    says(bench().failure(json!({ "weights": "somewhere" })), &["Missing artifact: The argument `weights` is not"]);
+    says(
+        bench().failure(json!({ "weights": "somewhere" })),
+        &["Missing artifact: The argument `weights` takes an output of another stage"],
+    );
     says(bench().failure(json!({ "dataset": { "path": "nowhere" } })), &["Dataset not readable: ", "nowhere"]);
     let inputs = bench().failure(json!({ "inputs": { "x": "lable" } }));
     says(inputs, &["Dataset does not fit the model: The dataset has no column `lable`", "Did you mean \"label\"?"]);
@@ -321,6 +245,6 @@ fn mistakes_are_said_in_full_sentences() {
 
 #[test]
 fn stops_when_asked() {
-    let stopped = Bench::of(&golden_rows()).run_with(json!({}), Listener { stop: true, ..Listener::default() }, 1);
+    let stopped = Bench::of(&golden_rows()).run_with(json!({}), Listener::default().stopping(), 1);
     assert!(stopped.err().unwrap().stopped);
 }

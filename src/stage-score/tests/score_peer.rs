@@ -13,7 +13,7 @@ fn onnx_runtime_and_our_own_executor_agree() {
     let library = std::env::var("ORT_DYLIB_PATH").expect("ORT_DYLIB_PATH names ONNX Runtime");
     let bench = Bench::new(Rows::Ragged, 1000);
     let theirs = bench.run("theirs", json!({"engine": "auto"}), Some(&library)).unwrap();
-    assert!(theirs.values["engine"].as_str().unwrap().starts_with("onnxruntime 1."), "{:?}", theirs.values);
+    assert!(theirs.values["scored_by"].as_str().unwrap().starts_with("onnxruntime 1."), "{:?}", theirs.values);
     assert!(theirs.warnings.is_empty(), "{:?}", theirs.warnings);
     let ours = bench.run("ours", json!({"reference": "theirs/predictions.parquet"}), None).unwrap();
     assert_eq!(ours.values["agreement"], 1.0);

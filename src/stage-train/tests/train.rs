@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use pipectl_formats::dataset::{ColumnSpec, DatasetWriter, Format, Layout};
 use pipectl_network::Weights;
-use pipectl_stage::{Control, Job, PROTOCOL, Stage, StageError, StageIo, WorkerEvent};
+use pipectl_stage::testing::job;
+use pipectl_stage::{Control, Job, Stage, StageError, StageIo, WorkerEvent};
 use pipectl_stage_train::Train;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value as Json, json};
@@ -130,20 +131,13 @@ fn run(folder: &Path, arguments: &Json, workers: u32, stop_after: Option<usize>)
         let ranks: Vec<_> = (0..workers)
             .map(|rank| {
                 let job = Job {
-                    protocol: PROTOCOL,
-                    program: "test".to_owned(),
-                    address: "stage.train.tiny".to_owned(),
-                    kind: "train".to_owned(),
-                    arguments: arguments.clone(),
-                    sources: BTreeMap::new(),
-                    key: "sha256:key".to_owned(),
                     rank,
                     workers,
-                    root: folder.to_owned(),
                     output: output.clone(),
                     scratch: make(format!("scratch-{workers}-{rank}")),
                     checkpoint: make(format!("checkpoint-{workers}")),
                     threads: 1,
+                    ..job("train", folder, arguments.clone()).unwrap()
                 };
                 let control = Rank(wire.clone());
                 scope.spawn(move || Train.run(&job, &mut StageIo::new(&job, Box::new(control))))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use pipectl_artifact::LocalStore;
@@ -16,9 +16,10 @@ use pipectl_provider::context::Recorder;
 use pipectl_provider::{
     Cancel, Cx, Effect, Environment, Event, EventSink, Instance, PlanRequest, PlanResponse, ReadOutcome, Resource,
 };
+use pipectl_stage::testing::Listener;
 use pipectl_stage::{
-    Control, ExecuteError, Executor, Executors, Finished, Job, Output, Stage, StageError, StageIo, StageResource, Task,
-    WorkerEvent,
+    ExecuteError, Executor, Executors, Finished, Job, Output, SourceFile, Stage, StageError, StageIo, StageResource,
+    Task,
 };
 
 const ADDRESS: &str = "stage.repeat.a";
@@ -62,6 +63,17 @@ impl Stage for Repeat {
         &["log_every"]
     }
 
+    /// Refuses files that hold "bad", which `run` takes.
+    fn check_sources(&self, _: &Value, sources: &BTreeMap<String, Vec<SourceFile>>) -> Result<(), Diagnostics> {
+        let bad = sources["source"].iter().filter(|file| fs::read(&file.path).unwrap() == b"bad");
+        let problems: Diagnostics = bad
+            .map(|file| {
+                Diagnostic::error("Bad source", format!("`{}` is bad.", file.name)).on(Path::of("source").index(0))
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
     fn run(&self, job: &Job, io: &mut StageIo) -> Result<(), StageError> {
         let times = job.arguments["times"].as_u64().unwrap_or(1) as usize;
         let read = |path: &FilePath| fs::read_to_string(path).unwrap();
@@ -86,24 +98,6 @@ impl Stage for Repeat {
     }
 }
 
-struct Deaf;
-
-impl Control for Deaf {
-    fn send(&self, _: WorkerEvent) {}
-
-    fn stop_requested(&self) -> bool {
-        false
-    }
-
-    fn rendezvous(&self, _: Duration) -> Option<String> {
-        None
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-}
-
 /// Runs stages here and counts.
 #[derive(Default)]
 struct Here {
@@ -118,7 +112,7 @@ impl Executor for Here {
 
     async fn execute(&self, _: &Cx, task: Task) -> Result<Finished, ExecuteError> {
         self.jobs.lock().unwrap().push(task.job.clone());
-        let mut io = StageIo::new(&task.job, Box::new(Deaf));
+        let mut io = StageIo::new(&task.job, Box::new(Listener::default()));
         match Repeat.run(&task.job, &mut io) {
             Ok(()) => Ok(Finished { values: io.values().clone() }),
             Err(error) if error.stopped => Err(ExecuteError::Stopped),
@@ -579,6 +573,35 @@ async fn what_cannot_run_is_said_before_or_when() {
     let diagnostics = bench.stage.validate(&greedy);
     assert_eq!(diagnostics.iter().next().unwrap().path, Some(Path::of("resources").name("cpus")));
     assert_eq!(bench.runs(), 0);
+}
+
+#[tokio::test]
+async fn sources_are_judged_before_a_run_and_only_then() {
+    let bench = Bench::new();
+    fs::write(bench.path("data/2"), "bad").unwrap();
+    for arguments in [given([]), given([("before", Value::unknown(Type::Any))])] {
+        let diagnostics = bench.plan_with(None, &arguments, false).await.unwrap_err();
+        let expected =
+            Diagnostic::error("Bad source", "`data/2` is bad.").on(Path::of("source").index(0)).about(ADDRESS);
+        assert_eq!(diagnostics, expected.into());
+    }
+    // Files that are not known yet are judged by the run.
+    assert_eq!(bench.plan(None, &given([("source", Value::unknown(Type::String))])).await.effect, Effect::Run);
+
+    // What has run, or is in the action cache, is not judged again.
+    let run = PlanResponse {
+        effect: Effect::Run,
+        planned: bench.config(&given([])),
+        private: serde_json::Value::Null,
+        reasons: Vec::new(),
+        requires_replace: Vec::new(),
+    };
+    let first = bench.apply(None, &run, &given([])).await.unwrap();
+    assert_eq!(bench.plan(Some(&first), &given([])).await.effect, Effect::NoOp);
+    assert_eq!(bench.settle(None, &given([])).await, first);
+    assert_eq!((bench.runs(), bench.restored()), (1, 1));
+    // A run that is asked for is one.
+    assert!(bench.plan_with(Some(&first), &given([]), true).await.is_err());
 }
 
 #[tokio::test]

@@ -260,6 +260,9 @@ async fn failures_say_what_and_why() {
         let (diagnostic, may_help) = bench.fail(1, arguments.clone()).await;
         assert_eq!((diagnostic.summary.as_str(), may_help), (summary, transient), "{arguments}");
         assert!(diagnostic.detail.contains(detail), "{}", diagnostic.detail);
+        // Only the stage itself knows which of its arguments it is about.
+        let path = diagnostic.path.map(|path| path.to_string());
+        assert_eq!(path.as_deref(), (arguments["do"] == "fail").then_some("step[2].columns"));
         let outcome = bench.outcome();
         assert_eq!((&outcome["outcome"], &outcome["summary"]), (&json!("failed"), &json!(summary)));
         if summary == "Stage crashed" {

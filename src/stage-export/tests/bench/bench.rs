@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pipectl_formats::dataset::{ColumnSpec, DatasetWriter, Format, Layout};
 use pipectl_network::{Network, Weights};
-use pipectl_stage::{Control, Job, PROTOCOL, Stage, StageError, StageIo, WorkerEvent};
+use pipectl_stage::testing::{Listener, job};
+use pipectl_stage::{Stage, StageError, StageIo};
 use pipectl_stage_export::Export;
 use serde_json::{Value as Json, json};
 
@@ -22,7 +21,7 @@ pub enum Rows {
 }
 
 /// What a run told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Run {
     pub values: BTreeMap<String, Json>,
     pub messages: Vec<String>,
@@ -33,35 +32,6 @@ pub struct Bench {
     folder: tempfile::TempDir,
 }
 
-struct Wire {
-    run: Arc<Mutex<Run>>,
-    library: Option<String>,
-}
-
-impl Control for Wire {
-    fn send(&self, event: WorkerEvent) {
-        let mut run = self.run.lock().unwrap();
-        match event {
-            WorkerEvent::Value { name, value } => drop(run.values.insert(name, value)),
-            WorkerEvent::Message { text } => run.messages.push(text),
-            WorkerEvent::Warning { text } => run.warnings.push(text),
-            _ => {}
-        }
-    }
-
-    fn stop_requested(&self) -> bool {
-        false
-    }
-
-    fn rendezvous(&self, _limit: Duration) -> Option<String> {
-        None
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        self.library.clone().filter(|_| name == "ORT_DYLIB_PATH")
-    }
-}
-
 impl Bench {
     pub fn new(rows: Rows, count: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -69,7 +39,6 @@ impl Bench {
         let network = Network::from_json(&model()).unwrap();
         let weights = Weights::from_flat(&network, &numbers(network.parameter_count(), 3)).unwrap();
         weights.save(folder.path().join("weights.safetensors"), &network).unwrap();
-        std::fs::create_dir(folder.path().join("output")).unwrap();
         Self { folder }
     }
 
@@ -92,27 +61,14 @@ impl Bench {
         for (name, value) in more.as_object().unwrap() {
             arguments[name] = value.clone();
         }
-        let root = self.folder.path().to_owned();
-        let job = Job {
-            protocol: PROTOCOL,
-            program: "test".to_owned(),
-            address: "stage.export.onnx".to_owned(),
-            kind: "export".to_owned(),
-            arguments,
-            sources: BTreeMap::new(),
-            key: "sha256:key".to_owned(),
-            rank: 0,
-            workers: 1,
-            output: self.output(),
-            scratch: root.join("scratch"),
-            checkpoint: root.join("checkpoint"),
-            root,
-            threads: 2,
-        };
-        let run = Arc::new(Mutex::new(Run::default()));
-        let wire = Wire { run: run.clone(), library: library.map(str::to_owned) };
-        Export.run(&job, &mut StageIo::new(&job, Box::new(wire)))?;
-        Ok(std::mem::take(&mut *run.lock().unwrap()))
+        let job = job("export", self.folder.path(), arguments).unwrap();
+        let mut heard = Listener::default();
+        if let Some(library) = library {
+            heard = heard.with_variable("ORT_DYLIB_PATH", library);
+        }
+        let mut io = StageIo::new(&job, Box::new(heard.clone()));
+        Export.run(&job, &mut io)?;
+        Ok(Run { values: io.values().clone(), messages: heard.messages(), warnings: heard.warnings() })
     }
 }
 

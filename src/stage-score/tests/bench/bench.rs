@@ -4,59 +4,26 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pipectl_formats::dataset::{ColumnSpec, DatasetWriter, Format, Layout};
 use pipectl_onnx::{Attribute, Dimension, ElementType, GraphBuilder, Model, Tensor, length_name, mask_key};
-use pipectl_stage::{Control, Job, PROTOCOL, Stage, StageError, StageIo, WorkerEvent};
+use pipectl_stage::testing::{Listener, job};
+use pipectl_stage::{Job, Stage, StageError, StageIo};
 use pipectl_stage_score::Score;
 use serde_json::{Value as Json, json};
 
 const STEPS: usize = 12;
 
 /// What a run told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Run {
     pub values: BTreeMap<String, Json>,
-    pub messages: Vec<String>,
     pub warnings: Vec<String>,
     pub progress: Vec<(u64, Option<u64>)>,
 }
 
 pub struct Bench {
     folder: tempfile::TempDir,
-}
-
-struct Wire {
-    run: Arc<Mutex<Run>>,
-    library: Option<String>,
-    stop: bool,
-}
-
-impl Control for Wire {
-    fn send(&self, event: WorkerEvent) {
-        let mut run = self.run.lock().unwrap();
-        match event {
-            WorkerEvent::Value { name, value } => drop(run.values.insert(name, value)),
-            WorkerEvent::Message { text } => run.messages.push(text),
-            WorkerEvent::Warning { text } => run.warnings.push(text),
-            WorkerEvent::Progress(progress) => run.progress.push((progress.done, progress.total)),
-            _ => {}
-        }
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.stop
-    }
-
-    fn rendezvous(&self, _limit: Duration) -> Option<String> {
-        None
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        self.library.clone().filter(|_| name == "ORT_DYLIB_PATH")
-    }
 }
 
 /// How the sequences of a dataset are stored.
@@ -104,27 +71,18 @@ impl Bench {
                 _ => value.clone(),
             };
         }
-        let root = self.folder.path().to_owned();
-        let job = Job {
-            protocol: PROTOCOL,
-            program: "test".to_owned(),
-            address: "stage.score.test".to_owned(),
-            kind: "score".to_owned(),
-            arguments,
-            sources: BTreeMap::new(),
-            key: "sha256:key".to_owned(),
-            rank: 0,
-            workers: 1,
-            output: self.path(output),
-            scratch: root.join("scratch"),
-            checkpoint: root.join("checkpoint"),
-            root,
-            threads: 2,
-        };
-        let run = Arc::new(Mutex::new(Run::default()));
-        let wire = Wire { run: run.clone(), library: library.map(str::to_owned), stop };
-        Score.run(&job, &mut StageIo::new(&job, Box::new(wire)))?;
-        Ok(std::mem::take(&mut *run.lock().unwrap()))
+        let job = Job { output: self.path(output), ..job("score", self.folder.path(), arguments).unwrap() };
+        let mut heard = if stop { Listener::default().stopping() } else { Listener::default() };
+        if let Some(library) = library {
+            heard = heard.with_variable("ORT_DYLIB_PATH", library);
+        }
+        let mut io = StageIo::new(&job, Box::new(heard.clone()));
+        Score.run(&job, &mut io)?;
+        Ok(Run {
+            values: io.values().clone(),
+            warnings: heard.warnings(),
+            progress: heard.progress().iter().map(|progress| (progress.done, progress.total)).collect(),
+        })
     }
 
     pub fn write_dataset(&self, name: &str, rows: Rows, count: usize, labelled: bool) {

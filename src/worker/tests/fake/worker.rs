@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use pipectl_core::{Schema, Value};
+use pipectl_core::{Path as ValuePath, Schema, Value};
 use pipectl_provider::{
     ArtifactError, ArtifactStore, Cancel, Cx, Environment, FileEntry, Manifest, Progress, ViewState, context::Recorder,
     event::Silent,
@@ -142,7 +142,8 @@ impl Stage for Fake {
         }
         match text("do") {
             "succeed" => succeed(job, io),
-            "fail" => Err(StageError::new("Missing column", "There is no column `x`.")),
+            "fail" => Err(StageError::new("Missing column", "There is no column `x`.")
+                .on(ValuePath::of("step").index(2).name("columns"))),
             "fail_transiently" => Err(StageError::transient("Connection lost", "The other side went away.")),
             "panic" => panic!("the invariant is broken"),
             "exit" => {
