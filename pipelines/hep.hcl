@@ -82,24 +82,10 @@ locals {
   event_features = 14
 }
 
-stage "convert" "train" {
+# How to scale the features of an event: learned from the training events alone.
+stage "convert" "scale" {
   source = var.train_events
 
-  step "derive" { columns = local.derived }
-  step "stack" {
-    columns = local.particle
-    into    = "GRU_input"
-  }
-  step "sort" {
-    columns = ["GRU_input"]
-    by      = "dR"
-    order   = "descending"
-  }
-  step "truncate" {
-    columns = ["GRU_input"]
-    length  = local.most_particles
-  }
-  step "standardize" { columns = ["GRU_input"] }
   step "shape" {
     columns = ["hfeatures"]
     shape   = [local.event_features]
@@ -108,25 +94,18 @@ stage "convert" "train" {
     column = "hfeatures"
     method = "min_max"
   }
-  step "one_hot" {
-    column  = "label"
-    classes = length(local.classes)
-    into    = "encoded_label"
-  }
-  step "select" {
-    columns = ["hfeatures", "GRU_input", "encoded_label"]
-    rename  = { hfeatures = "HLF_input" }
-  }
+  step "select" { columns = ["hfeatures"] }
 
-  output {
-    format = "tfrecord"
-    shards = 4
-  }
+  output { format = "parquet" }
 }
 
-# The same steps; the scale of the event's features is the one that the training events gave.
-stage "convert" "test" {
-  source = var.test_events
+# Training and test events become records in the same way.
+stage "convert" "events" {
+  for_each = {
+    train = { source = var.train_events, shards = 4 }
+    test  = { source = var.test_events, shards = 1 }
+  }
+  source = each.value.source
 
   step "derive" { columns = local.derived }
   step "stack" {
@@ -149,8 +128,7 @@ stage "convert" "test" {
   }
   step "scale" {
     column    = "hfeatures"
-    method    = "min_max"
-    constants = stage.convert.train.constants.hfeatures
+    constants = stage.convert.scale.constants.hfeatures
   }
   step "one_hot" {
     column  = "label"
@@ -164,7 +142,7 @@ stage "convert" "test" {
 
   output {
     format = "tfrecord"
-    shards = 1
+    shards = each.value.shards
   }
 }
 
@@ -202,7 +180,7 @@ model "inclusive_classifier" {
 
 stage "train" "inclusive" {
   model             = model.inclusive_classifier
-  dataset           = stage.convert.train.dataset
+  dataset           = stage.convert.events["train"].dataset
   workers           = var.workers
   global_batch_size = var.batch_size
   epochs            = var.epochs
@@ -221,18 +199,18 @@ stage "train" "inclusive" {
 
 stage "evaluate" "test" {
   weights = stage.train.inclusive.weights
-  dataset = stage.convert.test.dataset
+  dataset = stage.convert.events["test"].dataset
   classes = local.classes
 }
 
 stage "export" "onnx" {
   weights = stage.train.inclusive.weights
-  dataset = stage.convert.test.dataset
+  dataset = stage.convert.events["test"].dataset
 }
 
 stage "score" "test" {
   onnx    = stage.export.onnx.file
-  dataset = stage.convert.test.dataset
+  dataset = stage.convert.events["test"].dataset
 }
 
 check "quality" {

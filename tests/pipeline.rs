@@ -1,6 +1,6 @@
 //! A pipeline's life, through the program alone: nothing runs twice, plans say why, what breaks is repaired, what is killed goes on.
 //!
-//! The pipeline is `fixtures/pipeline/small.hcl` over events of `pipelines/data/hep`.
+//! The pipeline is `fixtures/pipeline/small.hcl` over events of `pipelines/data/hep`; the examples in `pipelines` have their turn too.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A copy of the pipeline in a folder of its own.
+/// A copy of a pipeline in a folder of its own.
 struct Project {
     folder: TempDir,
+    /// The pipeline's file there.
+    file: &'static str,
 }
 
 /// What a command said.
@@ -25,15 +27,28 @@ struct Said {
 
 impl Project {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        fs::create_dir(folder.path().join("data")).unwrap();
+        let project = Self { folder: tempfile::tempdir().unwrap(), file: "small.hcl" };
+        project.take("tests/fixtures/pipeline/small.hcl", "small.hcl");
         for (name, events) in [("a", "train-0"), ("b", "train-1"), ("c", "test-0")] {
-            let target = folder.path().join(format!("data/{name}.parquet"));
-            fs::copy(root.join(format!("pipelines/data/hep/{events}.parquet")), target).unwrap();
+            project.take(&format!("pipelines/data/hep/{events}.parquet"), &format!("data/{name}.parquet"));
         }
-        fs::copy(root.join("tests/fixtures/pipeline/small.hcl"), folder.path().join("small.hcl")).unwrap();
-        Self { folder }
+        project
+    }
+
+    /// An example with one file of training events.
+    fn example(file: &'static str) -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap(), file };
+        project.take(&format!("pipelines/{file}"), file);
+        for events in ["train-0", "test-0"] {
+            project.take(&format!("pipelines/data/hep/{events}.parquet"), &format!("data/hep/{events}.parquet"));
+        }
+        project
+    }
+
+    /// Copies a file of the repository.
+    fn take(&self, from: &str, to: &str) {
+        fs::create_dir_all(self.path(to).parent().unwrap()).unwrap();
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(from), self.path(to)).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -58,17 +73,21 @@ impl Project {
     }
 
     fn apply(&self, more: &[&str]) -> Said {
-        let said = self.run(&[&["apply", "small.hcl", "-auto-approve"], more].concat());
+        let said = self.run(&[&["apply", self.file, "-auto-approve"], more].concat());
         assert_eq!(said.code, Some(0), "{}", said.text);
         said
     }
 
     fn plan(&self, more: &[&str]) -> Said {
-        self.run(&[&["plan", "small.hcl", "-detailed-exitcode"], more].concat())
+        self.run(&[&["plan", self.file, "-detailed-exitcode"], more].concat())
+    }
+
+    fn output(&self, name: &str) -> String {
+        self.run(&["output", "-raw", self.file, name]).text.trim().to_owned()
     }
 
     fn edit(&self, from: &str, to: &str) {
-        let path = self.path("small.hcl");
+        let path = self.path(self.file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "the fixture has no `{from}`");
         fs::write(path, text.replacen(from, to, 1)).unwrap();
@@ -78,7 +97,7 @@ impl Project {
     #[expect(clippy::zombie_processes, reason = "the only path that does not hand the process on is a failed test")]
     fn apply_until(&self, more: &[&str], sign: &str) -> Child {
         let mut child = self
-            .command(&[&["apply", "small.hcl", "-auto-approve"], more].concat())
+            .command(&[&["apply", self.file, "-auto-approve"], more].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -142,8 +161,9 @@ impl Said {
 fn nothing_runs_twice_and_every_run_has_a_reason() {
     let project = Project::new();
     project.apply(&[]).has("6 run");
-    let model = project.run(&["output", "-raw", "small.hcl", "model"]).text;
-    assert!(project.path(model.trim()).is_file(), "{model}");
+    let model = project.output("model");
+    assert!(project.path(&model).is_file(), "{model}");
+    assert_eq!((project.output("checked_rows").as_str(), project.output("scored_by").as_str()), ("64", "pipectl"));
 
     project.apply(&[]).has("No changes.");
     assert_eq!(project.plan(&[]).code, Some(0));
@@ -197,8 +217,7 @@ fn pipectl_digest(bytes: &[u8]) -> String {
 fn a_deleted_output_is_drift_and_only_its_stage_is_repaired() {
     let project = Project::new();
     project.apply(&[]);
-    let model = project.run(&["output", "-raw", "small.hcl", "model"]).text;
-    let model = project.path(model.trim());
+    let model = project.path(&project.output("model"));
     let bytes = fs::read(&model).unwrap();
     fs::remove_file(&model).unwrap();
     let plan = project.plan(&[]);
@@ -274,7 +293,8 @@ fn bad_data_is_told_and_nothing_is_lost() {
     project.apply(&[]).lacks("epoch 1/2");
 
     project.edit("columns = [\"Pt\", \"Eta\", \"Phi\"]", "columns = [\"Pt\", \"Etaa\", \"Phi\"]");
-    fails(&["Etaa", "Did you mean", "Eta"]);
+    fails(&["There is no column `Etaa`", "Did you mean \"Eta\"?", "columns = [\"Pt\", \"Etaa\", \"Phi\"]"]);
+    project.plan(&[]).has("There is no column `Etaa`").has("^^^^^^");
     project.edit("columns = [\"Pt\", \"Etaa\", \"Phi\"]", "columns = [\"Pt\", \"Eta\", \"Phi\"]");
 
     project.edit("shape = [var.steps, 3]", "shape = [var.steps, 4]");
@@ -282,4 +302,29 @@ fn bad_data_is_told_and_nothing_is_lost() {
     project.edit("shape = [var.steps, 4]", "shape = [var.steps, 3]");
 
     project.apply(&[]).has("No changes.");
+}
+
+#[test]
+fn the_faithful_example_goes_from_one_recurrent_layer_to_the_other_and_back() {
+    let project = Project::example("hep-faithful.hcl");
+    let few = ["-var=events={train=48,validation=16,test=16}", "-var=epochs=1", "-var=batch_size=16"];
+    let lstm = [&few[..], &["-var=cell=lstm"]].concat();
+    project.apply(&few).has("8 run").has("validation_accuracy=");
+    assert_eq!(project.output("parameters"), "12353");
+    let accuracies = (project.output("test_accuracy"), project.output("validation_accuracy"));
+    project.apply(&few).has("No changes.");
+
+    // The events stay what they are.
+    project
+        .plan(&lstm)
+        .has("stage.train.classifier will run")
+        .has("argument `model` changed")
+        .lacks("stage.convert.event");
+    project.apply(&lstm).has("4 run");
+    assert_eq!(project.output("parameters"), "15703");
+    assert_eq!(project.output("scored_accuracy"), project.output("test_accuracy"), "through ONNX as without");
+
+    project.apply(&few).lacks("epoch 1/1");
+    assert_eq!((project.output("test_accuracy"), project.output("validation_accuracy")), accuracies);
+    project.plan(&["-var=cell=rnn"]).has("The recurrent layer is a gru or an lstm, not rnn.");
 }
