@@ -8,8 +8,15 @@
 mod cli {
     pub mod bad_input;
     pub mod commands;
+    pub mod console;
     pub mod lifecycle;
+    pub mod machine;
+    pub mod modules;
     pub mod scenario;
     #[cfg(all(feature = "convert", feature = "train", feature = "score"))]
     pub mod stages;
+    pub mod state_editing;
+    pub mod testing;
+    #[cfg(all(feature = "http", feature = "tls"))]
+    pub mod utility;
 }

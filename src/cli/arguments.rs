@@ -2,6 +2,8 @@
 //!
 //! Flags have Terraform's names. [`crate::spelling`] has already turned `-name` into `--name` when clap sees them.
 
+mod state;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,11 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use pipectl_engine::Mode;
 
 use crate::app::Effort;
+
+pub use state::{
+    ForceUnlockArguments, ImportArguments, StateCommand, StateListArguments, StateMvArguments,
+    StateReplaceProviderArguments, StateRmArguments, StateShowArguments, WorkspaceCommand,
+};
 
 /// From a bare cloud account to a scored model: one graph, one plan, one state.
 #[derive(Debug, Parser)]
@@ -48,15 +55,28 @@ pub enum Command {
     Apply(ApplyArguments),
     /// Remove everything that is in the state.
     Destroy(DestroyArguments),
+    /// Take what has changed outside into the state.
+    Refresh(RefreshArguments),
     /// Show the state, or a saved plan.
     Show(ShowArguments),
     /// Show output values.
     Output(OutputArguments),
-    /// Look into the state.
+    /// Evaluate expressions from standard input.
+    Console(ConsoleArguments),
+    /// Look into the state, or edit it.
     #[command(subcommand)]
     State(StateCommand),
+    /// Take an object that exists already into the state.
+    Import(ImportArguments),
+    /// Say whether the state is locked; a lock never stays behind.
+    ForceUnlock(ForceUnlockArguments),
+    /// Keep several states of one root module.
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Print the dependency graph in the DOT language.
     Graph(GraphArguments),
+    /// Run the tests of a configuration: *.tftest.hcl.
+    Test(TestArguments),
     /// Show the log of a stage's last attempt.
     Logs(LogsArguments),
     /// Look after what stages have made.
@@ -67,6 +87,14 @@ pub enum Command {
     /// Run one stage as the engine asks; not for people.
     #[command(hide = true)]
     Worker(WorkerArguments),
+}
+
+impl Command {
+    /// Whether it works on objects, so that stopping it half way takes care.
+    pub fn works(&self) -> bool {
+        use Command::{Apply, Destroy, Plan, Refresh, Test};
+        matches!(self, Plan(_) | Apply(_) | Destroy(_) | Refresh(_) | Test(_))
+    }
 }
 
 /// Which root module.
@@ -191,6 +219,18 @@ impl OperationArguments {
     }
 }
 
+/// What commands that write the state, and plan nothing, share.
+#[derive(Clone, Debug, Args)]
+pub struct LockArguments {
+    /// Hold the state's lock.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub lock: bool,
+    /// Wait this long for the state's lock: 30s, 5m.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub lock_timeout: Duration,
+}
+
 /// Which kind of plan.
 #[derive(Clone, Debug, Args)]
 pub struct ModeArguments {
@@ -223,6 +263,16 @@ pub struct InitArguments {
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set, hide = true)]
     pub input: bool,
+    /// Accepted for Terraform's sake: nothing is ever downloaded.
+    #[arg(long, hide = true)]
+    pub upgrade: bool,
+    /// Accepted for Terraform's sake: a backend needs no setting up.
+    #[arg(long, hide = true)]
+    pub reconfigure: bool,
+    /// Accepted for Terraform's sake.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set, hide = true)]
+    pub backend: bool,
 }
 
 /// `validate`
@@ -312,6 +362,17 @@ pub struct DestroyArguments {
     pub auto_approve: bool,
 }
 
+/// `refresh`
+#[derive(Debug, Args)]
+pub struct RefreshArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// What all operations share.
+    #[command(flatten)]
+    pub operation: OperationArguments,
+}
+
 /// `show`
 #[derive(Debug, Args)]
 pub struct ShowArguments {
@@ -338,31 +399,18 @@ pub struct OutputArguments {
     pub raw: bool,
 }
 
-/// `state`
-#[derive(Debug, Subcommand)]
-pub enum StateCommand {
-    /// List the addresses of all objects.
-    List(StateListArguments),
-    /// Show one object.
-    Show(StateShowArguments),
-}
-
-/// `state list`
+/// `console`
 #[derive(Debug, Args)]
-#[command(override_usage = "pipectl state list [OPTIONS] [PATH] [ADDRESS]...")]
-pub struct StateListArguments {
-    /// The root module, and addresses: only these objects and their instances.
-    #[arg(value_name = "PATH|ADDRESS")]
-    pub words: Vec<String>,
-}
-
-/// `state show`
-#[derive(Debug, Args)]
-#[command(override_usage = "pipectl state show [OPTIONS] [PATH] ADDRESS")]
-pub struct StateShowArguments {
-    /// The root module, and the address of the object.
-    #[arg(value_name = "PATH|ADDRESS", num_args = 1..=2, required = true)]
-    pub words: Vec<String>,
+pub struct ConsoleArguments {
+    /// Which root module. Without any configuration the console still evaluates what needs none.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Variables.
+    #[command(flatten)]
+    pub variables: VariableArguments,
+    /// Read one expression, all of standard input, and write its value as JSON on one line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `graph`
@@ -430,6 +478,29 @@ pub struct ArtifactsGcArguments {
     pub keep: Duration,
 }
 
+/// `test`
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// Which root module.
+    #[command(flatten)]
+    pub root: RootArguments,
+    /// Variables.
+    #[command(flatten)]
+    pub variables: VariableArguments,
+    /// Run only this test file; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub filter: Vec<PathBuf>,
+    /// The folder of test files below the root module.
+    #[arg(long, value_name = "DIR", default_value = "tests")]
+    pub test_directory: PathBuf,
+    /// Show the plan of each run.
+    #[arg(long)]
+    pub verbose: bool,
+    /// Write one JSON event per line.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `version`
 #[derive(Debug, Args)]
 pub struct VersionArguments {
@@ -460,7 +531,7 @@ pub fn split_root(words: &[String]) -> (Option<PathBuf>, &[String]) {
 fn names_a_root(word: &str) -> bool {
     let separated = word.contains(std::path::is_separator) || word == "." || word == "..";
     // The key of an instance may hold anything: `stage.train.a["x/y.tf"]`.
-    !word.contains('[') && (separated || word.ends_with(".hcl") || word.ends_with(".tf"))
+    !word.contains('[') && (separated || [".hcl", ".tf", ".tf.json"].iter().any(|end| word.ends_with(end)))
 }
 
 /// A duration as Terraform's flags take it: `10s`, `3m`, `1h`, `1m30s`.

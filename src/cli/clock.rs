@@ -16,6 +16,11 @@ pub fn rfc3339(time: SystemTime) -> String {
     )
 }
 
+/// `2026-11-22T20:55:36Z`
+pub fn rfc3339_seconds(time: SystemTime) -> String {
+    format!("{}Z", &rfc3339(time)[..19])
+}
+
 /// `0s`, `12s`, `1m20s`, `2h5m`
 pub fn elapsed(duration: Duration) -> String {
     let seconds = duration.as_secs();

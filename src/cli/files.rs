@@ -1,9 +1,9 @@
 //! Files that functions of the language read: below the root's folder, unless a path is absolute.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use pipectl_lang::Files;
+use pipectl_lang::{FileKind, Files};
 
 /// Files as functions of one root module see them.
 pub struct RootFiles {
@@ -23,26 +23,23 @@ impl Files for RootFiles {
         std::fs::read(self.root.join(path)).map_err(|error| reason(&error))
     }
 
-    fn exists(&self, path: &str) -> bool {
-        self.root.join(path).is_file()
+    fn kind(&self, path: &str) -> Result<FileKind, String> {
+        match std::fs::metadata(self.root.join(path)) {
+            Ok(found) if found.is_file() => Ok(FileKind::Regular),
+            Ok(found) if found.is_dir() => Ok(FileKind::Folder),
+            Ok(found) => Ok(FileKind::Other(irregular(found.file_type()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileKind::Missing),
+            Err(error) => Err(reason(&error)),
+        }
     }
 
-    fn glob(&self, base: &str, pattern: &str) -> Result<Vec<String>, String> {
-        let malformed = |error: glob::PatternError| format!("the pattern is malformed: {error}");
-        let alternatives = expand_braces(pattern)?;
-        let patterns: Vec<glob::Pattern> =
-            alternatives.iter().map(|one| glob::Pattern::new(one)).collect::<Result<_, _>>().map_err(malformed)?;
-        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
-        let mut found = Vec::new();
-        let base = self.root.join(base);
-        walk(&base, &base, &mut |name| {
-            if patterns.iter().any(|pattern| pattern.matches_with(name, options)) {
-                found.push(name.to_owned());
-            }
-        })
-        .map_err(|error| reason(&error))?;
-        found.sort();
-        Ok(found)
+    fn names(&self, folder: &str) -> Result<Vec<String>, String> {
+        let entries = std::fs::read_dir(self.root.join(folder)).map_err(|error| reason(&error))?;
+        entries
+            // A name that is no text cannot be said in the language.
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect::<io::Result<_>>()
+            .map_err(|error| reason(&error))
     }
 
     fn absolute(&self, path: &str) -> Result<String, String> {
@@ -54,7 +51,7 @@ impl Files for RootFiles {
     fn expand(&self, path: &str) -> Result<String, String> {
         let Some(rest) = path.strip_prefix('~') else { return Ok(path.to_owned()) };
         if !rest.is_empty() && !rest.starts_with('/') {
-            return Err("another user's home folder cannot be looked up".to_owned());
+            return Err("cannot expand user-specific home dir".to_owned());
         }
         let home = self.home.as_ref().ok_or("the home folder is not known: HOME is not set")?;
         Ok(format!("{}{rest}", home.display()))
@@ -63,55 +60,27 @@ impl Files for RootFiles {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Calls `visit` with the path below `base` of every regular file, links to files too. Links to folders are not followed: they may go round.
-fn walk(base: &Path, folder: &Path, visit: &mut impl FnMut(&str)) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            walk(base, &path, visit)?;
-        } else if path.is_file()
-            && let Some(name) = path.strip_prefix(base).ok().and_then(Path::to_str)
-        {
-            visit(&name.replace(std::path::MAIN_SEPARATOR, "/"));
-        }
+#[cfg(unix)]
+fn irregular(kind: std::fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    match kind {
+        kind if kind.is_block_device() || kind.is_char_device() => "a device node",
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a unix domain socket",
+        _ => "something else",
     }
-    Ok(())
 }
 
-/// `a.{x,y}` is `a.x` and `a.y`. The crate `glob` knows no braces.
-fn expand_braces(pattern: &str) -> Result<Vec<String>, String> {
-    let Some(open) = pattern.find('{') else { return Ok(vec![pattern.to_owned()]) };
-    let mut depth = 0;
-    let mut starts = vec![open + 1];
-    for (position, c) in pattern[open..].char_indices() {
-        let position = open + position;
-        match c {
-            '{' => depth += 1,
-            ',' if depth == 1 => starts.push(position + 1),
-            '}' => {
-                depth -= 1;
-                if depth == 0 {
-                    let (before, after) = (&pattern[..open], &pattern[position + 1..]);
-                    let ends = starts.iter().skip(1).map(|start| start - 1).chain([position]);
-                    let mut expanded = Vec::new();
-                    for (start, end) in starts.iter().zip(ends) {
-                        expanded.extend(expand_braces(&format!("{before}{}{after}", &pattern[*start..end]))?);
-                    }
-                    return Ok(expanded);
-                }
-            }
-            _ => {}
-        }
-    }
-    Err("the pattern is malformed: a brace is not closed".to_owned())
+#[cfg(not(unix))]
+fn irregular(_kind: std::fs::FileType) -> &'static str {
+    "something else"
 }
 
 #[cfg(test)]
@@ -121,28 +90,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_files_by_pattern() {
+    fn tells_what_is_at_a_path() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a.tf", "b.hcl", "c.txt", "x/y/d.tf"] {
+        for name in ["a.tf", "x/y/d.tf"] {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, name).unwrap();
         }
         let files = RootFiles::new(folder.path().to_owned(), Some("/home/anna".into()));
-        let found = |base: &str, pattern: &str| files.glob(base, pattern).unwrap().join(" ");
-        assert_eq!(found(".", "*.tf"), "a.tf");
-        assert_eq!(found(".", "**/*.tf"), "a.tf x/y/d.tf");
-        assert_eq!(found(".", "*.{tf,hcl}"), "a.tf b.hcl");
-        assert_eq!(found("x", "y/?.tf"), "y/d.tf");
-        assert!(files.glob(".", "{a").is_err());
-        assert!(files.glob("absent", "*").is_err());
+        assert_eq!(files.kind("a.tf"), Ok(FileKind::Regular));
+        assert_eq!(files.kind("x/y"), Ok(FileKind::Folder));
+        assert_eq!(files.kind("none"), Ok(FileKind::Missing));
+        assert_eq!(files.names("x"), Ok(vec!["y".to_owned()]));
+        assert!(files.names("none").is_err());
         assert_eq!(files.read("x/y/d.tf").unwrap(), b"x/y/d.tf");
-        assert_eq!(files.read("x/y/none").unwrap_err(), "no such file or folder");
+        assert_eq!(files.read("x/y/none").unwrap_err(), "no such file or directory");
         assert_eq!(files.expand("~/x").unwrap(), "/home/anna/x");
-    }
-
-    #[test]
-    fn braces_nest() {
-        assert_eq!(expand_braces("{a,b{c,d}}.x").unwrap(), ["a.x", "bc.x", "bd.x"]);
     }
 }

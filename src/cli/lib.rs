@@ -23,8 +23,10 @@ mod required_version;
 mod roots;
 mod spelling;
 mod stages;
+mod testing;
 mod variables;
 mod view;
+mod world;
 
 pub use stages::stages;
 
@@ -68,6 +70,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(app: App, command: Command) -> Exit {
+    // Threads would cost more than evaluating an expression.
+    if let Command::Console(arguments) = &command {
+        return command::console::run(&app, arguments);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -82,7 +88,7 @@ fn run(app: App, command: Command) -> Exit {
 }
 
 async fn dispatch(app: &App, command: Command) -> Exit {
-    if let Command::Plan(_) | Command::Apply(_) | Command::Destroy(_) = &command {
+    if command.works() {
         let console = app.console.clone();
         // Where signals cannot be watched they end the program, which loses nothing: the state is a log.
         let _ = interrupt::watch(app.cancel.clone(), move |text| console.complain(text));
@@ -94,15 +100,20 @@ async fn dispatch(app: &App, command: Command) -> Exit {
         Command::Plan(arguments) => command::plan::run(app, arguments).await,
         Command::Apply(arguments) => command::apply::run(app, arguments).await,
         Command::Destroy(arguments) => command::destroy::run(app, arguments).await,
+        Command::Refresh(arguments) => command::refresh::run(app, arguments).await,
         Command::Show(arguments) => command::show::run(app, &arguments),
         Command::Output(arguments) => command::output::run(app, &arguments),
-        Command::State(arguments) => command::state::run(app, &arguments),
+        Command::State(arguments) => command::state::run(app, &arguments).await,
+        Command::Import(arguments) => command::import::run(app, &arguments).await,
+        Command::ForceUnlock(arguments) => command::force_unlock::run(app, &arguments),
+        Command::Workspace(arguments) => command::workspace::run(app, &arguments),
         Command::Graph(arguments) => command::graph::run(app, &arguments),
         Command::Logs(arguments) => command::logs::run(app, &arguments).await,
         Command::Artifacts(arguments) => command::artifacts::run(app, &arguments),
+        Command::Test(arguments) => command::test::run(app, &arguments).await,
         Command::Version(arguments) => command::version::run(app, &arguments),
-        // A worker has no runtime: it is started before.
-        Command::Worker(_) => Exit::Failure,
+        // These have no runtime: they are started before.
+        Command::Console(_) | Command::Worker(_) => Exit::Failure,
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Digest, SourceMap, json};
+use pipectl_core::address::AddressError;
+use pipectl_core::{Address, Diagnostic, Diagnostics, Digest, SourceMap, Target, json};
 use pipectl_engine::{Applied, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, missing_variables};
 use pipectl_provider::{Environment, Stop};
 use pipectl_state::{Holder, OutputState, State, StateError, StateStore as _, StateWriter};
@@ -93,7 +95,7 @@ pub async fn plan(
     let (state, writer) = match purpose {
         Purpose::Look => (project.read_state().map_err(|error| fail(&error.into(), &sources))?, None),
         Purpose::Apply => {
-            let writer = lock(app, reporter, &project, arguments.lock_timeout, mode).await?;
+            let writer = lock(app, reporter, &project, arguments.lock_timeout, word(mode)).await?;
             let known = writer.state();
             let state = match known.lineage.is_empty() {
                 true => project.read_state(),
@@ -133,7 +135,7 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     let mode = planned.plan.mode;
     let writer = match writer {
         Some(writer) => writer,
-        None => match lock(app, reporter, &project, arguments.lock_timeout, mode).await {
+        None => match lock(app, reporter, &project, arguments.lock_timeout, word(mode)).await {
             Ok(writer) => writer,
             Err(exit) => return exit,
         },
@@ -170,7 +172,9 @@ fn conclude(app: &App, reporter: &Reporter, applied: &Applied, sources: &SourceM
     if applied.succeeded() {
         reporter.diagnostics(&applied.diagnostics, sources);
         reporter.applied(&applied.summary, mode);
-        reporter.outputs(&outputs);
+        if mode != Mode::Destroy {
+            reporter.outputs(&outputs);
+        }
         return Exit::Success;
     }
     reporter.diagnostics(&applied.diagnostics, sources);
@@ -217,9 +221,11 @@ pub async fn approved(
             "Do you really want to destroy everything?",
             "pipectl will destroy all that is shown above. There is no undo.",
         ),
-        Mode::Normal | Mode::RefreshOnly => {
-            ("Do you want to perform these actions?", "pipectl will perform the actions described above.")
-        }
+        Mode::Normal => ("Do you want to perform these actions?", "pipectl will perform the actions described above."),
+        Mode::RefreshOnly => (
+            "Do you want to take these changes into the state?",
+            "pipectl will write what was found to the state and change nothing else.",
+        ),
     };
     let paint = app.console.paint();
     let text = format!(
@@ -233,6 +239,16 @@ pub async fn approved(
     };
     app.console.print("");
     Ok(answer.as_deref() == Some("yes"))
+}
+
+/// Why nothing is written without the lock.
+pub fn lock_required() -> Diagnostic {
+    Diagnostic::error(
+        "Lock required",
+        "Without the lock two runs could write one state. It is held by the operating system and ends with the process, so it never stays \
+         behind and never has to be broken.",
+    )
+    .hint("-lock-timeout=10m")
 }
 
 /// Outputs of a state as values.
@@ -270,27 +286,29 @@ pub fn root_of_plan(here: &Path, planned: &Planned, environment: &dyn Environmen
 
 fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result<PlanOptions, Diagnostics> {
     let mut problems = Diagnostics::new();
-    let mut addresses = |flag: &str, texts: &[String]| -> Vec<Address> {
-        let mut addresses = Vec::new();
-        for text in texts {
-            match text.parse() {
-                Ok(address) => addresses.push(address),
-                Err(error) => problems
-                    .push(Diagnostic::error("Invalid address", format!("-{flag}: {error}.")).hint(
-                        "An address is like terraform_data.a, stage.train.inclusive or stage.train.scan[\"x\"].",
-                    )),
-            }
-        }
-        addresses
-    };
-    let targets = addresses("target", &arguments.target);
-    let excludes = addresses("exclude", &arguments.exclude);
-    let replace = addresses("replace", &arguments.replace);
+    let targets: Vec<Target> = parse_addresses("target", &arguments.target, &mut problems);
+    let excludes: Vec<Target> = parse_addresses("exclude", &arguments.exclude, &mut problems);
+    let replace: Vec<Address> = parse_addresses("replace", &arguments.replace, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }
     let seed = seed(&*app.environment);
     Ok(PlanOptions { refresh: arguments.refresh, targets, excludes, replace, ..PlanOptions::new(mode, seed) })
+}
+
+fn parse_addresses<T: FromStr<Err = AddressError>>(flag: &str, texts: &[String], problems: &mut Diagnostics) -> Vec<T> {
+    let mut addresses = Vec::new();
+    for text in texts {
+        match text.parse() {
+            Ok(address) => addresses.push(address),
+            Err(error) => problems.push(
+                Diagnostic::error("Invalid address", format!("-{flag}: {error}.")).hint(
+                    "An address is like terraform_data.a, stage.train.inclusive, stage.train.scan[\"x\"] or module.a.terraform_data.b.",
+                ),
+            ),
+        }
+    }
+    addresses
 }
 
 fn targeting() -> Diagnostic {
@@ -303,7 +321,7 @@ fn targeting() -> Diagnostic {
 }
 
 /// Randomness of the operating system.
-fn seed(environment: &dyn Environment) -> Seed {
+pub fn seed(environment: &dyn Environment) -> Seed {
     use std::io::Read as _;
     let mut bytes = [0; 32];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
@@ -316,15 +334,18 @@ fn seed(environment: &dyn Environment) -> Seed {
     Seed(bytes)
 }
 
-/// Becomes the only writer of the state. Says so when that takes waiting.
-async fn lock(
+/// Becomes the only writer of the state, for the operation of this name. Says so when that takes waiting.
+///
+/// # Errors
+/// When someone else keeps the lock, or the state cannot be read; it has been said.
+pub async fn lock(
     app: &App,
     reporter: &Reporter,
     project: &Project,
     timeout: Duration,
-    mode: Mode,
+    operation: &str,
 ) -> Result<Box<dyn StateWriter>, Exit> {
-    let holder = holder(&*app.environment, mode);
+    let holder = holder(&*app.environment, operation);
     let fail = |error: &StateError| {
         reporter.diagnostics(&project.state_error(error).into(), &SourceMap::default());
         Exit::Failure
@@ -346,16 +367,21 @@ async fn lock(
     }
 }
 
-fn holder(environment: &dyn Environment, mode: Mode) -> Holder {
+/// What an operation is called while it holds the lock.
+fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Normal => "apply",
+        Mode::Destroy => "destroy",
+        Mode::RefreshOnly => "refresh",
+    }
+}
+
+/// This process as the holder of a lock.
+pub fn holder(environment: &dyn Environment, operation: &str) -> Holder {
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.variable(name));
     let host = environment.variable("HOSTNAME").or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
     let (user, host) =
         (user.unwrap_or_else(|| "someone".to_owned()), host.unwrap_or_else(|| "this machine".to_owned()));
-    let operation = match mode {
-        Mode::Normal => "apply",
-        Mode::Destroy => "destroy",
-        Mode::RefreshOnly => "refresh",
-    };
     Holder {
         pid: std::process::id(),
         who: format!("{user}@{}", host.trim()),

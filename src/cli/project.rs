@@ -18,6 +18,12 @@ use crate::roots::Root;
 /// Name of what has no `pipeline` block, and of the usual workspace.
 const DEFAULT: &str = "default";
 
+/// File beside the folders of a pipeline's workspaces: the name of the one that is selected. No workspace can be called so.
+const SELECTED: &str = ".workspace";
+
+/// Environment variable that selects a workspace, whatever the file says.
+pub const OVERRIDE: &str = "TF_WORKSPACE";
+
 /// Name of the artifact store's folder, beside those of the states.
 const STORE: &str = "store";
 
@@ -33,19 +39,20 @@ pub struct Project {
     pub configuration: Arc<Configuration>,
     /// The pipeline's name, or `default`.
     pub pipeline: String,
-    /// The workspace: `TF_WORKSPACE`, or `default`.
+    /// The workspace: `TF_WORKSPACE`, or the selected one, or `default`.
     pub workspace: String,
 }
 
 impl Project {
     /// Reads the configuration of a root module. All that is wrong with it is in the diagnostics; the project is there in any case.
     pub fn load(root: Root, environment: &dyn Environment) -> (Self, Diagnostics) {
-        let (configuration, mut diagnostics) = pipectl_lang::load(root.sources);
+        let folders = root.module_folders();
+        let (configuration, mut diagnostics) = pipectl_lang::load_with_modules(root.sources, &folders);
         diagnostics.extend(required_version::check(&configuration));
         let project = Self::of(root.folder, root.entry, root.shown, Arc::new(configuration), environment);
         if !is_folder_name(&project.workspace) {
             let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", project.workspace);
-            diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint("Change TF_WORKSPACE."));
+            diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint(format!("Change {OVERRIDE}.")));
         }
         diagnostics.extend(project.unsupported_settings());
         (project, diagnostics)
@@ -80,14 +87,61 @@ impl Project {
         environment: &dyn Environment,
     ) -> Self {
         let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
-        let workspace = environment.variable("TF_WORKSPACE").filter(|name| !name.is_empty());
+        let given = environment.variable(OVERRIDE).filter(|name| !name.is_empty());
+        let mut project = Self { folder, entry, shown, configuration, pipeline, workspace: DEFAULT.to_owned() };
+        if let Some(workspace) = given.or_else(|| project.selected_workspace()) {
+            project.workspace = workspace;
+        }
+        project
+    }
+
+    /// The folder of a pipeline's workspaces.
+    fn workspaces_folder(&self) -> PathBuf {
+        self.folder.join(".pipectl").join(&self.pipeline)
+    }
+
+    fn selected_workspace(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.workspaces_folder().join(SELECTED)).ok()?;
+        let name = text.trim();
+        is_folder_name(name).then(|| name.to_owned())
+    }
+
+    /// Makes a workspace the one that commands work in from now on, and its folder where there is none.
+    ///
+    /// # Errors
+    /// When files cannot be written.
+    pub fn select_workspace(&mut self, name: &str) -> std::io::Result<()> {
+        let folder = self.workspaces_folder();
+        std::fs::create_dir_all(folder.join(name))?;
+        crate::replace_file::replace_file(&folder.join(SELECTED), format!("{name}\n").as_bytes())?;
+        name.clone_into(&mut self.workspace);
+        Ok(())
+    }
+
+    /// All workspaces, sorted: `default` is always there.
+    pub fn workspaces(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.workspaces_folder()).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.path().is_dir());
+        let mut names: Vec<String> = folders
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| is_folder_name(name))
+            .collect();
+        names.extend([DEFAULT.to_owned(), self.workspace.clone()]);
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The same root in another workspace.
+    #[must_use]
+    pub fn in_workspace(&self, name: &str) -> Self {
         Self {
-            folder,
-            entry,
-            shown,
-            configuration,
-            pipeline,
-            workspace: workspace.unwrap_or_else(|| DEFAULT.to_owned()),
+            folder: self.folder.clone(),
+            entry: self.entry.clone(),
+            shown: self.shown.clone(),
+            configuration: Arc::clone(&self.configuration),
+            pipeline: self.pipeline.clone(),
+            workspace: name.to_owned(),
         }
     }
 
@@ -195,7 +249,7 @@ impl Project {
     pub fn locate(&self, mut diagnostics: Diagnostics) -> Diagnostics {
         for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.span.is_none()) {
             let address = diagnostic.address.as_deref().and_then(|text| text.parse::<Address>().ok());
-            if let Some(block) = address.and_then(|address| self.configuration.objects.get(&address.block())) {
+            if let Some(block) = address.and_then(|address| self.configuration.object(&address)) {
                 let inside = diagnostic.path.as_ref().and_then(|path| block.body.span_of(path));
                 diagnostic.span = Some(inside.unwrap_or_else(|| block.span.clone()));
             }
@@ -214,6 +268,7 @@ impl Project {
     }
 }
 
-fn is_folder_name(name: &str) -> bool {
-    !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+/// Whether a workspace can be called so: it is the name of a folder.
+pub fn is_folder_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
 }

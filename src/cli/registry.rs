@@ -18,13 +18,15 @@ pub fn registry(environment: &dyn Environment) -> Registry {
     let stage = |stage: &Arc<dyn pipectl_stage::Stage>| -> (String, Arc<dyn Resource>) {
         (stage.kind().to_owned(), Arc::new(StageResource::new(stage.clone(), executors.clone())))
     };
-    Registry {
+    let mut registry = Registry {
         resources: [("terraform_data".to_owned(), Arc::new(TerraformData::new()) as Arc<dyn Resource>)].into(),
         data_sources: std::collections::BTreeMap::new(),
         stages: stages().iter().map(stage).collect(),
         executors: [("local".to_owned(), local_executor())].into(),
         model: Some(models::model()),
-    }
+    };
+    pipectl_provider_utility::register(&mut registry);
+    registry
 }
 
 /// `executor "local" "name" {}`: this machine, which is also what a stage without an executor gets. It has nothing to set.

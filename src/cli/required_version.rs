@@ -6,7 +6,7 @@ use pipectl_lang::Configuration;
 /// The version of Terraform's language that this program follows: what `terraform { required_version }` is compared with.
 const LANGUAGE_VERSION: &str = "1.11.4";
 
-/// Compares the constraints of a configuration with this program.
+/// Compares the constraints of a configuration and its modules with this program.
 ///
 /// Those of a `pipeline` block mean pipectl's own version; those of a `terraform` block mean Terraform's, whose language we follow.
 pub fn check(configuration: &Configuration) -> Diagnostics {
@@ -29,7 +29,8 @@ pub fn check(configuration: &Configuration) -> Diagnostics {
         };
         Some(diagnostic.at(span.clone()))
     };
-    configuration.required_versions.iter().filter_map(judge).collect()
+    let modules = configuration.distinct_modules();
+    modules.into_iter().flat_map(|module| &module.required_versions).filter_map(judge).collect()
 }
 
 /// Whether a list of constraints allows a version; `None` when it is malformed.

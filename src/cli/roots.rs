@@ -4,10 +4,10 @@
 //! Reading happens here; meaning is the business of `lang`.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use pipectl_core::Diagnostic;
-use pipectl_lang::SourceFile;
+use pipectl_lang::{ModuleFolders, SourceFile};
 
 /// A root module: the files of one configuration.
 #[derive(Clone, Debug)]
@@ -20,6 +20,45 @@ pub struct Root {
     pub shown: String,
     /// The files, read, in order of their names.
     pub sources: Vec<SourceFile>,
+    /// Where people stand: names of files are relative to it.
+    here: PathBuf,
+}
+
+impl Root {
+    /// The folders of the modules that this root module may use.
+    pub fn module_folders(&self) -> Folders {
+        Folders { here: self.here.clone(), root: self.folder.clone() }
+    }
+}
+
+/// Folders of modules, on the local disk.
+pub struct Folders {
+    here: PathBuf,
+    root: PathBuf,
+}
+
+impl ModuleFolders for Folders {
+    fn files(&self, folder: &str) -> Result<Vec<SourceFile>, String> {
+        let folder = without_detours(&self.root.join(folder));
+        if !folder.is_dir() {
+            return Err("there is no such folder".to_owned());
+        }
+        let why = |problem: Diagnostic| problem.detail.trim_end_matches('.').to_owned();
+        let names = configuration_files(&self.here, &folder).map_err(why)?;
+        names.iter().map(|name| read(&self.here, &folder.join(name)).map_err(why)).collect()
+    }
+}
+
+/// A path in which `..` is resolved by name, as far as that goes.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match (component, clean.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => drop(clean.pop()),
+            (component, _) => clean.push(component),
+        }
+    }
+    clean
 }
 
 /// The root modules that `path` means for someone who stands in `here`.
@@ -73,6 +112,15 @@ pub fn discover(here: &Path, path: Option<&Path>) -> Result<Vec<Root>, Diagnosti
     Ok(roots.into_iter().filter(|root| root.entry == ".").collect())
 }
 
+/// Whether someone who stands in `here` and names no root module has one.
+pub fn has_configuration(here: &Path) -> bool {
+    let has_files = |folder: &Path| {
+        let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.any(|entry| is_configuration(&entry.file_name().to_string_lossy()) && entry.path().is_file())
+    };
+    has_files(here) || has_files(&here.join("pipelines"))
+}
+
 /// Whether a file name is that of a configuration file.
 pub fn is_configuration(name: &str) -> bool {
     let extension = [".hcl", ".tf", ".tf.json"].iter().any(|extension| name.ends_with(extension));
@@ -88,7 +136,8 @@ pub fn shown(here: &Path, path: &Path) -> String {
     }
 }
 
-fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
+/// The names of the configuration files of a folder, sorted.
+fn configuration_files(here: &Path, folder: &Path) -> Result<Vec<String>, Diagnostic> {
     let unreadable = |error: io::Error| unreadable(here, folder, &error);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -98,9 +147,13 @@ fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
         }
     }
     names.sort();
+    Ok(names)
+}
+
+fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
     let mut pipelines = Vec::new();
     let mut rest = Vec::new();
-    for name in names {
+    for name in configuration_files(here, folder)? {
         let source = read(here, &folder.join(&name))?;
         if declares_pipeline(&source) {
             pipelines.push(pipeline(here, folder, name, source));
@@ -111,21 +164,22 @@ fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
     if rest.is_empty() {
         return Ok(pipelines);
     }
-    let root = Root { folder: folder.to_owned(), entry: ".".to_owned(), shown: shown(here, folder), sources: rest };
-    Ok(vec![root])
+    Ok(vec![Root {
+        folder: folder.to_owned(),
+        entry: ".".to_owned(),
+        shown: shown(here, folder),
+        sources: rest,
+        here: here.to_owned(),
+    }])
 }
 
 fn pipeline(here: &Path, folder: &Path, name: String, source: SourceFile) -> Root {
     let shown = shown(here, &folder.join(&name));
-    Root { folder: folder.to_owned(), entry: name, shown, sources: vec![source] }
+    Root { folder: folder.to_owned(), entry: name, shown, sources: vec![source], here: here.to_owned() }
 }
 
 fn read(here: &Path, path: &Path) -> Result<SourceFile, Diagnostic> {
     let name = shown(here, path);
-    if name.ends_with(".json") {
-        let detail = format!("`{name}` is written in the JSON form of the language, which pipectl does not read yet.");
-        return Err(Diagnostic::error("JSON configuration not supported", detail));
-    }
     let bytes = std::fs::read(path).map_err(|error| unreadable(here, path, &error))?;
     match String::from_utf8(bytes) {
         // A byte order mark is no part of the text.
@@ -201,6 +255,21 @@ mod tests {
         assert_eq!(found(here, Some("pipelines")), two);
         assert!(discover(here, Some(Path::new("absent.hcl"))).is_err());
         assert!(discover(here, Some(Path::new("Cargo.toml"))).is_err());
+    }
+
+    #[test]
+    fn modules_are_found_from_the_folder_of_the_root() {
+        let folder = folder(&[
+            ("pipelines/x.hcl", "pipeline \"x\" {}\n"),
+            ("modules/a/b.tf", "locals {}\n"),
+            ("modules/a/a.hcl", "locals {}\n"),
+            ("modules/a/notes.txt", "x\n"),
+        ]);
+        let roots = discover(folder.path(), Some(Path::new("pipelines/x.hcl"))).unwrap();
+        let folders = roots[0].module_folders();
+        let names: Vec<String> = folders.files("../modules/a").unwrap().into_iter().map(|source| source.name).collect();
+        assert_eq!(names, ["modules/a/a.hcl", "modules/a/b.tf"]);
+        assert_eq!(folders.files("../modules/none").unwrap_err(), "there is no such folder");
     }
 
     #[test]

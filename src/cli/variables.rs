@@ -1,9 +1,9 @@
-//! Values of variables from where people put them, weakest first: `TF_VAR_name`, `terraform.tfvars`, `*.auto.tfvars` in order of
-//! their names, then `-var` and `-var-file` in the order of the command line.
+//! Values of variables from where people put them, weakest first: `TF_VAR_name`, `terraform.tfvars`, `terraform.tfvars.json`,
+//! `*.auto.tfvars` and `*.auto.tfvars.json` in order of their names, then `-var` and `-var-file` in the order of the command line.
 
 use std::path::Path;
 
-use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span, Value};
 use pipectl_engine::{InputValue, Origin, VariableInput};
 use pipectl_lang::{SourceFile, parse_variable_file};
 
@@ -56,15 +56,15 @@ pub fn collect(
 }
 
 fn automatic_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let is_automatic = |path: &std::path::PathBuf| {
+        let name = path.to_string_lossy();
+        name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json")
+    };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut automatic: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(".auto.tfvars")).collect();
+    let mut automatic: Vec<_> = entries.map(|entry| entry.path()).filter(is_automatic).collect();
     automatic.sort();
-    let usual = folder.join("terraform.tfvars");
-    if usual.is_file() {
-        automatic.insert(0, usual);
-    }
-    automatic
+    let usual = ["terraform.tfvars", "terraform.tfvars.json"].map(|name| folder.join(name));
+    usual.into_iter().filter(|path| path.is_file()).chain(automatic).collect()
 }
 
 fn read_file(
@@ -83,6 +83,20 @@ fn read_file(
             return;
         }
     };
+    if name.ends_with(".json") {
+        match read_json(&text) {
+            Ok(values) => inputs.extend(values.into_iter().map(|(variable, value)| VariableInput {
+                name: variable,
+                value: InputValue::Value(value, None),
+                origin: Origin::File(name.clone()),
+            })),
+            Err(why) => {
+                let detail = format!("The variable file `{name}` is no JSON object: {why}.");
+                diagnostics.push(Diagnostic::error("Invalid variable file", detail));
+            }
+        }
+        return;
+    }
     let (values, own_sources, problems) = parse_variable_file(SourceFile { name: name.clone(), text });
     // The file was parsed on its own: its spans are moved to where it stands among all files.
     let mut places = Vec::new();
@@ -102,4 +116,12 @@ fn read_file(
             origin: Origin::File(name.clone()),
         });
     }
+}
+
+/// The values of a variable file in JSON. Its strings are no templates; the key `//` is a comment.
+fn read_json(text: &str) -> Result<Vec<(String, Value)>, String> {
+    let members: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let values = members.into_iter().filter(|(name, _)| name != "//");
+    Ok(values.map(|(name, json)| (name, pipectl_core::json::from_json(&json))).collect())
 }

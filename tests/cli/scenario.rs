@@ -84,6 +84,22 @@ impl Scenario {
     pub fn run(&mut self, line: &str) -> Output {
         let output = self.command(line).output().unwrap();
         self.transcript.push_str(&format!("$ pipectl {line}\n"));
+        self.write_down(output)
+    }
+
+    /// The same with text on standard input.
+    pub fn feed(&mut self, line: &str, text: &str) -> Output {
+        use std::io::Write as _;
+        let mut command = self.command(line);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A program that ends before it has read everything breaks the pipe.
+        let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        self.transcript.push_str(&format!("$ pipectl {line} <<< {text:?}\n"));
+        self.write_down(output)
+    }
+
+    fn write_down(&mut self, output: Output) -> Output {
         for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             if bytes.is_empty() {
                 continue;

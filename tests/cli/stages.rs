@@ -81,7 +81,6 @@ fn truncated_source() {
     fs::write(scenario.file("data/a.parquet"), &whole[..whole.len() / 2]).unwrap();
     scenario.run("apply -auto-approve");
     scenario.run("state list");
-    scenario.run("logs stage.convert.features");
     fs::write(scenario.file("data/a.parquet"), whole).unwrap();
     scenario.quietly("apply -auto-approve");
     scenario.check("truncated_source");
@@ -90,9 +89,42 @@ fn truncated_source() {
 #[test]
 fn wrong_column() {
     let mut scenario = events();
-    scenario.edit("events.hcl", "\"hfeatures\"", "\"hfeature\"");
-    scenario.run("apply -auto-approve");
+    scenario.edit("events.hcl", "[\"hfeatures\", \"class\"]", "[\"hfeature\", \"class\"]");
+    scenario.run("plan");
     scenario.check("wrong_column");
+}
+
+#[test]
+fn wrong_column_of_a_dataset() {
+    let mut scenario = events();
+    let more = "stage \"convert\" \"labels\" {\n  input = stage.convert.features.dataset\n\n  step \"limit\" { rows = 10 }\n  \
+                step \"select\" {\n    columns = [\"hfeatures\", \"label\"]\n  }\n}\n";
+    let text = scenario.read("events.hcl");
+    scenario.write("events.hcl", &format!("{text}\n{more}"));
+    scenario.run("plan");
+    scenario.run("apply -auto-approve");
+    scenario.run("state list");
+    scenario.run("logs stage.convert.labels");
+    scenario.check("wrong_column_of_a_dataset");
+}
+
+#[test]
+fn sources_that_differ() {
+    let mut scenario = events();
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/stage-convert/tests/data/expected_2.parquet");
+    fs::copy(other, scenario.file("data/b.parquet")).unwrap();
+    scenario.run("plan");
+    scenario.check("sources_that_differ");
+}
+
+#[test]
+fn a_failed_step() {
+    let mut scenario = events();
+    scenario.edit("events.hcl", "classes = 3", "classes = 2");
+    scenario.run("apply -auto-approve");
+    scenario.run("state list");
+    scenario.run("logs stage.convert.features");
+    scenario.check("a_failed_step");
 }
 
 #[test]
@@ -105,6 +137,18 @@ fn values_that_are_no_numbers() {
     );
     scenario.run("apply -auto-approve");
     scenario.check("values_that_are_no_numbers");
+}
+
+#[test]
+fn a_source_with_a_value_that_is_no_number() {
+    let mut scenario = Scenario::of("not_a_number");
+    let output = scenario.run("apply -auto-approve");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!scenario.file("made").exists(), "nothing is published");
+    for line in ["state list", "output", "artifacts list", "artifacts gc -keep=0s"] {
+        scenario.run(line);
+    }
+    scenario.check("a_source_with_a_value_that_is_no_number");
 }
 
 #[test]

@@ -70,7 +70,9 @@ async fn one(
     };
     reporter.plan(&app.registry, &ready.planned.plan);
     reporter.diagnostics(&ready.planned.diagnostics, &ready.sources);
-    if ready.planned.plan.has_changes() {
+    // Taking what was found into the state is all that a refresh does.
+    let takes_in = mode == Mode::RefreshOnly && !ready.planned.plan.observed.is_empty();
+    if ready.planned.plan.has_changes() || takes_in {
         match operation::approved(app, reporter, mode, auto_approve, operation.input).await {
             Ok(true) => reporter.say(""),
             Ok(false) => {
@@ -139,12 +141,6 @@ fn refuse_no_lock(reporter: &Reporter, operation: &OperationArguments) -> Result
     if operation.lock {
         return Ok(());
     }
-    let error = Diagnostic::error(
-        "Lock required",
-        "Without the lock two runs could write one state. It is held by the operating system and ends with the process, so it never stays \
-         behind and never has to be broken.",
-    )
-    .hint("-lock-timeout=10m");
-    reporter.diagnostics(&error.into(), &SourceMap::default());
+    reporter.diagnostics(&operation::lock_required().into(), &SourceMap::default());
     Err(Exit::Failure)
 }

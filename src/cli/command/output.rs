@@ -2,12 +2,12 @@
 
 use pipectl_core::Diagnostic;
 use pipectl_core::suggest::did_you_mean;
-use serde_json::json;
 
 use crate::app::App;
 use crate::arguments::{OutputArguments, split_root};
 use crate::exit::Exit;
 use crate::operation::outputs_of;
+use crate::view::exact::{self, NoJson};
 use crate::view::outputs::{self, Output};
 use crate::view::value::{self, Detail};
 
@@ -38,7 +38,7 @@ pub fn run(app: &App, arguments: &OutputArguments) -> Exit {
     };
     let Some(name) = name else {
         if arguments.json {
-            app.console.print(&format!("{:#}", outputs::document(&outputs)));
+            return write(app, outputs::document(&outputs));
         } else if outputs.is_empty() {
             app.complain(
                 &Diagnostic::warning(
@@ -67,9 +67,7 @@ pub fn run(app: &App, arguments: &OutputArguments) -> Exit {
 fn one(app: &App, name: &str, output: &Output, arguments: &OutputArguments) -> Exit {
     let (plain, _) = output.value.unmark_deep();
     if arguments.json {
-        let json = pipectl_core::json::to_json(&plain).unwrap_or(json!(null));
-        app.console.print(&json.to_string());
-        return Exit::Success;
+        return write(app, exact::line(&plain));
     }
     if !arguments.raw {
         app.console.print(&value::render(&plain, 0, Detail::Full));
@@ -84,6 +82,19 @@ fn one(app: &App, name: &str, output: &Output, arguments: &OutputArguments) -> E
             let what = plain.ty().friendly_name();
             let detail = format!("-raw writes a string, a number or a bool, and \"{name}\" is of type {what}.");
             app.fail(Diagnostic::error("Unsupported value for raw output", detail).hint("-json"))
+        }
+    }
+}
+
+fn write(app: &App, json: Result<String, NoJson>) -> Exit {
+    match json {
+        Ok(json) => {
+            app.console.print(&json);
+            Exit::Success
+        }
+        Err(why) => {
+            let detail = format!("An output cannot be written as JSON: {why}.");
+            app.fail(Diagnostic::error("Unsupported value for JSON output", detail))
         }
     }
 }

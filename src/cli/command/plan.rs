@@ -1,6 +1,7 @@
 //! `plan`: shows what would be done, and why.
 
 use pipectl_core::{Diagnostic, SourceMap};
+use pipectl_engine::Mode;
 
 use crate::app::App;
 use crate::arguments::PlanArguments;
@@ -64,7 +65,9 @@ async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArgumen
             shell_word(&out.to_string())
         ));
     }
-    if arguments.detailed_exitcode && planned.plan.has_changes() { Exit::Changes } else { Exit::Success }
+    let plan = &planned.plan;
+    let takes_in = mode == Mode::RefreshOnly && !plan.observed.is_empty();
+    if arguments.detailed_exitcode && (plan.has_changes() || takes_in) { Exit::Changes } else { Exit::Success }
 }
 
 /// A word that a shell takes as it is.

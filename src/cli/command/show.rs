@@ -1,23 +1,31 @@
 //! `show`: the state, or a saved plan.
 
-use pipectl_core::SourceMap;
-use pipectl_engine::Planned;
+use std::path::Path;
+use std::sync::Arc;
+
+use pipectl_core::{SourceMap, Value};
+use pipectl_engine::{Planned, StateIdentity};
+use serde_json::Value as Json;
 
 use super::apply::saved_plan;
 use crate::app::App;
 use crate::arguments::ShowArguments;
+use crate::clock::rfc3339_seconds;
 use crate::environment;
 use crate::exit::Exit;
+use crate::files::RootFiles;
 use crate::operation::{self, outputs_of};
 use crate::variables;
-use crate::view::{document, outputs, plan as plan_view, state as state_view};
+use crate::view::document::{self, PlanView};
+use crate::view::{outputs, plan as plan_view, state as state_view};
+use crate::world::World;
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
     if let Some(path) = &arguments.path
         && let Some(bytes) = saved_plan(&app.here.join(path))
     {
-        return plan(app, &bytes, arguments.json);
+        return plan(app, path, &bytes, arguments.json);
     }
     let project = match app.project(arguments.path.as_deref()) {
         Ok(project) => project,
@@ -48,7 +56,7 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
     Exit::Success
 }
 
-fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
+fn plan(app: &App, path: &Path, bytes: &[u8], json: bool) -> Exit {
     // Secrets are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
     let inputs =
         match variables::collect(&app.here, &app.here, environment::variables(), &[], &mut SourceMap::default()) {
@@ -63,10 +71,35 @@ fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
         }
     };
     if json {
-        app.console.print(&document::plan(&planned.plan).to_string());
+        app.console.print(&plan_document(app, path, &planned).to_string());
     } else {
         app.console.print(&plan_view::render(&app.registry, &planned.plan, app.console.paint()));
         app.complain(&planned.diagnostics, &operation::sources_of(&planned));
     }
     Exit::Success
+}
+
+fn plan_document(app: &App, path: &Path, planned: &Planned) -> Json {
+    let configuration = &*planned.configuration;
+    // The state that the plan was made for, if it is still there and has not changed.
+    let project = operation::root_of_plan(&app.here, planned, &*app.environment).ok();
+    let state = project.as_ref().and_then(|project| project.read_state().ok().flatten());
+    let state = state.filter(|state| StateIdentity::of(state) == planned.plan.base);
+    let made = std::fs::metadata(app.here.join(path)).and_then(|file| file.modified());
+    let view = PlanView {
+        registry: &app.registry,
+        plan: &planned.plan,
+        configuration,
+        state: state.as_ref(),
+        timestamp: made.ok().map(rfc3339_seconds),
+    };
+    let folder = project.as_ref().map_or(&app.here, |project| &project.folder);
+    let files = Arc::new(RootFiles::new(folder.clone(), app.environment.home()));
+    let mut variables = planned.plan.variables.clone();
+    for (name, block) in &configuration.variables {
+        // A secret that nobody has given again.
+        variables.entry(name.clone()).or_insert_with(|| Value::unknown(block.ty.clone()));
+    }
+    let world = World::new(configuration, &app.registry, variables, files, folder, &planned.plan.workspace);
+    document::plan(&view, world)
 }

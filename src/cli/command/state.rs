@@ -1,7 +1,15 @@
-//! `state list` and `state show`.
+//! `state`: looks into the state, and edits it. Each way of editing has a file.
 
+pub mod edit;
+mod mv;
+mod replace_provider;
+mod rm;
+
+use std::str::FromStr;
+
+use pipectl_core::address::AddressError;
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Address, Diagnostic};
+use pipectl_core::{Address, Diagnostic, Target};
 
 use crate::app::App;
 use crate::arguments::{StateCommand, StateListArguments, StateShowArguments, split_root};
@@ -9,21 +17,24 @@ use crate::exit::Exit;
 use crate::view::state as state_view;
 
 /// Runs the command.
-pub fn run(app: &App, command: &StateCommand) -> Exit {
+pub async fn run(app: &App, command: &StateCommand) -> Exit {
     let result = match command {
         StateCommand::List(arguments) => list(app, arguments),
         StateCommand::Show(arguments) => show(app, arguments),
+        StateCommand::Mv(arguments) => mv::run(app, arguments).await,
+        StateCommand::Rm(arguments) => rm::run(app, arguments).await,
+        StateCommand::ReplaceProvider(arguments) => replace_provider::run(app, arguments),
     };
     result.unwrap_or_else(|exit| exit)
 }
 
 fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     let (root, addresses) = split_root(&arguments.words);
-    let wanted: Vec<Address> = addresses.iter().map(|text| address(app, text)).collect::<Result<_, _>>()?;
+    let wanted: Vec<Target> = addresses.iter().map(|text| parsed(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
     for (address, deposed, _) in state.iter().flat_map(|state| state.objects()) {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == address || *wanted == address.block()) {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted.contains(address)) {
             let deposed = deposed.map(|key| format!(" (deposed {key})")).unwrap_or_default();
             app.console.print(&format!("{address}{deposed}"));
         }
@@ -53,10 +64,13 @@ fn show(app: &App, arguments: &StateShowArguments) -> Result<Exit, Exit> {
 
 /// Reads an address, or says what is wrong with it.
 pub fn address(app: &App, text: &str) -> Result<Address, Exit> {
-    text.parse().map_err(|error: pipectl_core::address::AddressError| {
-        app.fail(
-            Diagnostic::error("Invalid address", format!("{error}."))
-                .hint("An address is like terraform_data.a, stage.train.inclusive or stage.train.scan[\"x\"]."),
-        )
+    parsed(app, text)
+}
+
+fn parsed<T: FromStr<Err = AddressError>>(app: &App, text: &str) -> Result<T, Exit> {
+    text.parse().map_err(|error: AddressError| {
+        app.fail(Diagnostic::error("Invalid address", format!("{error}.")).hint(
+            "An address is like terraform_data.a, stage.train.inclusive, stage.train.scan[\"x\"] or module.a.terraform_data.b.",
+        ))
     })
 }

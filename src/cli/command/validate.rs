@@ -1,6 +1,6 @@
 //! `validate`: judges the configuration without looking at the world.
 
-use pipectl_core::{Diagnostics, Severity};
+use pipectl_core::{Diagnostic, Diagnostics, Severity};
 use serde_json::{Value as Json, json};
 
 use crate::app::{App, Effort};
@@ -55,11 +55,17 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
 
 /// Reads and judges one root module.
 pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
-    let (project, mut diagnostics) = Project::load(root, &*app.environment);
+    let (project, diagnostics) = Project::load(root, &*app.environment);
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let known: Vec<_> = diagnostics.iter().cloned().collect();
-    diagnostics.extend(engine.validate(&project.configuration).into_iter().filter(|found| !known.contains(found)));
-    (project, diagnostics)
+    let mut once: Vec<Diagnostic> = Vec::new();
+    for found in diagnostics.into_iter().chain(engine.validate(&project.configuration)) {
+        // Loading, references and evaluation may each find the same in their own words.
+        let same = |known: &Diagnostic| known.summary == found.summary && known.span == found.span;
+        if found.span.is_none() && !once.contains(&found) || found.span.is_some() && !once.iter().any(same) {
+            once.push(found);
+        }
+    }
+    (project, once.into_iter().collect())
 }
 
 /// The document of `terraform validate -json`.

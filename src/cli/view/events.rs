@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, InstanceKey, Severity, SourceMap};
-use pipectl_engine::{Action, ApplyEnd, Drift, Event, OutputAction, OutputView, Plan, Summary};
+use pipectl_core::{Address, Diagnostic, InstanceKey, Severity, SourceMap};
+use pipectl_engine::{Action, ApplyEnd, Drift, Event, OutputAction, OutputView, Plan, ResourceChange, Summary};
 use pipectl_provider::Reason;
 use serde_json::{Value as Json, json};
 
+use super::action_reason::action_reason;
+use super::document::{TERRAFORM_VERSION, provider_key};
 use super::{diagnostic, figures, plan as plan_view};
 use crate::clock::{elapsed, rfc3339};
 
@@ -26,8 +28,16 @@ pub struct Line {
 }
 
 impl Line {
-    fn info(kind: &'static str, message: impl Into<String>, fields: Json) -> Self {
+    /// A line that tells how things go.
+    pub fn info(kind: &'static str, message: impl Into<String>, fields: Json) -> Self {
         Self { level: "info", message: message.into(), kind, fields }
+    }
+
+    /// The line with one more field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Json) -> Self {
+        self.fields[name] = value;
+        self
     }
 
     /// The line as text, without its end. `pipeline` is given where one command works on several.
@@ -54,7 +64,8 @@ impl Line {
 /// The first line.
 pub fn version() -> Line {
     let version = env!("CARGO_PKG_VERSION");
-    Line::info("version", format!("pipectl {version}"), json!({ "pipectl": version, "ui": UI_VERSION }))
+    let fields = json!({ "pipectl": version, "terraform": TERRAFORM_VERSION, "ui": UI_VERSION });
+    Line::info("version", format!("pipectl {version}"), fields)
 }
 
 /// A line that only says something.
@@ -79,25 +90,44 @@ pub fn diagnostic(found: &Diagnostic, sources: &SourceMap) -> Line {
 /// Everything a plan says: drift, changes, outputs, and the summary.
 pub fn plan(plan: &Plan) -> Vec<Line> {
     let mut lines: Vec<Line> = plan.drift.iter().map(drift).collect();
-    for change in plan.changes.iter().filter(|change| !change.action.is_no_op()) {
+    let is_told =
+        |change: &&ResourceChange| !change.action.is_no_op() || change.previous.is_some() || change.importing.is_some();
+    for change in plan.changes.iter().filter(is_told) {
         let reasons: Vec<&str> = change.reasons.iter().map(|reason: &Reason| reason.text.as_str()).collect();
         let mut fields = json!({
             "change": { "resource": resource(&change.address), "action": change.action.name(), "reasons": reasons },
         });
+        if let Some(reason) = action_reason(change) {
+            fields["change"]["reason"] = json!(reason.in_event());
+        }
         if let Some(key) = &change.deposed {
             fields["change"]["deposed"] = json!(key);
         }
-        let message = format!("{}: Plan to {}", change.address, change.action.name());
+        if let Some(previous) = &change.previous {
+            fields["change"]["previous_resource"] = resource(previous);
+        }
+        if let Some(id) = &change.importing {
+            fields["change"]["importing"] = json!({ "id": id });
+        }
+        // As Terraform's: what is only moved or imported is told as that.
+        let word = match (change.action, &change.importing, &change.previous) {
+            (Action::NoOp, Some(_), _) => "import",
+            (Action::NoOp, None, Some(_)) => "move",
+            (action, _, _) => action.name(),
+        };
+        fields["change"]["action"] = json!(word);
+        let message = format!("{}: Plan to {word}", change.address);
         lines.push(Line::info("planned_change", message, fields));
     }
     let summary = plan.summary();
     let message = format!("Plan: {}", plan_view::to_do(&summary));
     lines.push(Line::info("change_summary", message, changes(&summary, "plan")));
-    let changed = plan.outputs.iter().filter(|output| output.action != OutputAction::NoOp);
-    let outputs: serde_json::Map<String, Json> = changed
+    let outputs: serde_json::Map<String, Json> = plan
+        .outputs
+        .iter()
         .map(|output| {
             let action = match output.action {
-                OutputAction::NoOp => "no-op",
+                OutputAction::NoOp => "noop",
                 OutputAction::Create => "create",
                 OutputAction::Update => "update",
                 OutputAction::Delete => "delete",
@@ -120,8 +150,11 @@ fn drift(drift: &Drift) -> Line {
 
 /// The summary after an apply or destroy.
 pub fn summary(summary: &Summary, destroy: bool) -> Line {
-    let (operation, word) = if destroy { ("destroy", "Destroy") } else { ("apply", "Apply") };
-    Line::info("change_summary", format!("{word} complete! {}", plan_view::done(summary)), changes(summary, operation))
+    let (operation, message) = match destroy {
+        true => ("destroy", format!("Destroy complete! Resources: {} destroyed.", summary.destroy)),
+        false => ("apply", format!("Apply complete! {}", plan_view::done(summary))),
+    };
+    Line::info("change_summary", message, changes(summary, operation))
 }
 
 fn changes(summary: &Summary, operation: &str) -> Json {
@@ -129,7 +162,7 @@ fn changes(summary: &Summary, operation: &str) -> Json {
         "changes": {
             "add": summary.add,
             "change": summary.change,
-            "import": 0,
+            "import": summary.import,
             "remove": summary.destroy,
             "run": summary.run,
             "run_if_changed": summary.run_if_changed,
@@ -221,6 +254,7 @@ pub fn doing(action: Action) -> &'static str {
         Action::Update => "Modifying",
         Action::Replace { .. } => "Replacing",
         Action::Delete => "Destroying",
+        Action::Forget => "Forgetting",
         Action::Run | Action::RunIfChanged => "Running",
         Action::Read => "Reading",
     }
@@ -234,6 +268,7 @@ pub fn noun(action: Action) -> &'static str {
         Action::Update => "Modifications",
         Action::Replace { .. } => "Replacement",
         Action::Delete => "Destruction",
+        Action::Forget => "Forgetting",
         Action::Run | Action::RunIfChanged => "Run",
         Action::Read => "Read",
     }
@@ -248,19 +283,11 @@ pub fn resource(address: &Address) -> Json {
     };
     json!({
         "addr": address.to_string(),
-        "module": "",
-        "resource": address.to_string(),
-        "implied_provider": provider(address),
+        "module": address.module.to_string(),
+        "resource": address.inside_module().to_string(),
+        "implied_provider": provider_key(address),
         "resource_type": address.type_name,
         "resource_name": address.name,
         "resource_key": key,
     })
-}
-
-/// The provider that a type's name implies: `terraform_data` is of `terraform`. Stages are our own.
-pub fn provider(address: &Address) -> String {
-    match address.kind {
-        AddressKind::Stage => "pipectl".to_owned(),
-        AddressKind::Resource | AddressKind::Data => address.type_name.split('_').next().unwrap_or_default().to_owned(),
-    }
 }

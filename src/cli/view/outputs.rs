@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pipectl_core::{Marks, Value, json};
 use pipectl_engine::OutputView;
-use serde_json::{Value as Json, json};
 
+use super::exact::{self, NoJson};
 use super::value::{self, Detail};
 
 /// One output as the state holds it.
@@ -31,16 +31,14 @@ pub fn block(outputs: &BTreeMap<String, Output>) -> String {
 }
 
 /// `{"name": {"sensitive": false, "type": "string", "value": "x"}}`, as `terraform output -json` prints it: sensitive values too.
-pub fn document(outputs: &BTreeMap<String, Output>) -> Json {
+pub fn document(outputs: &BTreeMap<String, Output>) -> Result<String, NoJson> {
     let each = |(name, output): (&String, &Output)| {
-        let entry = json!({
-            "sensitive": output.sensitive,
-            "type": json::type_to_json(&output.value.ty()),
-            "value": json::to_json(&output.value.unmark_deep().0),
-        });
-        (name.clone(), entry)
+        let plain = output.value.unmark_deep().0;
+        let ty = json::from_json(&json::type_to_json(&plain.ty()));
+        let entry = [("sensitive", Value::from(output.sensitive)), ("type", ty), ("value", plain)];
+        (name.clone(), Value::object(entry))
     };
-    Json::Object(outputs.iter().map(each).collect())
+    exact::lines(&Value::object(outputs.iter().map(each)))
 }
 
 /// The outputs as an event shows them: sensitive values left out.
@@ -48,7 +46,7 @@ pub fn views(outputs: &BTreeMap<String, Output>) -> BTreeMap<String, OutputView>
     let view = |output: &Output| {
         let secret = output.sensitive || !output.value.marks_deep().is_empty();
         OutputView {
-            value: if secret { None } else { json::to_json(&output.value) },
+            value: if secret { None } else { exact::nearest(&output.value) },
             ty: json::type_to_json(&output.value.ty()),
             sensitive: secret,
         }
@@ -79,7 +77,8 @@ mod tests {
         .into();
         assert_eq!(block(&outputs), "accuracy = 1\nkey      = (sensitive value)\n");
         assert_eq!(views(&outputs)["key"].value, None);
-        assert_eq!(document(&outputs)["key"]["value"], json!("hunter2"));
+        let document: serde_json::Value = serde_json::from_str(&document(&outputs).expect("known")).expect("JSON");
+        assert_eq!(document["key"]["value"], serde_json::json!("hunter2"));
         assert_eq!(raw(&Value::from("hunter2").marked(Marks::SENSITIVE)).as_deref(), Some("hunter2"));
         assert_eq!(raw(&Value::tuple([])), None);
     }

@@ -11,18 +11,20 @@ use crate::console::{Color, Paint};
 pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
     let mut sections = Vec::new();
     sections.extend(drift(plan, paint));
-    let changes: Vec<&ResourceChange> = plan.changes.iter().filter(|change| !change.action.is_no_op()).collect();
+    let is_told =
+        |change: &&ResourceChange| !change.action.is_no_op() || change.previous.is_some() || change.importing.is_some();
+    let changes: Vec<&ResourceChange> = plan.changes.iter().filter(is_told).collect();
     if !changes.is_empty() {
-        sections.push(legend(&changes, paint));
+        sections.extend(legend(&changes, paint));
         sections.push("pipectl will perform the following actions:".to_owned());
         sections.extend(changes.into_iter().map(|change| change_text(registry, change, paint)));
     }
     let outputs = outputs(plan, paint);
     if plan.has_changes() {
-        if !plan.summary().is_empty() {
+        let only_outputs = plan.summary().is_empty() && plan.moved.is_empty();
+        if !only_outputs {
             sections.push(summary_line(plan, paint));
         }
-        let only_outputs = plan.summary().is_empty();
         sections.extend(outputs);
         if only_outputs {
             sections.push("Applying this plan stores these output values and changes no objects.".to_owned());
@@ -63,11 +65,12 @@ fn drift(plan: &Plan, paint: Paint) -> Option<String> {
     Some(text)
 }
 
-fn legend(changes: &[&ResourceChange], paint: Paint) -> String {
+fn legend(changes: &[&ResourceChange], paint: Paint) -> Option<String> {
     let kinds = [
         Action::Create,
         Action::Update,
         Action::Delete,
+        Action::Forget,
         Action::Replace { create_before_destroy: false },
         Action::Replace { create_before_destroy: true },
         Action::Read,
@@ -75,8 +78,8 @@ fn legend(changes: &[&ResourceChange], paint: Paint) -> String {
         Action::RunIfChanged,
     ];
     let used = kinds.into_iter().filter(|kind| changes.iter().any(|change| change.action == *kind));
-    let lines = used.map(|kind| format!("\n{} {}", sign(kind, paint), meaning(kind)));
-    format!("Actions are indicated with the following symbols:{}", lines.collect::<String>())
+    let lines: String = used.map(|kind| format!("\n{} {}", sign(kind, paint), meaning(kind))).collect();
+    (!lines.is_empty()).then(|| format!("Actions are indicated with the following symbols:{lines}"))
 }
 
 /// The sign of an action, three columns wide.
@@ -86,6 +89,7 @@ pub fn sign(action: Action, paint: Paint) -> String {
         Action::Create => format!("  {}", paint.on(Color::Green, "+")),
         Action::Update => format!("  {}", paint.on(Color::Yellow, "~")),
         Action::Delete => format!("  {}", paint.on(Color::Red, "-")),
+        Action::Forget => format!("  {}", paint.on(Color::Red, ".")),
         Action::Replace { create_before_destroy: false } => {
             format!("{}/{}", paint.on(Color::Red, "-"), paint.on(Color::Green, "+"))
         }
@@ -104,6 +108,7 @@ fn meaning(action: Action) -> &'static str {
         Action::Create => "create",
         Action::Update => "update in-place",
         Action::Delete => "destroy",
+        Action::Forget => "forget",
         Action::Replace { create_before_destroy: false } => "destroy and then create replacement",
         Action::Replace { create_before_destroy: true } => "create replacement and then destroy",
         Action::Read => "read (data sources)",
@@ -114,17 +119,29 @@ fn meaning(action: Action) -> &'static str {
 
 fn change_text(registry: &Registry, change: &ResourceChange, paint: Paint) -> String {
     let what = match change.action {
+        Action::NoOp if change.importing.is_some() => "will be imported",
         Action::NoOp => "stays as it is",
         Action::Create => "will be created",
         Action::Update => "will be updated in-place",
         Action::Delete => "will be destroyed",
+        Action::Forget => "will no longer be managed, and will not be destroyed",
         Action::Replace { .. } => "must be replaced",
         Action::Read => "will be read during apply",
         Action::Run => "will run",
         Action::RunIfChanged => "will run if its inputs change",
     };
     let deposed = change.deposed.as_ref().map(|key| format!(" (deposed object {key})")).unwrap_or_default();
-    let mut text = format!("  {}", paint.on(Color::Bold, &format!("# {}{deposed} {what}", change.address)));
+    let (headline, moved) = match &change.previous {
+        Some(previous) if change.action.is_no_op() => (format!("# {previous} has moved to {}", change.address), None),
+        previous => (format!("# {}{deposed} {what}", change.address), previous.as_ref()),
+    };
+    let mut text = format!("  {}", paint.on(Color::Bold, &headline));
+    if let Some(previous) = moved {
+        text.push_str(&format!("\n  # (moved from {previous})"));
+    }
+    if let Some(id) = &change.importing {
+        text.push_str(&format!("\n  # (imported from \"{id}\")"));
+    }
     for reason in &change.reasons {
         text.push_str(&format!("\n  # because {}", reason.text));
     }
@@ -138,7 +155,7 @@ fn change_text(registry: &Registry, change: &ResourceChange, paint: Paint) -> St
         // What it will be depends on inputs that nobody knows yet: its attributes would only repeat that.
         Action::RunIfChanged => return format!("{text}\n{} {header}", sign(change.action, paint)),
         Action::Create | Action::Read => (None, change.after.as_ref()),
-        Action::Delete => (change.before.as_ref(), None),
+        Action::Delete | Action::Forget => (change.before.as_ref(), None),
         Action::NoOp | Action::Update | Action::Replace { .. } | Action::Run => {
             (change.before.as_ref(), change.after.as_ref())
         }
@@ -190,11 +207,17 @@ pub fn to_do(summary: &Summary) -> String {
         (run, maybe) if run == maybe => format!(", {run} to run if their inputs change"),
         (run, maybe) => format!(", {run} to run ({maybe} of them if their inputs change)"),
     };
-    format!("{} to add, {} to change, {} to destroy{run}.", summary.add, summary.change, summary.destroy)
+    let import = if summary.import > 0 { format!("{} to import, ", summary.import) } else { String::new() };
+    let forget = if summary.forget > 0 { format!(", {} to forget", summary.forget) } else { String::new() };
+    let Summary { add, change, destroy, .. } = summary;
+    format!("{import}{add} to add, {change} to change, {destroy} to destroy{forget}{run}.")
 }
 
 /// `Resources: 1 added, 0 changed, 0 destroyed; 5 run.`; running is left out where there is no stage.
 pub fn done(summary: &Summary) -> String {
     let run = if summary.run > 0 { format!("; {} run", summary.run) } else { String::new() };
-    format!("Resources: {} added, {} changed, {} destroyed{run}.", summary.add, summary.change, summary.destroy)
+    let import = if summary.import > 0 { format!("{} imported, ", summary.import) } else { String::new() };
+    let forget = if summary.forget > 0 { format!(", {} forgotten", summary.forget) } else { String::new() };
+    let Summary { add, change, destroy, .. } = summary;
+    format!("Resources: {import}{add} added, {change} changed, {destroy} destroyed{forget}{run}.")
 }

@@ -1,0 +1,374 @@
+//! `console`: evaluates expressions from standard input.
+//!
+//! As with Terraform: at a terminal every line is answered; otherwise the answer to the last one is printed, and the first error ends it.
+//! A line that leaves a bracket open goes on in the next. With `-json` all of standard input is one expression.
+
+use std::io::{BufRead as _, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use pipectl_core::{Diagnostic, Diagnostics, Marks, SourceId, SourceMap, Value};
+use pipectl_engine::resolve_variables;
+use pipectl_lang::{Ambient, Configuration, parse_expression};
+use pipectl_provider::Environment;
+
+use crate::app::App;
+use crate::arguments::ConsoleArguments;
+use crate::environment;
+use crate::exit::Exit;
+use crate::files::RootFiles;
+use crate::operation::seed;
+use crate::project::Project;
+use crate::roots;
+use crate::variables;
+use crate::view::{exact, literal};
+use crate::world::World;
+
+/// What Terraform's diagnostics call the text that was typed in.
+const INPUT: &str = "<console-input>";
+
+const HELP: &str = "\
+The console evaluates expressions of the language. Variables, locals and what the state holds are there as in the
+configuration: terraform_data.a.id is the id of that object. The console's own function type() tells the type of a value.
+
+To leave, type \"exit\", or use Ctrl-C or Ctrl-D.";
+
+/// Runs the command.
+pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
+    let project = match project(app, arguments.root.path.as_deref()) {
+        Ok(project) => project,
+        Err(exit) => return exit,
+    };
+    let empty = Configuration::default();
+    let configuration = project.as_ref().map_or(&empty, |project| &*project.configuration);
+    let folder = project.as_ref().map_or(&app.here, |project| &project.folder);
+    let mut sources = configuration.sources.clone();
+    let settings = &arguments.variables.settings;
+    let collected = variables::collect(&app.here, folder, environment::variables(), settings, &mut sources);
+    let inputs = match collected {
+        Ok((inputs, _)) => inputs,
+        Err(problems) => {
+            app.complain(&problems, &sources);
+            return Exit::Failure;
+        }
+    };
+    let (values, problems) = resolve_variables(configuration, &inputs);
+    // A variable without a value is as good as one that is known later: the console asks for nothing.
+    let problems: Diagnostics =
+        problems.into_iter().filter(|problem| problem.summary != "No value for required variable").collect();
+    if problems.has_errors() {
+        app.complain(&problems, &sources);
+        return Exit::Failure;
+    }
+    let files = Arc::new(RootFiles::new(folder.clone(), app.environment.home()));
+    let workspace = project.as_ref().map_or("default", |project| &project.workspace);
+    let mut world = World::new(configuration, &app.registry, values, files, folder, workspace)
+        .with_ambient(Arc::new(Surroundings(Arc::clone(&app.environment))));
+    if let Some(project) = &project {
+        match project.read_state() {
+            Ok(state) => world = world.with_state(&state.unwrap_or_default()),
+            Err(error) => return app.fail_in(error, &sources),
+        }
+    }
+    let session = Session { app, world, sources };
+    match (arguments.json, app.console.can_ask()) {
+        (true, _) => session.json(),
+        (false, true) => session.interactive(),
+        (false, false) => session.piped(),
+    }
+}
+
+/// The root module, if there is one: without any configuration, the console is a calculator.
+fn project(app: &App, path: Option<&Path>) -> Result<Option<Project>, Exit> {
+    if path.is_none() && !roots::has_configuration(&app.here) {
+        return Ok(None);
+    }
+    let root = app.root(path)?;
+    let (project, diagnostics) = Project::load(root, &*app.environment);
+    app.complain(&diagnostics, &project.configuration.sources);
+    if diagnostics.has_errors() { Err(Exit::Failure) } else { Ok(Some(project)) }
+}
+
+/// The clock and the randomness of this machine.
+struct Surroundings(Arc<dyn Environment>);
+
+impl Ambient for Surroundings {
+    fn now(&self) -> i64 {
+        let since = self.0.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(32) {
+            let drawn = seed(&*self.0).0;
+            chunk.copy_from_slice(&drawn[..chunk.len()]);
+        }
+    }
+}
+
+struct Session<'a> {
+    app: &'a App,
+    world: World<'a>,
+    /// The files of the configuration; what is typed in comes after them.
+    sources: SourceMap,
+}
+
+/// What is said to a line.
+enum Answer {
+    Text(String),
+    Leave,
+}
+
+impl Session<'_> {
+    /// All of standard input is one expression: its JSON value.
+    fn json(&self) -> Exit {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        let text = read.map_err(|error| error.to_string()).and_then(|_| {
+            String::from_utf8(bytes).map_err(|error| format!("byte {} is no UTF-8", error.utf8_error().valid_up_to()))
+        });
+        let text = match text {
+            Ok(text) => text,
+            Err(why) => {
+                let error = Diagnostic::error("Expression not readable", format!("Cannot read standard input: {why}."));
+                return self.app.fail(error);
+            }
+        };
+        let text = whole(&text);
+        let written = match self.evaluate(&text) {
+            Ok(Evaluated::Value(value)) => write_json(&value),
+            Ok(Evaluated::Type(text)) => Ok(serde_json::Value::from(text).to_string()),
+            Err(problems) => return self.complain(&text, &problems),
+        };
+        match written {
+            Ok(json) => {
+                self.app.console.print(&json);
+                Exit::Success
+            }
+            Err(problem) => self.complain(&text, &problem.into()),
+        }
+    }
+
+    /// The lines of a pipe or file: the last answer.
+    fn piped(&self) -> Exit {
+        let mut last = String::new();
+        let mut open = String::new();
+        let mut lines = std::io::stdin().lock().lines();
+        loop {
+            let line = match lines.next() {
+                Some(Ok(line)) => line,
+                Some(Err(error)) => {
+                    let detail = format!("Cannot read standard input: {error}.");
+                    return self.app.fail(Diagnostic::error("Expression not readable", detail));
+                }
+                None if open.is_empty() => break,
+                // What was never closed gets its diagnostic.
+                None => String::new(),
+            };
+            let is_last = line.is_empty() && !open.is_empty();
+            open.push_str(line.trim());
+            if !is_last && open_brackets(&open).is_some_and(|open| open > 0) {
+                open.push('\n');
+                continue;
+            }
+            let text = std::mem::take(&mut open);
+            match self.answer(&text) {
+                Ok(Answer::Text(text)) => last = text,
+                Ok(Answer::Leave) => return Exit::Success,
+                Err(problems) => return self.complain(&text, &problems),
+            }
+        }
+        self.app.console.print(&if last.is_empty() { "\n".to_owned() } else { last });
+        Exit::Success
+    }
+
+    /// A person at a terminal: an answer to each line, and errors do not end it.
+    fn interactive(&self) -> Exit {
+        let mut open = String::new();
+        loop {
+            self.app.console.print_raw(if open.is_empty() { "> " } else { ": " });
+            let mut line = String::new();
+            match std::io::stdin().lock().read_line(&mut line) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+            let is_last = line.trim().is_empty() && !open.is_empty();
+            open.push_str(line.trim());
+            if !is_last && open_brackets(&open).is_some_and(|open| open > 0) {
+                open.push('\n');
+                continue;
+            }
+            let text = std::mem::take(&mut open);
+            match self.answer(&text) {
+                Ok(Answer::Text(answer)) => self.app.console.print(&answer),
+                Ok(Answer::Leave) => break,
+                Err(problems) => {
+                    self.complain(&text, &problems);
+                }
+            }
+        }
+        Exit::Success
+    }
+
+    fn answer(&self, line: &str) -> Result<Answer, Diagnostics> {
+        match line.trim() {
+            "" => return Ok(Answer::Text(String::new())),
+            "exit" => return Ok(Answer::Leave),
+            "help" => return Ok(Answer::Text(HELP.to_owned())),
+            _ => {}
+        }
+        Ok(Answer::Text(match self.evaluate(line)? {
+            Evaluated::Value(value) => literal::literal(&value),
+            Evaluated::Type(text) => text,
+        }))
+    }
+
+    fn evaluate(&self, text: &str) -> Result<Evaluated, Diagnostics> {
+        if text.trim().is_empty() {
+            let detail = "Expected the start of an expression, but found the end of the input.";
+            return Err(Diagnostic::error("Missing expression", detail).into());
+        }
+        let id = self.sources.clone().add(INPUT, text);
+        if let Some(inside) = inside_of_type(text)
+            && let Ok(expression) = parse_expression(inside, id)
+        {
+            return Ok(Evaluated::Type(literal::type_text(&self.world.evaluate(&expression)?.ty())));
+        }
+        Ok(Evaluated::Value(self.world.evaluate(&parse_expression(text, id)?)?))
+    }
+
+    fn complain(&self, text: &str, problems: &Diagnostics) -> Exit {
+        let mut sources = self.sources.clone();
+        sources.add(INPUT, text);
+        self.app.complain(problems, &sources);
+        Exit::Failure
+    }
+}
+
+enum Evaluated {
+    Value(Value),
+    /// Of the console's own function `type`.
+    Type(String),
+}
+
+/// An expression that may go over several lines, begin or end with blanks, and hold comments: in parentheses where it has to be.
+fn whole(text: &str) -> String {
+    let trimmed = text.trim();
+    let parses = |text: &str| parse_expression(text, SourceId(0)).is_ok();
+    if inside_of_type(trimmed).is_some() || parses(trimmed) {
+        return trimmed.to_owned();
+    }
+    let wrapped = format!("(\n{trimmed}\n)");
+    // What closes more than it opens must not be closed by our parenthesis.
+    if open_brackets(trimmed) == Some(0) && parses(&wrapped) { wrapped } else { trimmed.to_owned() }
+}
+
+/// What stands in `type(...)` when the text is a call of that function and nothing else.
+fn inside_of_type(text: &str) -> Option<&str> {
+    text.trim().strip_prefix("type")?.trim_start().strip_prefix('(')?.strip_suffix(')')
+}
+
+fn write_json(value: &Value) -> Result<String, Diagnostic> {
+    let marks = value.marks_deep();
+    if !marks.is_empty() {
+        let what = if marks.contains(Marks::SENSITIVE) { "sensitive" } else { "ephemeral" };
+        let detail = format!("The value, or something inside it, is {what}, so it is not written.");
+        return Err(Diagnostic::error("Value not shown", detail).hint("nonsensitive(...)"));
+    }
+    exact::line(value)
+        .map_err(|why| Diagnostic::error("Value without JSON", format!("The value cannot be written: {why}.")))
+}
+
+/// How many brackets are open at the end of the text, strings and comments left out; `None` when it closes more than it opens.
+fn open_brackets(text: &str) -> Option<usize> {
+    let mut depth: usize = 0;
+    let mut rest = text.chars().peekable();
+    // For each template sequence that is open inside a string: the depth at which it closes.
+    let mut sequences: Vec<usize> = Vec::new();
+    let mut in_string = false;
+    while let Some(c) = rest.next() {
+        match (in_string, c) {
+            (true, '\\') => {
+                rest.next();
+            }
+            (true, '"') => in_string = false,
+            (true, '$' | '%') if rest.peek() == Some(&'{') => {
+                rest.next();
+                sequences.push(depth);
+                depth += 1;
+                in_string = false;
+            }
+            (true, '$' | '%') => {
+                // `$${` is no template sequence.
+                let mut ahead = rest.clone();
+                if ahead.next() == Some(c) && ahead.next() == Some('{') {
+                    rest = ahead;
+                }
+            }
+            (true, _) => {}
+            (false, '"') => in_string = true,
+            (false, '#') => while rest.next_if(|c| *c != '\n').is_some() {},
+            (false, '/') if rest.peek() == Some(&'/') => while rest.next_if(|c| *c != '\n').is_some() {},
+            (false, '(' | '[' | '{') => depth += 1,
+            (false, ')' | ']' | '}') => {
+                depth = depth.checked_sub(1)?;
+                if c == '}' && sequences.last() == Some(&depth) {
+                    sequences.pop();
+                    in_string = true;
+                }
+            }
+            (false, _) => {}
+        }
+    }
+    Some(depth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_brackets_are_counted() {
+        for (text, open) in [
+            ("1 + 1", 0),
+            ("[1, {", 2),
+            ("\"(\"", 0),
+            ("\"${f(\"", 2),
+            ("\"${f(\"x\")} (\"", 0),
+            ("\"$${ (\"", 0),
+            ("\"\\\"(\" + (", 1),
+            ("( # )", 1),
+            ("( // )\n)", 0),
+        ] {
+            assert_eq!(open_brackets(text), Some(open), "{text}");
+        }
+    }
+
+    #[test]
+    fn brackets_that_were_never_opened_are_not_counted() {
+        assert_eq!(open_brackets("1) + (2"), None);
+        assert_eq!(whole("1) +\n(2"), "1) +\n(2");
+    }
+
+    #[test]
+    fn expressions_may_go_over_lines() {
+        for (text, expected) in [
+            ("1 + 1\n", "1 + 1"),
+            ("\n1 +\n2 # three\n", "(\n1 +\n2 # three\n)"),
+            ("[\n1\n]\n", "[\n1\n]"),
+            ("1 +", "1 +"),
+        ] {
+            assert_eq!(whole(text), expected, "{text}");
+        }
+        assert!(parse_expression(&whole("<<EOT\na\nEOT\n"), SourceId(0)).is_ok());
+    }
+
+    #[test]
+    fn only_a_whole_call_is_of_type() {
+        assert_eq!(inside_of_type("type([1])"), Some("[1]"));
+        assert_eq!(inside_of_type(" type (1) "), Some("1"));
+        assert_eq!(inside_of_type("typed(1)"), None);
+        assert_eq!(inside_of_type("type(1) + 1"), None);
+    }
+}

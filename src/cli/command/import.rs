@@ -1,0 +1,60 @@
+//! `import`: takes an object that exists already into the state.
+
+use pipectl_core::{Address, Diagnostic, SourceMap};
+use pipectl_state::StateError;
+
+use super::state::address;
+use super::state::edit::refuse_no_lock;
+use crate::app::App;
+use crate::arguments::{ImportArguments, split_root};
+use crate::exit::Exit;
+use crate::operation::{lock, seed};
+use crate::project::Project;
+use crate::reporter::{Follower, Reporter};
+
+/// Runs the command.
+pub async fn run(app: &App, arguments: &ImportArguments) -> Exit {
+    try_run(app, arguments).await.unwrap_or_else(|exit| exit)
+}
+
+async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
+    let (root, rest) = split_root(&arguments.words);
+    let [text, id] = rest else {
+        let error = Diagnostic::error("Address and id required", "This command takes one object into the state.");
+        return Err(app.fail(error.hint("pipectl import [PATH] ADDRESS ID")));
+    };
+    let address = address(app, text)?;
+    refuse_no_lock(app, &arguments.lock)?;
+    let (project, diagnostics) = Project::load(app.root(root.as_deref())?, &*app.environment);
+    let sources = &project.configuration.sources;
+    if diagnostics.has_errors() {
+        app.complain(&diagnostics, sources);
+        return Err(Exit::Failure);
+    }
+    let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
+    let mut writer = lock(app, &reporter, &project, arguments.lock.lock_timeout, "import").await?;
+    project.check_owner(writer.state()).map_err(|error| app.fail_in(error, sources))?;
+    app.console.print(&format!("{address}: Importing from ID \"{id}\"..."));
+    let engine = app.engine(&project, crate::app::Effort { parallelism: 1, verify: false }, &Follower::Nobody);
+    let change = engine.import(&project.configuration, writer.state(), &address, id).await;
+    let change = change.map_err(|problems| {
+        app.complain(&problems, sources);
+        Exit::Failure
+    })?;
+    let state_error = |error: StateError| app.fail_in(project.state_error(&error), &SourceMap::default());
+    if writer.state().lineage.is_empty() {
+        let lineage = seed(&*app.environment).draw("lineage");
+        writer.begin(&lineage, &project.entry).map_err(state_error)?;
+    }
+    writer.commit(vec![change]).map_err(state_error)?;
+    say_done(app, &address, id);
+    Ok(Exit::Success)
+}
+
+fn say_done(app: &App, address: &Address, id: &str) {
+    app.console.print(&format!(
+        "{address}: Import prepared!\n  Prepared {} for import\n{address}: Refreshing state... [id={id}]\n\nImport successful!\n\nThe \
+         resources that were imported are shown above. These resources are now in\nyour state and will henceforth be managed by pipectl.",
+        address.type_name
+    ));
+}

@@ -1,0 +1,80 @@
+//! What the ways of editing a state share: the lock, and addresses that must be in the state.
+
+use std::collections::BTreeSet;
+
+use pipectl_core::Address;
+use pipectl_core::suggest::did_you_mean;
+use pipectl_state::{Change, State, StateWriter};
+
+use crate::app::App;
+use crate::arguments::LockArguments;
+use crate::exit::Exit;
+use crate::operation;
+use crate::project::Project;
+use crate::reporter::Reporter;
+
+/// A state that nobody else writes meanwhile.
+pub(super) struct Editing<'a> {
+    app: &'a App,
+    project: Project,
+    writer: Box<dyn StateWriter>,
+}
+
+impl<'a> Editing<'a> {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// When it cannot be had, or the state is another root's; it has been said.
+    pub(super) async fn begin(app: &'a App, project: Project, lock: &LockArguments, word: &str) -> Result<Self, Exit> {
+        refuse_no_lock(app, lock)?;
+        let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
+        let writer = operation::lock(app, &reporter, &project, lock.lock_timeout, word).await?;
+        project.check_owner(writer.state()).map_err(|error| app.fail_in(error, &project.configuration.sources))?;
+        Ok(Self { app, project, writer })
+    }
+
+    /// The state.
+    pub(super) fn state(&self) -> &State {
+        self.writer.state()
+    }
+
+    /// Commits changes as one record.
+    ///
+    /// # Errors
+    /// When they cannot be written; it has been said.
+    pub(super) fn commit(&mut self, changes: Vec<Change>) -> Result<(), Exit> {
+        self.writer.commit(changes).map_err(|error| self.app.fail(self.project.state_error(&error)))
+    }
+}
+
+/// Whoever writes holds the lock.
+///
+/// # Errors
+/// When someone asks for none; it has been said.
+pub(crate) fn refuse_no_lock(app: &App, lock: &LockArguments) -> Result<(), Exit> {
+    if lock.lock { Ok(()) } else { Err(app.fail(operation::lock_required())) }
+}
+
+/// The instances that an address means: itself, or for a block all of it.
+pub(super) fn instances(state: &State, address: &Address) -> Vec<Address> {
+    let is_meant = |known: &&Address| *known == address || known.block() == *address;
+    state.resources.keys().filter(is_meant).cloned().collect()
+}
+
+/// " Did you mean ..", where the state has something of a similar address.
+pub(super) fn suggestion(state: &State, address: &Address) -> String {
+    let known: BTreeSet<String> =
+        state.resources.keys().flat_map(|address| [address.to_string(), address.block().to_string()]).collect();
+    did_you_mean(&address.to_string(), known.iter().map(String::as_str))
+}
+
+/// Forgets everything at an address.
+pub(super) fn forget(state: &State, address: &Address) -> Vec<Change> {
+    let mut changes = vec![Change::RemoveObject { address: address.clone() }];
+    let deposed = state.resources.get(address).into_iter().flat_map(|resource| resource.deposed.keys());
+    changes.extend(deposed.map(|key| Change::RemoveDeposed { address: address.clone(), key: key.clone() }));
+    if state.intents.contains_key(address) {
+        changes.push(Change::RemoveIntent { address: address.clone() });
+    }
+    changes
+}

@@ -1,0 +1,46 @@
+//! `state rm`: forgets objects without removing them.
+
+use pipectl_core::{Address, Diagnostic};
+use pipectl_state::Change;
+
+use super::address;
+use super::edit::{Editing, forget, instances, suggestion};
+use crate::app::App;
+use crate::arguments::{StateRmArguments, split_root};
+use crate::exit::Exit;
+use crate::view::figures::count;
+
+pub(super) async fn run(app: &App, arguments: &StateRmArguments) -> Result<Exit, Exit> {
+    let (root, texts) = split_root(&arguments.words);
+    if texts.is_empty() {
+        let error = Diagnostic::error("Address required", "This command forgets objects of the state.");
+        return Err(app.fail(error.hint("pipectl state rm [PATH] ADDRESS...")));
+    }
+    let wanted: Vec<Address> = texts.iter().map(|text| address(app, text)).collect::<Result<_, _>>()?;
+    let project = app.project(root.as_deref())?;
+    let mut editing = Editing::begin(app, project, &arguments.lock, "state rm").await?;
+    let mut found: Vec<Address> = wanted.iter().flat_map(|address| instances(editing.state(), address)).collect();
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        let suggestion = suggestion(editing.state(), &wanted[0]);
+        let names: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let error = Diagnostic::error(
+            "Invalid target address",
+            format!("The state holds nothing at {}.{suggestion}", names.join(", ")),
+        );
+        return Err(app.fail(error.hint("pipectl state list")));
+    }
+    let verb = if arguments.dry_run { "Would remove" } else { "Removed" };
+    if !arguments.dry_run {
+        let changes: Vec<Change> = found.iter().flat_map(|address| forget(editing.state(), address)).collect();
+        editing.commit(changes)?;
+    }
+    for address in &found {
+        app.console.print(&format!("{verb} {address}"));
+    }
+    if !arguments.dry_run {
+        app.console.print(&format!("Successfully removed {}.", count(found.len(), "resource instance")));
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,141 @@
+//! `workspace`: several states of one root module.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pipectl_core::Diagnostic;
+use pipectl_state::{StateError, StateStore as _};
+
+use crate::app::App;
+use crate::arguments::{WorkspaceCommand, split_root};
+use crate::exit::Exit;
+use crate::operation::holder;
+use crate::project::{OVERRIDE, Project, is_folder_name};
+
+/// Runs the command.
+pub fn run(app: &App, command: &WorkspaceCommand) -> Exit {
+    let result = match command {
+        WorkspaceCommand::List(root) => project(app, root.path.as_deref()).map(|project| list(app, &project)),
+        WorkspaceCommand::Show(root) => project(app, root.path.as_deref()).map(|project| {
+            app.console.print(&project.workspace);
+            Exit::Success
+        }),
+        WorkspaceCommand::New(arguments) => {
+            named(app, &arguments.words).and_then(|(project, name)| new(app, project, &name))
+        }
+        WorkspaceCommand::Select(arguments) => {
+            named(app, &arguments.words).and_then(|(project, name)| select(app, project, &name, arguments.or_create))
+        }
+        WorkspaceCommand::Delete(arguments) => {
+            named(app, &arguments.words).and_then(|(project, name)| delete(app, &project, &name, arguments.force))
+        }
+    };
+    result.unwrap_or_else(|exit| exit)
+}
+
+fn project(app: &App, path: Option<&Path>) -> Result<Project, Exit> {
+    app.project(path)
+}
+
+/// The project and the name of a workspace that the command is about. Where the environment decides, nothing can be changed.
+fn named(app: &App, words: &[String]) -> Result<(Project, String), Exit> {
+    let (root, rest) = split_root(words);
+    let [name] = rest else {
+        return Err(app.fail(Diagnostic::error("Workspace name required", "This command is about one workspace.")));
+    };
+    let project = project(app, root.as_deref())?;
+    if app.environment.variable(OVERRIDE).is_some_and(|name| !name.is_empty()) {
+        let detail =
+            format!("The selected workspace is currently overridden using the {OVERRIDE} environment variable.");
+        return Err(app.fail(Diagnostic::error("Workspace overridden", detail).hint(format!("unset {OVERRIDE}"))));
+    }
+    Ok((project, name.clone()))
+}
+
+fn list(app: &App, project: &Project) -> Exit {
+    for name in project.workspaces() {
+        let sign = if name == project.workspace { '*' } else { ' ' };
+        app.console.print(&format!("{sign} {name}"));
+    }
+    Exit::Success
+}
+
+fn new(app: &App, mut project: Project, name: &str) -> Result<Exit, Exit> {
+    if !is_folder_name(name) {
+        let detail = format!(
+            "The workspace name \"{name}\" is not allowed. A name has letters, digits, underscores, dashes and dots, and does not begin \
+             with a dot."
+        );
+        return Err(app.fail(Diagnostic::error("Invalid workspace name", detail)));
+    }
+    if project.workspaces().iter().any(|known| known == name) {
+        let error = Diagnostic::error("Workspace exists", format!("Workspace \"{name}\" already exists."));
+        return Err(app.fail(error.hint(format!("pipectl workspace select {name}"))));
+    }
+    switch(app, &mut project, name)?;
+    app.console.print(&format!(
+        "Created and switched to workspace \"{name}\"!\n\nYou're now on a new, empty workspace. Workspaces isolate their state,\nso if you \
+         run \"pipectl plan\" pipectl will not see any existing state\nfor this configuration."
+    ));
+    Ok(Exit::Success)
+}
+
+fn select(app: &App, mut project: Project, name: &str, or_create: bool) -> Result<Exit, Exit> {
+    if project.workspace == name {
+        return Ok(Exit::Success);
+    }
+    if !project.workspaces().iter().any(|known| known == name) {
+        return if or_create { new(app, project, name) } else { Err(absent(app, name)) };
+    }
+    switch(app, &mut project, name)?;
+    app.console.print(&format!("Switched to workspace \"{name}\"."));
+    Ok(Exit::Success)
+}
+
+fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit, Exit> {
+    if name == "default" {
+        let detail = "The workspace \"default\" is always there.";
+        return Err(app.fail(Diagnostic::error("Workspace not deletable", detail)));
+    }
+    if !project.workspaces().iter().any(|known| known == name) {
+        return Err(absent(app, name));
+    }
+    if project.workspace == name {
+        let detail = format!("Workspace \"{name}\" is your active workspace. Switch to another workspace first.");
+        return Err(app.fail(Diagnostic::error("Workspace in use", detail).hint("pipectl workspace select default")));
+    }
+    let doomed = project.in_workspace(name);
+    let failed = |error: StateError| app.fail(doomed.state_error(&error));
+    // Nobody works in it from here on; the lock's file goes with the folder.
+    let writer = doomed.state_store().lock(&holder(&*app.environment, "workspace delete"), Duration::ZERO);
+    let writer = writer.map_err(failed)?;
+    let left: Vec<String> = writer.state().resources.keys().map(|address| format!("  - {address}\n")).collect();
+    if !left.is_empty() && !force {
+        let detail = format!(
+            "Workspace \"{name}\" is currently tracking the following objects:\n{}\nDeleting it would lose track of them.",
+            left.concat()
+        );
+        return Err(app.fail(
+            Diagnostic::error("Workspace is not empty", detail)
+                .hint("Destroy them first.")
+                .hint("-force deletes the workspace anyway."),
+        ));
+    }
+    std::fs::remove_dir_all(doomed.work()).map_err(|error| {
+        app.fail(Diagnostic::error("Workspace not deleted", format!("Cannot remove its folder: {error}.")))
+    })?;
+    drop(writer);
+    app.console.print(&format!("Deleted workspace \"{name}\"!"));
+    Ok(Exit::Success)
+}
+
+fn switch(app: &App, project: &mut Project, name: &str) -> Result<(), Exit> {
+    project.select_workspace(name).map_err(|error| {
+        app.fail(Diagnostic::error("Workspace not selected", format!("Cannot write the selection: {error}.")))
+    })
+}
+
+fn absent(app: &App, name: &str) -> Exit {
+    let error = Diagnostic::error("Workspace not found", format!("Workspace \"{name}\" doesn't exist."));
+    app.fail(error.hint(format!("pipectl workspace new {name}")).hint("-or-create"))
+}

@@ -1,0 +1,257 @@
+//! Reading test files.
+
+use pipectl_core::suggest::did_you_mean;
+use pipectl_core::{Address, Diagnostic, Diagnostics, SourceId, SourceMap, Span};
+use pipectl_engine::Mode;
+use pipectl_lang::{Argument, Body, Expression, NestedBlock, Rule, Traversal, TraversalStep, parse_body};
+
+/// A test file.
+pub struct TestFile {
+    /// The name that people know it by.
+    pub name: String,
+    /// Values of variables for all runs.
+    pub variables: Vec<Argument>,
+    /// The runs, in order.
+    pub runs: Vec<TestRun>,
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunCommand {
+    /// `command = plan`
+    Plan,
+    /// `command = apply`, which is the default.
+    Apply,
+}
+
+/// A `run` block.
+pub struct TestRun {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub command: RunCommand,
+    /// Which kind of plan.
+    pub mode: Mode,
+    /// Whether objects are looked at first.
+    pub refresh: bool,
+    /// Only these.
+    pub targets: Vec<Address>,
+    /// Replace these.
+    pub replace: Vec<Address>,
+    /// Values of variables for this run.
+    pub variables: Vec<Argument>,
+    /// What must hold afterwards.
+    pub assertions: Vec<Rule>,
+    /// What must fail: addresses of variables, outputs, checks and objects, each with where it stands.
+    pub expected_failures: Vec<(String, Span)>,
+}
+
+/// Words that begin a block of a test file.
+const BLOCKS: [&str; 8] =
+    ["mock_provider", "override_data", "override_module", "override_resource", "provider", "run", "test", "variables"];
+
+/// Reads a test file whose text is already in `sources`.
+pub fn read(name: &str, source: SourceId, sources: &SourceMap) -> (TestFile, Diagnostics) {
+    let text = sources.get(source).map(|source| source.text.clone()).unwrap_or_default();
+    let (body, diagnostics) = parse_body(&text, source, &BLOCKS);
+    let mut file = TestFile { name: name.to_owned(), variables: Vec::new(), runs: Vec::new() };
+    let mut reader = Reader { text: &text, diagnostics };
+    reader.only_arguments(&body, &[]);
+    for block in body.blocks() {
+        match block.kind.as_str() {
+            "variables" => file.variables.extend(block.body.arguments().cloned()),
+            "run" => reader.run(block, &mut file),
+            // Ours need no configuration for tests.
+            "provider" | "test" => {}
+            kind if BLOCKS.contains(&kind) => reader.unsupported(block),
+            _ => reader.unexpected(block, &BLOCKS),
+        }
+    }
+    (file, reader.diagnostics)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    diagnostics: Diagnostics,
+}
+
+impl Reader<'_> {
+    fn run(&mut self, block: &NestedBlock, file: &mut TestFile) {
+        let [(name, span)] = block.labels.as_slice() else {
+            let detail = "All run blocks must have 1 label (name).";
+            return self.diagnostics.push(Diagnostic::error("Missing name for run", detail).at(block.span.clone()));
+        };
+        if file.runs.iter().any(|run| run.name == *name) {
+            let detail = format!("This file already has a run block named \"{name}\".");
+            self.diagnostics.push(Diagnostic::error("Duplicate run block", detail).at(span.clone()));
+        }
+        let body = &block.body;
+        self.only_arguments(body, &["command", "expect_failures", "providers"]);
+        let mut run = TestRun {
+            name: name.clone(),
+            command: RunCommand::Apply,
+            mode: Mode::Normal,
+            refresh: true,
+            targets: Vec::new(),
+            replace: Vec::new(),
+            variables: Vec::new(),
+            assertions: Vec::new(),
+            expected_failures: Vec::new(),
+        };
+        if let Some(argument) = body.argument("command") {
+            match self.word(&argument.value) {
+                "plan" => run.command = RunCommand::Plan,
+                "apply" => run.command = RunCommand::Apply,
+                _ => self.invalid(&argument.value, "Invalid \"command\" keyword", "The command is `plan` or `apply`."),
+            }
+        }
+        if let Some(argument) = body.argument("expect_failures") {
+            run.expected_failures = argument
+                .value
+                .references()
+                .into_iter()
+                .zip(argument.value.traversals())
+                .map(|((_, span), traversal)| (object(&traversal), span))
+                .collect();
+        }
+        for nested in body.blocks() {
+            match nested.kind.as_str() {
+                "variables" => run.variables.extend(nested.body.arguments().cloned()),
+                "assert" => run.assertions.extend(self.assertion(nested)),
+                "plan_options" => self.plan_options(nested, &mut run),
+                "module" | "override_resource" | "override_data" | "override_module" => self.unsupported(nested),
+                _ => self.unexpected(nested, &["assert", "module", "plan_options", "variables"]),
+            }
+        }
+        file.runs.push(run);
+    }
+
+    fn assertion(&mut self, block: &NestedBlock) -> Option<Rule> {
+        self.only_arguments(&block.body, &["condition", "error_message"]);
+        let condition = self.required(block, "condition");
+        let error_message = self.required(block, "error_message");
+        Some(Rule { condition: condition?, error_message: error_message?, span: block.span.clone() })
+    }
+
+    fn required(&mut self, block: &NestedBlock, name: &str) -> Option<Expression> {
+        let argument = block.body.argument(name);
+        if argument.is_none() {
+            let detail = format!("The argument \"{name}\" is required, but no definition was found.");
+            self.diagnostics.push(Diagnostic::error("Missing required argument", detail).at(block.span.clone()));
+        }
+        argument.map(|argument| argument.value.clone())
+    }
+
+    fn plan_options(&mut self, block: &NestedBlock, run: &mut TestRun) {
+        self.only_arguments(&block.body, &["mode", "refresh", "replace", "target"]);
+        for argument in block.body.arguments() {
+            match argument.name.as_str() {
+                "mode" => match self.word(&argument.value) {
+                    "normal" => run.mode = Mode::Normal,
+                    "refresh-only" => run.mode = Mode::RefreshOnly,
+                    _ => self.invalid(
+                        &argument.value,
+                        "Invalid \"mode\" keyword",
+                        "The mode is `normal` or `refresh-only`.",
+                    ),
+                },
+                "refresh" => match self.word(&argument.value) {
+                    "true" => run.refresh = true,
+                    "false" => run.refresh = false,
+                    _ => self.invalid(&argument.value, "Invalid refresh", "It is `true` or `false`."),
+                },
+                "replace" => run.replace = self.addresses(&argument.value),
+                "target" => run.targets = self.addresses(&argument.value),
+                _ => {}
+            }
+        }
+    }
+
+    fn addresses(&mut self, expression: &Expression) -> Vec<Address> {
+        let mut found = Vec::new();
+        for traversal in expression.traversals() {
+            match object(&traversal).parse() {
+                Ok(address) => found.push(address),
+                Err(_) => self.invalid(expression, "Invalid address", "These are addresses of objects."),
+            }
+        }
+        found
+    }
+
+    /// A bare word.
+    fn word(&self, expression: &Expression) -> &str {
+        self.text.get(expression.span().range).unwrap_or_default().trim()
+    }
+
+    fn only_arguments(&mut self, body: &Body, known: &[&str]) {
+        for argument in body.arguments().filter(|argument| !known.contains(&argument.name.as_str())) {
+            let hint = did_you_mean(&argument.name, known.iter().copied());
+            let detail = format!("An argument named \"{}\" is not expected here.{hint}", argument.name);
+            self.diagnostics.push(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
+        }
+    }
+
+    fn invalid(&mut self, expression: &Expression, summary: &str, detail: &str) {
+        self.diagnostics.push(Diagnostic::error(summary, detail).at(expression.span()));
+    }
+
+    fn unsupported(&mut self, block: &NestedBlock) {
+        let detail = format!("Blocks of type \"{}\" are not supported in tests yet.", block.kind);
+        self.diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+    }
+
+    fn unexpected(&mut self, block: &NestedBlock, known: &[&str]) {
+        let hint = did_you_mean(&block.kind, known.iter().copied());
+        let detail = format!("Blocks of type \"{}\" are not expected here.{hint}", block.kind);
+        self.diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+    }
+}
+
+/// The object of a traversal: what it refers to, and which instance.
+fn object(traversal: &Traversal) -> String {
+    match traversal.steps.first() {
+        Some(TraversalStep::Index(key)) => format!("{}[{key}]", traversal.reference),
+        _ => traversal.reference.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> (TestFile, Vec<String>) {
+        let mut sources = SourceMap::default();
+        let source = sources.add("a.tftest.hcl", text);
+        let (file, diagnostics) = read("a.tftest.hcl", source, &sources);
+        (file, diagnostics.iter().map(|found| format!("{}: {}", found.summary, found.detail)).collect())
+    }
+
+    #[test]
+    fn reads_runs() {
+        let (file, found) = parse(
+            "variables {\n  a = 1\n}\nrun \"x\" {\n  command = plan\n  expect_failures = [var.a, check.c, t_d.e[0]]\n  plan_options {\n    \
+             refresh = false\n    target = [t_d.e[\"k\"]]\n  }\n  assert {\n    condition = true\n    error_message = \"\"\n  }\n}\nrun \
+             \"y\" {\n  variables {\n    a = run.x.b\n  }\n}\n",
+        );
+        assert_eq!(found, Vec::<String>::new());
+        let [x, y] = file.runs.as_slice() else { panic!("two runs") };
+        assert_eq!((file.variables.len(), x.command, y.command), (1, RunCommand::Plan, RunCommand::Apply));
+        let expected: Vec<&str> = x.expected_failures.iter().map(|(address, _)| address.as_str()).collect();
+        assert_eq!(expected, ["var.a", "check.c", "t_d.e[0]"]);
+        assert_eq!((x.refresh, x.targets[0].to_string().as_str(), x.assertions.len()), (false, "t_d.e[\"k\"]", 1));
+    }
+
+    #[test]
+    fn says_what_it_does_not_know() {
+        let (_, found) =
+            parse("run \"x\" {\n  comand = plan\n  module {\n    source = \"./m\"\n  }\n  assert {}\n}\nrn \"y\" {}\n");
+        for part in [
+            "Did you mean \"command\"",
+            "\"module\" are not supported",
+            "\"condition\" is required",
+            "Did you mean \"run\"",
+        ] {
+            assert!(found.iter().any(|text| text.contains(part)), "{part}: {found:?}");
+        }
+    }
+}

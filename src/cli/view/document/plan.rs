@@ -1,0 +1,303 @@
+//! A plan as Terraform's plan representation.
+
+use std::collections::BTreeMap;
+
+use pipectl_core::{Address, Marks, Value};
+use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange};
+use pipectl_lang::{Configuration, ObjectBlock};
+use pipectl_provider::Registry;
+use pipectl_state::{Change, Record, State};
+use serde_json::{Map, Value as Json, json};
+
+use super::module_tree::root_module;
+use super::relevant::{refers_to_objects, relevant_attributes};
+use super::trees::{known, path, sensitive, unknown};
+use super::{TERRAFORM_VERSION, checks, configuration, named, state};
+use crate::operation::outputs_of;
+use crate::view::action_reason::action_reason;
+use crate::view::outputs::Output;
+use crate::view::state::attributes;
+use crate::world::World;
+
+/// Version of the plan document.
+const FORMAT: &str = "1.2";
+
+/// A plan with what it takes to describe it.
+pub struct PlanView<'a> {
+    /// The kinds of objects.
+    pub registry: &'a Registry,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The configuration it was made from.
+    pub configuration: &'a Configuration,
+    /// The state it was made for, where that is still there.
+    pub state: Option<&'a State>,
+    /// When it was made: `2026-11-22T23:58:45Z`.
+    pub timestamp: Option<String>,
+}
+
+/// The document of a plan. `world` has variables and no objects yet.
+pub fn plan(view: &PlanView<'_>, mut world: World<'_>) -> Json {
+    let plan = view.plan;
+    let prior = view.prior();
+    let planned = view.planned(prior.as_ref());
+    for (address, value) in &planned {
+        world.set_object(address, value.clone());
+    }
+    let mut outputs: BTreeMap<String, Output> = prior.as_ref().map(outputs_of).unwrap_or_default();
+    for output in &plan.outputs {
+        // As in Terraform's: what the plan knows already of an output is told with the state before.
+        if let Some(value) = output.after.as_ref().filter(|_| view.is_known(output)) {
+            outputs.insert(output.name.clone(), Output { value: value.clone(), sensitive: output.sensitive });
+        }
+    }
+    let mut document = json!({
+        "format_version": FORMAT,
+        "terraform_version": TERRAFORM_VERSION,
+        "pipectl_version": env!("CARGO_PKG_VERSION"),
+        "planned_values": view.planned_values(&planned),
+        "configuration": configuration::configuration(view.registry, view.configuration),
+        "applyable": plan.has_changes() || !plan.observed.is_empty(),
+        "complete": plan.targets.is_empty() && plan.excludes.is_empty(),
+        "errored": false,
+        "summary": plan.summary(),
+    });
+    let mut add = |name: &str, value: Json| {
+        let is_empty = value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
+        if !is_empty && !value.is_null() {
+            document[name] = value;
+        }
+    };
+    let variables = plan.variables.iter().filter(|(_, value)| !value.marks().contains(Marks::EPHEMERAL));
+    add("variables", variables.map(|(name, value)| (name.clone(), json!({ "value": known(value) }))).collect());
+    let changes = plan.changes.iter().filter(|change| !is_silent(change));
+    add("resource_changes", changes.map(|change| view.resource_change(change, prior.as_ref())).collect());
+    add("resource_drift", view.drift());
+    add(
+        "output_changes",
+        plan.outputs.iter().map(|output| (output.name.clone(), view.output_change(output))).collect(),
+    );
+    let prior = prior.unwrap_or_default();
+    if !(prior.resources.is_empty() && outputs.is_empty()) {
+        add("prior_state", state::with_outputs(view.registry, &prior, &outputs));
+    }
+    add("relevant_attributes", relevant_attributes(plan, view.configuration).into());
+    add("checks", checks::checks(plan, view.configuration, &world).into());
+    add("timestamp", json!(view.timestamp));
+    document
+}
+
+/// A data source that was read while planning is no change.
+fn is_silent(change: &ResourceChange) -> bool {
+    change.action.is_no_op() && change.address.kind == pipectl_core::AddressKind::Data
+}
+
+impl PlanView<'_> {
+    /// The state with what refresh saw.
+    fn prior(&self) -> Option<State> {
+        let mut state = self.state?.clone();
+        let serial = state.serial;
+        state.take(Record { serial, changes: self.plan.observed.clone() });
+        Some(state)
+    }
+
+    /// Every object as it will be, by address.
+    fn planned(&self, prior: Option<&State>) -> BTreeMap<Address, Value> {
+        let mut objects = BTreeMap::new();
+        for (address, deposed, object) in prior.into_iter().flat_map(State::objects) {
+            if deposed.is_none() {
+                objects.insert(address.clone(), attributes(self.registry, address, object));
+            }
+        }
+        for change in self.plan.changes.iter().filter(|change| change.deposed.is_none()) {
+            match (change.action, &change.after) {
+                (Action::Delete | Action::Forget, _) => {
+                    objects.remove(&change.address);
+                }
+                (_, Some(after)) => {
+                    objects.insert(change.address.clone(), after.clone());
+                }
+                // Nothing changes: it is as the state says.
+                (_, None) => {}
+            }
+        }
+        objects
+    }
+
+    fn planned_values(&self, planned: &BTreeMap<Address, Value>) -> Json {
+        let objects = planned.iter().map(|(address, value)| {
+            let kind = self.registry.resource(address.kind, &address.type_name);
+            (address, state::object(address, value, kind.map_or(0, |kind| kind.schema().version)))
+        });
+        let mut values = json!({ "root_module": root_module(objects) });
+        let outputs = self.plan.outputs.iter().filter(|output| output.action != OutputAction::Delete);
+        let each = |output: &OutputChange| {
+            let json = match &output.after {
+                Some(after) if self.is_known(output) => state::output_value(&masked(output, after)),
+                _ => json!({ "sensitive": output.sensitive }),
+            };
+            (output.name.clone(), json)
+        };
+        let outputs: Map<String, Json> = outputs.map(each).collect();
+        if !outputs.is_empty() {
+            values["outputs"] = outputs.into();
+        }
+        values
+    }
+
+    fn resource_change(&self, change: &ResourceChange, prior: Option<&State>) -> Json {
+        let actions: &[&str] = match change.action {
+            Action::NoOp => &["no-op"],
+            Action::Create => &["create"],
+            Action::Update => &["update"],
+            Action::Replace { create_before_destroy: false } => &["delete", "create"],
+            Action::Replace { create_before_destroy: true } => &["create", "delete"],
+            Action::Delete => &["delete"],
+            Action::Forget => &["forget"],
+            // Readers know no runs: the first one makes what a stage makes, a later one changes it.
+            Action::Run | Action::RunIfChanged if change.before.is_some() => &["update"],
+            Action::Run | Action::RunIfChanged => &["create"],
+            Action::Read => &["read"],
+        };
+        let mut json = named(&change.address);
+        if let Some(previous) = &change.previous {
+            json["previous_address"] = json!(previous.to_string());
+        }
+        if let Some(key) = &change.deposed {
+            json["deposed"] = json!(key);
+        }
+        let kept = self.unchanged(change, prior);
+        let (before, after) = match &kept {
+            Some(value) => (Some(value), Some(value)),
+            None => (change.before.as_ref(), change.after.as_ref()),
+        };
+        json["change"] = delta(actions, before, after);
+        json["change"]["after_unknown"] = match after {
+            Some(after) => self.unknown_in(change, after),
+            None => json!({}),
+        };
+        if let Some(id) = &change.importing {
+            json["change"]["importing"] = json!({ "id": id });
+        }
+        if !change.requires_replace.is_empty() {
+            json["change"]["replace_paths"] = change.requires_replace.iter().map(path).collect();
+        }
+        if let Some(reason) = action_reason(change) {
+            json["action_reason"] = json!(reason.in_plan());
+        }
+        if matches!(change.action, Action::Run | Action::RunIfChanged) {
+            json["stage_action"] = json!(change.action.name());
+        }
+        if !change.reasons.is_empty() {
+            json["reasons"] = json!(change.reasons);
+        }
+        json
+    }
+
+    /// The attributes of an object that stays as it is and that a saved plan does not repeat.
+    fn unchanged(&self, change: &ResourceChange, prior: Option<&State>) -> Option<Value> {
+        if !change.action.is_no_op() || change.after.is_some() {
+            return None;
+        }
+        let object = prior?.object(&change.address)?;
+        Some(attributes(self.registry, &change.address, object))
+    }
+
+    /// Where the planned object is known after apply. A saved plan holds no secrets: those whose arguments come from no object were
+    /// known when it was made.
+    fn unknown_in(&self, change: &ResourceChange, after: &Value) -> Json {
+        let block = self.configuration.object(&change.address);
+        let Some(attributes) = after.as_object() else { return unknown(after) };
+        let shown = attributes.iter().map(|(name, value)| match self.is_withheld(block, name) {
+            true => (name.clone(), without_secrets(value)),
+            false => (name.clone(), value.clone()),
+        });
+        unknown(&Value::object(shown))
+    }
+
+    fn is_withheld(&self, block: Option<&ObjectBlock>, argument: &str) -> bool {
+        let given = block.and_then(|block| Some((block, block.body.argument(argument)?)));
+        given.is_some_and(|(block, given)| {
+            !refers_to_objects(self.configuration, &given.value, block.meta.for_each.as_ref())
+        })
+    }
+
+    /// Whether the plan knows what an output will be.
+    fn is_known(&self, output: &OutputChange) -> bool {
+        let Some(after) = &output.after else { return false };
+        let block = self.configuration.outputs.get(&output.name);
+        let is_withheld = output.sensitive
+            && after.is_sensitive()
+            && block.is_some_and(|block| !refers_to_objects(self.configuration, &block.value, None));
+        after.is_wholly_known() || is_withheld
+    }
+
+    fn output_change(&self, output: &OutputChange) -> Json {
+        let actions: &[&str] = match output.action {
+            OutputAction::NoOp => &["no-op"],
+            OutputAction::Create => &["create"],
+            OutputAction::Update => &["update"],
+            OutputAction::Delete => &["delete"],
+        };
+        let (before, after) = (output.before.as_ref(), output.after.as_ref());
+        let before = before.map(|value| masked(output, value));
+        let after = after.map(|value| masked(output, value));
+        let mut json = delta(actions, before.as_ref(), after.as_ref());
+        json["before_sensitive"] = json!(output.sensitive);
+        json["after_sensitive"] = json!(output.sensitive);
+        json["after_unknown"] = json!(false);
+        if output.action != OutputAction::Delete && !self.is_known(output) {
+            json["after_unknown"] = after.as_ref().map_or(json!(true), unknown);
+            if after.as_ref().is_none_or(|after| !after.is_known())
+                && let Some(members) = json.as_object_mut()
+            {
+                members.remove("after");
+            }
+        }
+        json
+    }
+
+    /// What refresh saw changed, as changes of objects; in words where the state before is not at hand.
+    fn drift(&self) -> Json {
+        let each = self.plan.drift.iter().map(|drift| {
+            let mut json = named(&drift.address);
+            let before = self.state.and_then(|state| state.object(&drift.address));
+            let before = before.map(|object| attributes(self.registry, &drift.address, object));
+            let observed = self.plan.observed.iter().rev().find_map(|change| match change {
+                Change::SetObject { address, object } if *address == drift.address => {
+                    Some(Some(attributes(self.registry, address, object)))
+                }
+                Change::RemoveObject { address } if *address == drift.address => Some(None),
+                _ => None,
+            });
+            let actions = if matches!(observed, Some(None)) { "delete" } else { "update" };
+            let after = observed.flatten();
+            json["change"] = delta(&[actions], before.as_ref(), after.as_ref());
+            json["change"]["after_unknown"] = after.as_ref().map_or(json!({}), unknown);
+            json["notes"] = json!(drift.notes);
+            json
+        });
+        each.collect()
+    }
+}
+
+/// Secrets count as known.
+fn without_secrets(value: &Value) -> Value {
+    value.map_deep(&|value| if value.is_sensitive() { Value::null() } else { value })
+}
+
+fn masked(output: &OutputChange, value: &Value) -> Value {
+    if output.sensitive { value.clone().marked(Marks::SENSITIVE) } else { value.clone() }
+}
+
+/// What is common to changes of objects and outputs.
+fn delta(actions: &[&str], before: Option<&Value>, after: Option<&Value>) -> Json {
+    let null = Value::null();
+    json!({
+        "actions": actions,
+        "before": known(before.unwrap_or(&null)),
+        "after": known(after.unwrap_or(&null)),
+        "before_sensitive": before.map_or(json!(false), sensitive),
+        "after_sensitive": after.map_or(json!(false), sensitive),
+    })
+}

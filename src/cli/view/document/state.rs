@@ -1,0 +1,105 @@
+//! A state as Terraform's state representation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pipectl_core::{Address, Marks, Value, json};
+use pipectl_provider::Registry;
+use pipectl_state::{ObjectState, State};
+use serde_json::{Map, Value as Json, json};
+
+use super::module_tree::root_module;
+use super::trees::{known, sensitive};
+use super::{TERRAFORM_VERSION, named};
+use crate::operation::outputs_of;
+use crate::view::outputs::Output;
+use crate::view::state::attributes;
+
+/// Version of the state document.
+const FORMAT: &str = "1.0";
+
+/// A state.
+pub fn state(registry: &Registry, state: &State) -> Json {
+    let mut document = with_outputs(registry, state, &outputs_of(state));
+    if document.get("values").is_some() {
+        document["pipectl_version"] = json!(env!("CARGO_PKG_VERSION"));
+        document["serial"] = json!(state.serial);
+        document["lineage"] = json!(state.lineage);
+    }
+    document
+}
+
+/// The same with other outputs: a plan knows some of them already.
+pub(super) fn with_outputs(registry: &Registry, state: &State, outputs: &BTreeMap<String, Output>) -> Json {
+    if state.resources.is_empty() && outputs.is_empty() {
+        return json!({ "format_version": FORMAT });
+    }
+    let needs = Needs::of(state);
+    let objects = state.objects().map(|(address, deposed, stored)| {
+        let mut json = resource(registry, address, stored);
+        if let Some(key) = deposed {
+            json["deposed_key"] = json!(key);
+        }
+        let needed = needs.all(stored);
+        if !needed.is_empty() {
+            json["depends_on"] = needed.into_iter().map(|address| address.to_string()).collect();
+        }
+        (address, json)
+    });
+    let mut values = json!({ "root_module": root_module(objects) });
+    if !outputs.is_empty() {
+        let each = |(name, output): (&String, &Output)| {
+            let marks = if output.sensitive { Marks::SENSITIVE } else { Marks::NONE };
+            let value = output.value.clone().marked(marks);
+            (name.clone(), output_value(&value))
+        };
+        values["outputs"] = outputs.iter().map(each).collect::<Map<_, _>>().into();
+    }
+    json!({ "format_version": FORMAT, "terraform_version": TERRAFORM_VERSION, "values": values })
+}
+
+/// An output whose value is known.
+pub(super) fn output_value(value: &Value) -> Json {
+    json!({ "sensitive": value.is_sensitive(), "type": json::type_to_json(&value.ty()), "value": known(value) })
+}
+
+fn resource(registry: &Registry, address: &Address, stored: &ObjectState) -> Json {
+    let value = attributes(registry, address, stored);
+    let mut json = object(address, &value, stored.schema_version);
+    if stored.tainted {
+        json["tainted"] = json!(true);
+    }
+    json
+}
+
+/// An object with these attributes.
+pub(super) fn object(address: &Address, value: &Value, schema_version: u32) -> Json {
+    let mut json = named(address);
+    json["schema_version"] = json!(schema_version);
+    json["values"] = known(value);
+    json["sensitive_values"] = sensitive(value);
+    json
+}
+
+/// What blocks need: the state keeps what each object refers to, Terraform's document lists all that it needs.
+struct Needs(BTreeMap<Address, BTreeSet<Address>>);
+
+impl Needs {
+    fn of(state: &State) -> Self {
+        let mut direct: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        for (address, _, object) in state.objects() {
+            direct.entry(address.block()).or_default().extend(object.dependencies.iter().cloned());
+        }
+        Self(direct)
+    }
+
+    fn all(&self, object: &ObjectState) -> BTreeSet<Address> {
+        let mut open: Vec<&Address> = object.dependencies.iter().collect();
+        let mut found = BTreeSet::new();
+        while let Some(address) = open.pop() {
+            if found.insert(address.clone()) {
+                open.extend(self.0.get(&address.block()).into_iter().flatten());
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,251 @@
+//! Values as `console` prints them: exactly as Terraform's does, so that what it prints can be typed in again.
+
+use pipectl_core::{Kind, Marks, Type, Value};
+
+/// The value over as many lines as it takes, without the last line end.
+pub fn literal(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value, 0);
+    out
+}
+
+/// The type as the console's own function `type` prints it.
+pub fn type_text(ty: &Type) -> String {
+    let mut out = String::new();
+    write_type(&mut out, ty, 0);
+    out
+}
+
+/// A string in quotes with Go's escapes.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{b}' => out.push_str("\\v"),
+            c if is_printable(c) => out.push(c),
+            c if c < '\u{80}' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c <= '\u{ffff}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// What Go's `unicode.IsPrint` takes: letters, marks, numbers, punctuation, symbols, and the blank.
+fn is_printable(c: char) -> bool {
+    // The standard library knows the same classes, but hides them in what `Debug` escapes. After another character, it does not
+    // escape a combining mark.
+    c == '\'' || format!("a{c}").escape_debug().nth(2).is_none()
+}
+
+fn write(out: &mut String, value: &Value, indent: usize) {
+    if !value.is_known() {
+        out.push_str("(known after apply)");
+        return;
+    }
+    if value.is_sensitive() {
+        out.push_str("(sensitive value)");
+        return;
+    }
+    if value.marks().contains(Marks::EPHEMERAL) {
+        out.push_str("(ephemeral value)");
+        return;
+    }
+    match value.kind() {
+        Kind::Null(ty) => out.push_str(&null(ty)),
+        Kind::Unknown(_) => {}
+        Kind::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Kind::Number(number) if !number.is_finite() => {
+            out.push_str(if number.signum() < 0 { "-Inf" } else { "+Inf" });
+        }
+        Kind::Number(number) => out.push_str(&number.to_string()),
+        Kind::String(text) => string(out, text, indent),
+        Kind::Tuple(elements) => sequence(out, elements, indent),
+        Kind::List(_, elements) => called(out, "tolist", |out| sequence(out, elements, indent)),
+        Kind::Set(_, elements) => called(out, "toset", |out| sequence(out, elements, indent)),
+        Kind::Object(attributes) => mapping(out, attributes.iter(), indent),
+        Kind::Map(_, elements) => called(out, "tomap", |out| mapping(out, elements.iter(), indent)),
+    }
+}
+
+fn called(out: &mut String, function: &str, write: impl FnOnce(&mut String)) {
+    out.push_str(function);
+    out.push('(');
+    write(out);
+    out.push(')');
+}
+
+fn null(ty: &Type) -> String {
+    match ty {
+        Type::Any => "null".to_owned(),
+        Type::Bool => "tobool(null)".to_owned(),
+        Type::Number => "tonumber(null)".to_owned(),
+        Type::String => "tostring(null)".to_owned(),
+        Type::List(element) => format!("tolist(null) /* of {} */", name(element)),
+        Type::Set(element) => format!("toset(null) /* of {} */", name(element)),
+        Type::Map(element) => format!("tomap(null) /* of {} */", name(element)),
+        Type::Tuple(_) | Type::Object(_) => format!("null /* {} */", name(ty)),
+    }
+}
+
+fn name(ty: &Type) -> String {
+    match ty {
+        Type::Any => "dynamic".to_owned(),
+        Type::List(element) => format!("list of {}", name(element)),
+        Type::Set(element) => format!("set of {}", name(element)),
+        Type::Map(element) => format!("map of {}", name(element)),
+        Type::Bool | Type::Number | Type::String | Type::Tuple(_) | Type::Object(_) => ty.friendly_name(),
+    }
+}
+
+fn line(out: &mut String, indent: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn sequence(out: &mut String, elements: &[Value], indent: usize) {
+    out.push('[');
+    for element in elements {
+        line(out, indent + 2);
+        write(out, element, indent + 2);
+        out.push(',');
+    }
+    if !elements.is_empty() {
+        line(out, indent);
+    }
+    out.push(']');
+}
+
+fn mapping<'a>(out: &mut String, elements: impl ExactSizeIterator<Item = (&'a String, &'a Value)>, indent: usize) {
+    let is_empty = elements.len() == 0;
+    out.push('{');
+    for (key, value) in elements {
+        line(out, indent + 2);
+        string(out, key, indent + 2);
+        out.push_str(" = ");
+        write(out, value, indent + 2);
+    }
+    if !is_empty {
+        line(out, indent);
+    }
+    out.push('}');
+}
+
+fn string(out: &mut String, text: &str, indent: usize) {
+    let lines: Vec<&str> = text.split('\n').collect();
+    if lines.len() < 2 {
+        out.push_str(&quoted(text));
+        return;
+    }
+    let mut delimiter = "EOT".to_owned();
+    while lines.iter().any(|line| line.trim() == delimiter) {
+        delimiter.push('_');
+    }
+    out.push_str(if indent > 0 { "<<-" } else { "<<" });
+    out.push_str(&delimiter);
+    for text in lines.into_iter().chain([delimiter.as_str()]) {
+        line(out, indent);
+        out.push_str(text);
+    }
+}
+
+fn write_type(out: &mut String, ty: &Type, indent: usize) {
+    let mut element = |name: &str, element: &Type| {
+        out.push_str(name);
+        out.push('(');
+        if matches!(element, Type::Tuple(_) | Type::Object(_)) {
+            line(out, indent + 4);
+            write_type(out, element, indent + 4);
+            out.push(',');
+            line(out, indent);
+        } else {
+            write_type(out, element, indent);
+        }
+        out.push(')');
+    };
+    match ty {
+        Type::Any => out.push_str("dynamic"),
+        Type::Bool => out.push_str("bool"),
+        Type::Number => out.push_str("number"),
+        Type::String => out.push_str("string"),
+        Type::List(inner) => element("list", inner),
+        Type::Set(inner) => element("set", inner),
+        Type::Map(inner) => element("map", inner),
+        Type::Tuple(elements) if elements.is_empty() => out.push_str("tuple([])"),
+        Type::Tuple(elements) => {
+            out.push_str("tuple([");
+            for element in elements {
+                line(out, indent + 4);
+                write_type(out, element, indent + 4);
+                out.push(',');
+            }
+            line(out, indent);
+            out.push_str("])");
+        }
+        Type::Object(fields) if fields.is_empty() => out.push_str("object({})"),
+        Type::Object(fields) => {
+            out.push_str("object({");
+            for (name, field) in fields {
+                line(out, indent + 4);
+                out.push_str(name);
+                out.push_str(": ");
+                write_type(out, &field.ty, indent + 4);
+                out.push(',');
+            }
+            line(out, indent);
+            out.push_str("})");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_quoted_as_go_quotes_them() {
+        // What `terraform console` prints for these.
+        for (text, expected) in [
+            ("é\t\u{7}", r#""é\t\a""#),
+            ("\u{1}\u{7f}", r#""\x01\x7f""#),
+            ("\u{a0}\u{200b}\u{feff}", r#""\u00a0\u200b\ufeff""#),
+            ("e\u{301}", "\"e\u{301}\""),
+            ("it's \"x\" \\ ${y}", r#""it's \"x\" \\ ${y}""#),
+            ("\u{e000}\u{f0000}😀", "\"\\ue000\\U000f0000😀\""),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn nulls_keep_their_types() {
+        let null = |ty| literal(&Value::null_of(ty));
+        assert_eq!(null(Type::Any), "null");
+        assert_eq!(null(Type::list(Type::Any)), "tolist(null) /* of dynamic */");
+        assert_eq!(null(Type::map(Type::set(Type::String))), "tomap(null) /* of set of string */");
+        assert_eq!(null(Type::Tuple(Vec::new())), "null /* tuple */");
+    }
+
+    #[test]
+    fn collections_say_what_they_are() {
+        let value = Value::object([
+            ("a", Value::list(Type::Number, [1.into()])),
+            ("b", Value::from("x\ny")),
+            ("c", Value::map::<String>(Type::String, [])),
+            ("d", Value::unknown(Type::Any)),
+        ]);
+        let expected = "{\n  \"a\" = tolist([\n    1,\n  ])\n  \"b\" = <<-EOT\n  x\n  y\n  EOT\n  \"c\" = tomap({})\n  \"d\" = \
+                        (known after apply)\n}";
+        assert_eq!(literal(&value), expected);
+        assert_eq!(type_text(&value.ty()).lines().nth(1), Some("    a: list(number),"));
+    }
+}

@@ -1,0 +1,89 @@
+//! `console`: expressions from standard input.
+
+use super::scenario::Scenario;
+
+#[test]
+fn a_calculator_in_an_empty_folder() {
+    let mut scenario = Scenario::empty();
+    for text in [
+        "1 + 1\n",
+        "1 + 1\n2 + 2\n",
+        "{\n  a = 1\n  b = [1,\n  2]\n}\n",
+        "{ a = \"x\\ny\\n\", b = [null, tostring(null), tolist([\"a\"]), toset([]), tomap({}), {}, tolist(null)] }\n",
+        "1 / 3\n",
+        "1 / 0\n",
+        "sensitive(\"a\")\n",
+        "type({ a = 1, b = tolist([[\"x\"]]), c = tolist([tolist([1])]) })\n",
+        "type(1) + 1\n",
+        "terraform.workspace\n",
+        "\"$${x} %%{y}\"\n",
+        "exit\n",
+        "\n",
+        "",
+        "foo(\n",
+        "var.x\n",
+        "1 +\n",
+        "1\nvar.x\n2\n",
+    ] {
+        scenario.feed("console", text);
+    }
+    scenario.check("console");
+}
+
+#[test]
+fn one_whole_expression_as_json() {
+    let mut scenario = Scenario::empty();
+    for text in [
+        "1/3",
+        "[1, \"a\", { b = null, c = true }]",
+        "\n1 +\n2\n",
+        "<<EOT\nabc\nEOT\n",
+        "{\n  a = 1 # one\n  b = toset([\"y\", \"x\"])\n}\n",
+        "12345678901234567890123",
+        "type([1])",
+        "sensitive(\"hunter2\")",
+        "[sensitive(\"hunter2\")]",
+        "1/0",
+        "upper(1, 2)",
+        "\"${",
+        "",
+    ] {
+        scenario.feed("console --json", text);
+    }
+    scenario.check("console_json");
+}
+
+#[test]
+fn what_a_root_module_has() {
+    let mut scenario = Scenario::of("cluster");
+    scenario.write(
+        "more.tf",
+        "variable \"needed\" {}\n\nvariable \"password\" {\n  default   = \"hunter2\"\n  sensitive = true\n}\n\nlocals {\n  twice = \
+         [local.once, local.once]\n  once  = \"${var.address}!\"\n}\n",
+    );
+    scenario.feed("console", "terraform_data.network\n");
+    scenario.quietly("apply -auto-approve -parallelism=1 -var needed=1");
+    for text in [
+        "local.twice\n",
+        "terraform_data.network.output\n",
+        "terraform_data.node[*].output\n",
+        "terraform_data.node\n",
+        "var.needed\n",
+        "var.password\n",
+        "[var.password]\n",
+        "var.adress\n",
+        "terraform_data.nodes\n",
+        "length(terraform_data.node)\n",
+    ] {
+        scenario.feed("console", text);
+    }
+    scenario.write("bad.tf", "locals {\n  bad = var.password.x\n  a   = local.b\n  b   = local.a\n}\n");
+    scenario.feed("console", "local.bad\n");
+    scenario.feed("console", "local.a\n");
+    scenario.feed("console -json -var address=10.0.0.0/8", "local.twice");
+    scenario.feed("console -json", "var.needed");
+    scenario.feed("console absent.tf", "1");
+    scenario.write("broken.tf", "locals {\n  a =\n}\n");
+    scenario.feed("console", "1");
+    scenario.check("console_root");
+}

@@ -1,0 +1,203 @@
+//! Documents and events with `-json`, field by field against what a real Terraform answered to the same commands on the same files.
+//!
+//! `tests/peers/terraform_json.py` has written those answers. Ours may hold more ([`OURS`]); what may differ is in [`settle`] and
+//! [`is_left_out`], each with its reason.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::scenario::Scenario;
+
+/// Members that Terraform's documents do not have, and what differs between runs.
+const OURS: [&str; 25] = [
+    "@module",
+    "@timestamp",
+    "done",
+    "elapsed_seconds",
+    "end",
+    "hints",
+    "lineage",
+    "notes",
+    "pipectl",
+    "pipectl_version",
+    "position",
+    "progress",
+    "reasons",
+    "run",
+    "run_if_changed",
+    "serial",
+    "stage_action",
+    "summary_counts",
+    "terraform",
+    "terraform_version",
+    "timestamp",
+    "total",
+    // Only where the object is named in another place too.
+    "id_key",
+    "id_value",
+    "ui",
+];
+
+fn case(name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/machine").join(name);
+    let expected: Vec<Json> = serde_json::from_str(&fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
+    let scenario = Scenario::of(&format!("machine/{name}"));
+    let mut differences = Vec::new();
+    for step in &expected {
+        let line = step["command"].as_str().unwrap();
+        let output = scenario.command(line).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code().map(i64::from), step["status"].as_i64(), "{line}: {text}{complaint}");
+        assert!(
+            !line.contains("-json") || !text.contains("hunter2") || line.starts_with("output"),
+            "{line} shows a secret"
+        );
+        let mut found = Vec::new();
+        if let Some(document) = step.get("document") {
+            let ours = settle(serde_json::from_str(&text).unwrap());
+            compare(&ours, &settle(document.clone()), "", &mut found);
+        }
+        if let Some(events) = step.get("events") {
+            let ours = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            let (ours, theirs) = (in_order(ours.collect()), in_order(events.as_array().unwrap().clone()));
+            compare(&Json::Array(ours), &Json::Array(theirs), "", &mut found);
+        }
+        differences.extend(found.into_iter().map(|difference| format!("{line}: {difference}")));
+    }
+    assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
+}
+
+/// Events that both have, in an order of their own: they come from several threads.
+fn in_order(events: Vec<Json>) -> Vec<Json> {
+    let mut events: Vec<Json> = events.into_iter().filter(|event| !is_left_out(event)).map(settle).collect();
+    events.sort_by_key(|event| {
+        let address = event.pointer("/hook/resource/addr").or_else(|| event.pointer("/change/resource/addr"));
+        (event["type"].to_string(), address.map(ToString::to_string), event.to_string())
+    });
+    events
+}
+
+fn is_left_out(event: &Json) -> bool {
+    let replaces = |event: &Json| event.pointer("/hook/action").and_then(Json::as_str) == Some("replace");
+    let kind = event["type"].as_str();
+    // Terraform warns of every check that a plan cannot judge yet; here the plan's document says so.
+    let waits =
+        event.pointer("/diagnostic/summary").and_then(Json::as_str) == Some("Check block assertion known after apply");
+    // What Terraform tells as a deletion and a creation is one step here.
+    kind == Some("version") || waits || replaces(event)
+}
+
+/// A document without what differs between runs.
+fn settle(json: Json) -> Json {
+    match json {
+        Json::String(text) => Json::String(without_ids(&text)),
+        Json::Array(elements) => {
+            let mut elements: Vec<Json> = elements.into_iter().map(settle).collect();
+            // Diagnostics and attributes come in any order.
+            if elements.iter().all(|element| element.get("severity").is_some() || element.get("attribute").is_some()) {
+                elements.sort_by_key(ToString::to_string);
+            }
+            Json::Array(elements)
+        }
+        Json::Object(mut members) => {
+            // Terraform keeps how conditions stand in its state; ours are judged anew by every run.
+            if members.get("format_version").is_some_and(|version| version == "1.0") {
+                members.remove("checks");
+            }
+            // In plan documents ours counts what is to be done; in diagnostics the member is Terraform's.
+            if members.get("format_version").is_some_and(|version| version == "1.2") {
+                members.remove("summary");
+            }
+            if let Some(message) = members.get_mut("@message").filter(|message| message.is_string()) {
+                *message = Json::String(settled_message(message.as_str().unwrap()));
+            }
+            // A diagnostic of ours names the object that it is about, and has its own words.
+            if members.contains_key("severity") {
+                members.remove("address");
+                members.remove("detail");
+                // What a failed condition refers to is not shown with its values yet.
+                if let Some(snippet) = members.get_mut("snippet").and_then(Json::as_object_mut) {
+                    snippet.remove("values");
+                }
+            }
+            let kept = members.into_iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
+            kept.map(|(name, value)| (name, settle(value))).collect()
+        }
+        other => other,
+    }
+}
+
+/// A message up to what is in ours only: a position, a duration, an id.
+fn settled_message(message: &str) -> String {
+    let end = [" after ", " [", ", 0 to run"].iter().filter_map(|mark| message.find(mark)).min();
+    message[..end.unwrap_or(message.len())].trim_end_matches(['.', ' ']).to_owned()
+}
+
+fn without_ids(text: &str) -> String {
+    let shape = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+    let fits = |part: &str| {
+        part.len() == shape.len()
+            && part.chars().zip(shape.chars()).all(|(c, s)| if s == 'h' { c.is_ascii_hexdigit() } else { c == s })
+    };
+    let mut settled = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        match rest.get(..shape.len()).filter(|part| fits(part)) {
+            Some(part) => {
+                settled.push_str("[UUID]");
+                rest = &rest[part.len()..];
+            }
+            None => {
+                settled.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    settled
+}
+
+fn compare(ours: &Json, theirs: &Json, at: &str, found: &mut Vec<String>) {
+    match (ours, theirs) {
+        (Json::Object(ours), Json::Object(theirs)) => {
+            for (name, their) in theirs {
+                match ours.get(name) {
+                    Some(our) => compare(our, their, &format!("{at}/{name}"), found),
+                    None => found.push(format!("{at}/{name} is missing: {their}")),
+                }
+            }
+            let is_known_here =
+                |name: &str, our: &Json| name == "output" && our.is_null() || at.starts_with("/variables/");
+            for (name, our) in
+                ours.iter().filter(|(name, our)| !theirs.contains_key(*name) && !is_known_here(name, our))
+            {
+                found.push(format!("{at}/{name} is not Terraform's: {our}"));
+            }
+        }
+        (Json::Array(ours), Json::Array(theirs)) if ours.len() == theirs.len() => {
+            for (place, (our, their)) in ours.iter().zip(theirs).enumerate() {
+                compare(our, their, &format!("{at}/{place}"), found);
+            }
+        }
+        // Terraform forgets that the output of a secret is one, and shows it.
+        (Json::Null, _) if at.ends_with("/output") => {}
+        // Terraform repeats what the command line said; ours are the values of the variables.
+        _ if at.starts_with("/variables/") => {}
+        (Json::Bool(true), Json::Object(_) | Json::Array(_))
+            if at.contains("_sensitive/") || at.contains("sensitive_values/") => {}
+        (ours, theirs) if ours == theirs => {}
+        (ours, theirs) => found.push(format!("{at} is {ours}, and Terraform's is {theirs}")),
+    }
+}
+
+#[test]
+fn documents_of_a_plans_life() {
+    case("plan");
+}
+
+#[test]
+fn a_configuration_that_is_not_valid() {
+    case("invalid");
+}

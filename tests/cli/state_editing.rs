@@ -1,0 +1,107 @@
+//! Commands that edit the state, and workspaces.
+
+use super::scenario::Scenario;
+
+#[test]
+fn moving_and_forgetting() {
+    let mut scenario = Scenario::of("cluster");
+    scenario.run("state mv terraform_data.network terraform_data.net");
+    scenario.quietly("apply -auto-approve -parallelism=1");
+    for line in [
+        "state mv -dry-run terraform_data.network terraform_data.net",
+        "state mv terraform_data.network terraform_data.net",
+        "state mv terraform_data.node terraform_data.host",
+        "state list",
+        "state show terraform_data.net",
+        "state mv terraform_data.host[0] terraform_data.first",
+        "state mv terraform_data.host terraform_data.first",
+        "state mv terraform_data.first[1] terraform_data.net",
+        "state mv terraform_data.first[1] terraform_date.x",
+        "state mv terraform_data.first terraform_data.x[0]",
+        "state mv terraform_data.frist terraform_data.x",
+        "state mv terraform_data.host",
+        "state rm -dry-run terraform_data.first",
+        "state rm terraform_data.hots",
+        "state rm terraform_data.host terraform_data.first",
+        "state list",
+        "state replace-provider hashicorp/random registry.acme.corp/acme/random",
+        "state rm -lock=false terraform_data.net",
+        "force-unlock -force 1234",
+    ] {
+        scenario.run(line);
+    }
+    scenario.check("state_editing");
+}
+
+#[test]
+fn a_moved_block_is_not_made_again() {
+    let mut scenario = Scenario::of("cluster");
+    scenario.quietly("apply -auto-approve -parallelism=1");
+    scenario.quietly("state mv terraform_data.network terraform_data.net");
+    let text = scenario.read("main.tf").replace("\"network\"", "\"net\"").replace("data.network", "data.net");
+    scenario.write("main.tf", &text);
+    let output = scenario.command("plan -detailed-exitcode").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn importing() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        "resource \"terraform_data\" \"a\" {}\n\nresource \"terraform_data\" \"b\" {\n  count = 1\n}\n",
+    );
+    for line in [
+        "import terraform_data.a an-id",
+        "state show terraform_data.a",
+        "plan -detailed-exitcode -target=terraform_data.a",
+        "import terraform_data.a another",
+        "import terraform_data.b[0] other",
+        "import terraform_data.b other",
+        "import terraform_data.none x",
+        "import terraform_data.a",
+        "state list",
+    ] {
+        scenario.run(line);
+    }
+    scenario.check("importing");
+}
+
+#[test]
+fn refreshing() {
+    let mut scenario = Scenario::of("cluster");
+    scenario.quietly("apply -auto-approve -parallelism=1");
+    scenario.run("refresh -parallelism=1");
+    scenario.run("plan -refresh-only -detailed-exitcode");
+    scenario.check("refreshing");
+}
+
+#[test]
+fn workspaces() {
+    let mut scenario = Scenario::of("cluster");
+    for line in [
+        "workspace list",
+        "workspace show",
+        "workspace new eu",
+        "workspace new eu",
+        "workspace new ../eu",
+        "workspace list",
+        "apply -auto-approve -parallelism=1 -target=terraform_data.network",
+        "workspace select default",
+        "state list",
+        "workspace delete eu",
+        "workspace delete -force eu",
+        "workspace select eu",
+        "workspace select -or-create us",
+        "workspace delete us",
+        "workspace delete default",
+        "workspace list",
+        "workspace select",
+    ] {
+        scenario.run(line);
+    }
+    scenario.set("TF_WORKSPACE", "asia");
+    scenario.run("workspace show");
+    scenario.run("workspace select us");
+    scenario.check("workspaces");
+}
