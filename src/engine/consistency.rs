@@ -59,7 +59,7 @@ fn compare(planned: &Value, actual: &Value, path: &Path) -> Option<String> {
                 .enumerate()
                 .find_map(|(index, (planned, actual))| compare(planned, actual, &path.index(index)))
         }
-        _ if planned.compare_content(actual).is_eq() && actual.is_known() => None,
+        _ if planned.equal_content(actual) && actual.is_known() => None,
         _ => differs(),
     }
 }

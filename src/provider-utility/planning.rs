@@ -81,7 +81,7 @@ fn differs_in_nulls_only(before: Option<&Value>, now: Option<&Value>) -> bool {
     let Some(now) = now.as_object() else { return false };
     let before = before.and_then(Value::as_object).unwrap_or(&none);
     now.iter().all(|(key, value)| match before.get(key) {
-        Some(before) => before.compare_content(value).is_eq(),
+        Some(before) => before.equal_content(value),
         None => value.is_null(),
     }) && before.keys().all(|key| now.contains_key(key))
 }

@@ -81,6 +81,6 @@ fn same(a: &Value, b: &Value) -> bool {
     match (a.kind(), b.kind()) {
         (Kind::Null(_), Kind::Null(_)) => true,
         (Kind::Unknown(_), _) | (_, Kind::Unknown(_)) => false,
-        _ => a.is_wholly_known() && b.is_wholly_known() && a.compare_content(b).is_eq(),
+        _ => a.is_wholly_known() && b.is_wholly_known() && a.equal_content(b),
     }
 }

@@ -78,7 +78,7 @@ impl Resource for SimResource {
         let before = |name: &str| prior.attributes.attribute(name).unwrap_or(&null);
         let attributes = instance.attributes.as_object().into_iter().flatten();
         let drift = attributes
-            .filter(|(name, now)| now.unmark_deep().0.compare_content(&before(name).unmark_deep().0).is_ne())
+            .filter(|(name, now)| !now.equal_content(before(name)))
             .map(|(name, now)| format!("attribute `{name}` changed: {} -> {now}", before(name)))
             .collect();
         Ok(ReadOutcome::Present { instance: Box::new(instance), drift })

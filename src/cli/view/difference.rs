@@ -80,9 +80,7 @@ impl<'a> Change<'a> {
 }
 
 fn same(before: &Value, after: &Value) -> bool {
-    before.is_wholly_known()
-        && after.is_wholly_known()
-        && before.unmark_deep().0.compare_content(&after.unmark_deep().0).is_eq()
+    before.is_wholly_known() && after.is_wholly_known() && before.equal_content(after)
 }
 
 struct Writer<'a> {

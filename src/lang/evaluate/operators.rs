@@ -183,7 +183,7 @@ pub(crate) fn equal(left: &Value, right: &Value) -> Option<bool> {
         }
         (Kind::Set(_, a), Kind::Set(_, b)) => equal_types(left, right, || {
             let known = a.iter().chain(b.iter()).all(Value::is_wholly_known);
-            known.then(|| a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.compare_content(b).is_eq()))
+            known.then(|| a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equal_content(b)))
         }),
         (Kind::Map(_, a), Kind::Map(_, b)) => equal_types(left, right, || equal_named(a, b)),
         _ => Some(false),

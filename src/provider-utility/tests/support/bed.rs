@@ -260,7 +260,7 @@ fn keeps_promise(planned: &Value, made: &Value) {
                 let is_typed = made.is_null() || unknown.ty == Type::Any || made.ty() == unknown.ty;
                 assert!(is_typed, "{name} was to be {}, and is {}", unknown.ty, made.ty());
             }
-            _ => assert!(planned.compare_content(made).is_eq(), "{name}: planned {planned}, made {made}"),
+            _ => assert!(planned.equal_content(made), "{name}: planned {planned}, made {made}"),
         }
     }
 }
