@@ -1,11 +1,12 @@
 //! The world on disk: every change is one line, written before its call is answered, so that the world outlives a killed process.
 //!
-//! Like a real cloud it loses nothing when its client dies: a line is one write, which a kill does not cut in two. It is not made for power
-//! failures, nor for two processes at once.
+//! Like a real cloud it loses nothing when its client dies. A kill may cut a line in two, for Linux ends a write between two pages when the
+//! process is dying: such a call was never answered, and opening the journal takes it back. It is not made for power failures, nor for two
+//! processes at once.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use pipectl_core::json::{from_json_as, to_json};
@@ -28,17 +29,22 @@ pub(crate) struct Past {
 impl Journal {
     /// Opens the journal at `path`, which need not exist, and reads it.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Past)> {
-        let text = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            text => text?,
-        };
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64)?;
+            text.truncate(whole);
+        }
+        let text = String::from_utf8(text).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         let mut past = Past::default();
         for (number, line) in text.lines().enumerate() {
             past.replay(line).ok_or_else(|| {
                 io::Error::new(ErrorKind::InvalidData, format!("line {} is no record of a world", number + 1))
             })?;
         }
-        Ok((Self(OpenOptions::new().create(true).append(true).open(path)?), past))
+        Ok((Self(file), past))
     }
 
     /// Notes the object as it is now.

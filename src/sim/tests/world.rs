@@ -316,3 +316,22 @@ async fn objects_are_imported_by_id_and_reads_can_fail() {
     let found = instances.validate(&config(&*instances, &[("name", "a".into()), ("size", 0.into())]));
     assert_eq!(found.iter().next().unwrap().detail, "`size` must be a whole number, 1 or more; it is 0.");
 }
+
+#[tokio::test]
+async fn a_world_on_disk_forgets_the_line_that_a_kill_cut_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cloud");
+    let world = World::kept_in(&path, Settings::default()).unwrap();
+    create(&*kind(&world, INSTANCE), "t1", &web()).await;
+    let whole = std::fs::read(&path).unwrap();
+    create(&*kind(&world, INSTANCE), "t2", &[("name", "wéb".into())]).await;
+    let both = std::fs::read(&path).unwrap();
+    for cut in whole.len()..both.len() {
+        std::fs::write(&path, &both[..cut]).unwrap();
+        let world = World::kept_in(&path, Settings::default()).unwrap();
+        assert_eq!(ids(&world.objects()), ["sim_instance-web-1"], "cut at {cut}");
+        create(&*kind(&world, INSTANCE), "t3", &[("name", "later".into())]).await;
+        let again = World::kept_in(&path, Settings::default()).unwrap();
+        assert_eq!(ids(&again.objects()), ["sim_instance-later-1", "sim_instance-web-1"], "cut at {cut}");
+    }
+}
