@@ -66,13 +66,11 @@ impl Source {
     /// When a row cannot be read.
     pub fn batch(&self, rows: &[usize], epoch: u64) -> Result<Batch, StageError> {
         let names: Vec<&str> = self.inputs.values().map(String::as_str).chain([self.label.as_str()]).collect();
-        let mut columns = self.dataset.batch(rows, &names).map_err(|error| unreadable(&error))?;
-        let labels = columns.remove(&self.label).expect("the label column was asked for");
-        let take = |(input, column): (&String, &String)| {
-            (input.clone(), columns.get(column).expect("every input's column was asked for").clone())
-        };
-        let inputs = self.inputs.iter().map(take).collect();
-        Ok(Batch { inputs, labels, samples: rows.iter().map(|row| *row as u64).collect(), epoch })
+        let columns = self.dataset.batch(rows, &names).map_err(|error| unreadable(&error))?;
+        // The label may be an input, too.
+        let column = |name: &String| columns.get(name).expect("every column was asked for").clone();
+        let inputs = self.inputs.iter().map(|(input, name)| (input.clone(), column(name))).collect();
+        Ok(Batch { inputs, labels: column(&self.label), samples: rows.iter().map(|row| *row as u64).collect(), epoch })
     }
 
     /// Calls `each` with the batch of every element of `parts`, in order, while the next ones are being read on another thread.

@@ -1,6 +1,6 @@
 //! Reading a dataset: random access by row number, from any number of threads.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -94,9 +94,10 @@ impl Dataset {
         }
     }
 
-    /// The rows numbered `rows`, in that order (repeats allowed), with only the columns named.
+    /// The rows numbered `rows`, in that order (repeats allowed), with only the columns named. A column may be named twice.
     pub fn batch(&self, rows: &[usize], columns: &[&str]) -> Result<BTreeMap<String, Column>, DatasetError> {
-        let specs = columns.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
+        let names: BTreeSet<&str> = columns.iter().copied().collect();
+        let specs = names.into_iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
         let places = rows.iter().map(|&row| self.place(row)).collect::<Result<Vec<_>, _>>()?;
         match &self.shards {
             Shards::Tfrecord(shards) => read_records(shards, &places, &specs),

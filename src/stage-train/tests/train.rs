@@ -228,3 +228,14 @@ fn what_does_not_fit_is_said() {
     assert_eq!(wrong.summary, "Dataset does not fit the model");
     assert!(wrong.detail.contains("Column `event` has shape [2], and `particles` takes [12, 3]"), "{wrong}");
 }
+
+#[test]
+fn the_label_may_be_an_input() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dataset(&folder.path().join("data"), 128, None);
+    let mut model = model();
+    model["inputs"][1]["shape"] = json!([3]);
+    let more = [("model", model), ("inputs", json!({ "event": "label" })), ("label", json!("label"))];
+    let ran = run(folder.path(), &arguments(&more), 1, None).unwrap();
+    assert!(ran.weights.iter().all(|weight| weight.is_finite()));
+}
