@@ -3,7 +3,7 @@
 use pipectl_core::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::{IntentState, ObjectState, OutputState, State};
+use crate::{IntentState, ObjectState, OutputState, State, StateKey, TerraformRest};
 
 /// One change. Applying it never fails: what it removes may already be gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,16 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// The key of the fingerprints of secrets is this. Fingerprints under an earlier one match nothing any more.
+    SetKey {
+        /// The key.
+        key: StateKey,
+    },
+    /// This is what a state of Terraform held that has no place of its own here.
+    SetTerraform {
+        /// What is kept of it; nothing any more.
+        rest: Option<Box<TerraformRest>>,
+    },
 }
 
 /// Changes that were committed together: all of them, or none.
@@ -90,19 +100,34 @@ impl State {
 
     fn take_change(&mut self, change: Change) {
         match change {
-            Change::SetObject { address, object } => self.resources.entry(address).or_default().current = Some(object),
-            Change::RemoveObject { address } => self.edit(address, |resource| resource.current = None),
-            Change::Depose { address, key } => self.edit(address, |resource| {
-                if let Some(object) = resource.current.take() {
-                    resource.deposed.insert(key, object);
+            Change::SetObject { address, object } => {
+                self.forget_rest(&address, None);
+                self.resources.entry(address).or_default().current = Some(object);
+            }
+            Change::RemoveObject { address } => {
+                self.forget_rest(&address, None);
+                self.edit(address, |resource| resource.current = None);
+            }
+            Change::Depose { address, key } => {
+                if let Some(rest) = &mut self.terraform {
+                    rest.depose(&address, &key);
                 }
-            }),
+                self.edit(address, |resource| {
+                    if let Some(object) = resource.current.take() {
+                        resource.deposed.insert(key, object);
+                    }
+                });
+            }
             Change::SetDeposed { address, key, object } => {
+                self.forget_rest(&address, Some(&key));
                 self.resources.entry(address).or_default().deposed.insert(key, object);
             }
-            Change::RemoveDeposed { address, key } => self.edit(address, |resource| {
-                resource.deposed.remove(&key);
-            }),
+            Change::RemoveDeposed { address, key } => {
+                self.forget_rest(&address, Some(&key));
+                self.edit(address, |resource| {
+                    resource.deposed.remove(&key);
+                });
+            }
             Change::SetIntent { address, intent } => {
                 self.intents.insert(address, intent);
             }
@@ -115,6 +140,15 @@ impl State {
             Change::RemoveOutput { name } => {
                 self.outputs.remove(&name);
             }
+            Change::SetKey { key } => self.key = Some(key),
+            Change::SetTerraform { rest } => self.terraform = rest,
+        }
+    }
+
+    /// What Terraform knew of an object says nothing of the one that takes its place.
+    fn forget_rest(&mut self, address: &Address, deposed: Option<&str>) {
+        if let Some(rest) = &mut self.terraform {
+            rest.forget(address, deposed);
         }
     }
 

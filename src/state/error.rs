@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use pipectl_core::Diagnostic;
 
-use crate::Holder;
+use crate::encryption::EncryptionError;
+use crate::{Holder, LeaseSeen, ObjectError};
 
 /// A stored state cannot be read, written or locked.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,26 @@ pub enum StateError {
         /// Its version.
         found: u32,
     },
+    /// The object store refused, or did not answer for too long.
+    #[error("cannot {doing} `{name}`")]
+    Remote {
+        /// A verb.
+        doing: &'static str,
+        /// The object.
+        name: String,
+        /// Why.
+        #[source]
+        source: ObjectError,
+    },
+    /// What is stored is encrypted and cannot be decrypted, or the other way round.
+    #[error("cannot decrypt `{path}`")]
+    Encryption {
+        /// The file or object.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: EncryptionError,
+    },
     /// Someone else holds the lock.
     #[error("the state is locked{}", holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
     Locked {
@@ -45,7 +66,20 @@ pub enum StateError {
         path: PathBuf,
         /// Who, when that can be read.
         holder: Option<Box<Holder>>,
+        /// The lease, where the lock is one.
+        lease: Option<LeaseSeen>,
     },
+    /// There is no lease of that id to break.
+    #[error("the state is not locked under the id `{id}`")]
+    NoSuchLock {
+        /// What was asked for.
+        id: String,
+        /// The id of the lease that there is.
+        found: Option<String>,
+    },
+    /// The lock ends with the process that holds it: there is nothing to break.
+    #[error("this lock cannot be broken")]
+    NotBreakable,
     /// The writer can commit no more, because an earlier commit failed and could not be undone, or the lock was lost.
     #[error("the state cannot be written any more: {0}")]
     Lost(String),
@@ -57,8 +91,18 @@ impl StateError {
         move |source| StateError::Io { doing, path, source }
     }
 
+    pub(crate) fn encryption(path: &Path) -> impl FnOnce(EncryptionError) -> Self {
+        let path = path.to_owned();
+        move |source| StateError::Encryption { path, source }
+    }
+
     pub(crate) fn damaged(path: &Path, offset: usize, message: impl Into<String>) -> Self {
         StateError::Damaged { path: path.to_owned(), offset: offset as u64, message: message.into() }
+    }
+
+    /// Whether a commit that ended so may have been made all the same. What it held is then found by the next reader, or it is not.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, StateError::Remote { source, .. } if source.is_uncertain())
     }
 
     /// The error for people: what, why, what to do.
@@ -85,21 +129,62 @@ impl StateError {
                     crate::FORMAT
                 ),
             ),
-            StateError::Locked { path, holder } => {
-                let who = holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default();
-                Diagnostic::error(
-                    "State locked",
-                    format!(
-                        "Another run holds the lock `{}`{who}. The lock ends with the process that holds it.",
-                        path.display()
-                    ),
-                )
-                .hint("-lock-timeout=10m")
+            StateError::Remote { doing, name, source } => {
+                let diagnostic =
+                    Diagnostic::error("State not accessible", format!("Cannot {doing} `{name}`: {source}."));
+                match source.is_uncertain() {
+                    true => diagnostic.hint("The store did not answer. Nothing is lost by running the command again."),
+                    false => diagnostic,
+                }
             }
+            StateError::Encryption { path, source } => encryption_diagnostic(path, source),
+            StateError::Locked { path, holder, lease } => locked_diagnostic(path, holder.as_deref(), lease.as_ref()),
+            StateError::NoSuchLock { id, found } => {
+                let found = match found {
+                    Some(found) => format!("The lock that there is has the id `{found}`."),
+                    None => "It is not locked at all.".to_owned(),
+                };
+                Diagnostic::error("No such lock", format!("The state is not locked under the id `{id}`. {found}"))
+            }
+            StateError::NotBreakable => Diagnostic::error(
+                "Lock not breakable",
+                "The lock of a state on a local disk belongs to a process and ends with it: end that process.",
+            ),
             StateError::Lost(why) => Diagnostic::error(
                 "State not written",
                 format!("The state cannot be written any more: {why}. Objects that were announced are found again by the next plan."),
             ),
         }
     }
+}
+
+fn encryption_diagnostic(path: &Path, source: &EncryptionError) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::error("State not decrypted", format!("Cannot decrypt `{}`: {source}.", path.display()));
+    match source {
+        EncryptionError::NoKey => diagnostic.hint("Add the `encryption` block with which it was written."),
+        EncryptionError::WrongKey { .. } => diagnostic
+            .hint("Give the passphrase with which it was written; when the passphrase changes, the old one stays as the fallback for one run."),
+        EncryptionError::Clear => diagnostic.hint("Run once without `enforced = true`: the state is then rewritten encrypted."),
+        EncryptionError::Newer { .. } => diagnostic.hint("Use the pipectl that wrote it, or a newer one."),
+        EncryptionError::Damaged(_) => {
+            diagnostic.hint("Restore it from a backup. A crash of pipectl does not do this: it was edited, or moved.")
+        }
+        EncryptionError::ShortPassphrase | EncryptionError::Cost | EncryptionError::NoRandomness => diagnostic,
+    }
+}
+
+fn locked_diagnostic(path: &Path, holder: Option<&Holder>, lease: Option<&LeaseSeen>) -> Diagnostic {
+    let who = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
+    let path = path.display();
+    let Some(LeaseSeen { id, length, silent }) = lease else {
+        let detail = format!("Another run holds the lock `{path}`{who}. The lock ends with the process that holds it.");
+        return Diagnostic::error("State locked", detail).hint("-lock-timeout=10m");
+    };
+    let heard = silent.map(|silent| format!(" It was last heard of {} s ago.", silent.as_secs())).unwrap_or_default();
+    let detail = format!(
+        "Another run holds the lease `{path}`{who}.{heard} A lease whose holder is silent for {} s can be taken over by whoever waits for it.",
+        length.as_secs()
+    );
+    Diagnostic::error("State locked", detail).hint("-lock-timeout=10m").hint(format!("pipectl force-unlock {id}"))
 }

@@ -1,13 +1,15 @@
 //! The store on a local disk.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::disk::{Disk, LocalDisk, LogFile};
+use crate::encryption::Encryption;
 use crate::lock::Lock;
 use crate::log::{self, Header};
-use crate::{Change, Holder, Record, State, StateError, StateStore, StateWriter, frame, snapshot};
+use crate::{Change, FORMAT, Holder, Record, State, StateError, StateStore, StateWriter, frame, snapshot};
 
 /// A log shorter than this is never compacted.
 const SMALLEST_COMPACTION: u64 = 256 * 1024;
@@ -15,18 +17,41 @@ const SMALLEST_COMPACTION: u64 = 256 * 1024;
 const COMPACTION_FACTOR: u64 = 3;
 /// How often a reader starts again when a writer compacts the log between the reader's two looks.
 const READ_ATTEMPTS: usize = 10;
+/// How the name ends of a file that is not written to its end yet.
+const UNFINISHED: &str = ".new";
 
 /// A state in a folder.
 #[derive(Clone, Debug)]
 pub struct LocalStore {
     folder: PathBuf,
+    encryption: Encryption,
+    disk: Arc<dyn Disk>,
     smallest_compaction: u64,
 }
 
 impl LocalStore {
     /// The state in `folder`, usually `.pipectl/<pipeline>/<workspace>`. The folder need not exist.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), smallest_compaction: SMALLEST_COMPACTION }
+        Self {
+            folder: folder.into(),
+            encryption: Encryption::none(),
+            disk: Arc::new(LocalDisk),
+            smallest_compaction: SMALLEST_COMPACTION,
+        }
+    }
+
+    /// The same, encrypted. What is stored otherwise, and can be read, is rewritten by the next writer before it does anything else.
+    #[must_use]
+    pub fn encrypted(mut self, encryption: Encryption) -> Self {
+        self.encryption = encryption;
+        self
+    }
+
+    /// The same on another disk: for tests of what happens when a disk fails.
+    #[must_use]
+    pub fn on(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
+        self
     }
 
     /// The same with another least length, in bytes, of a log that is compacted: for tests.
@@ -63,7 +88,7 @@ impl LocalStore {
 
     fn try_load(&self) -> Result<Attempt, StateError> {
         let path = self.log_path();
-        let bytes = match fs::read(&path) {
+        let bytes = match self.disk.read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return match self.snapshots()?.last() {
@@ -77,31 +102,73 @@ impl LocalStore {
             Err(error) => return Err(StateError::io("read", &path)(error)),
         };
         let (header, start) = log::read_header(&path, &bytes)?;
+        let mut is_current = header.format == FORMAT;
         let (mut state, snapshot_length) = match header.base {
-            0 => (State { serial: 0, lineage: header.lineage, root: header.root, ..State::default() }, 0),
-            serial => match snapshot::read(&self.folder, serial)? {
-                None => return Ok(Attempt::SnapshotMissing(serial)),
-                Some((state, length)) => (state, length),
-            },
+            0 => (header.empty_state(), 0),
+            serial => {
+                let path = self.folder.join(snapshot::file_name(serial));
+                let bytes = match self.disk.read(&path) {
+                    Ok(bytes) => bytes,
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Attempt::SnapshotMissing(serial)),
+                    Err(error) => return Err(StateError::io("read", &path)(error)),
+                };
+                let decoded = snapshot::decode(&path, &bytes, &header.lineage, serial, &self.encryption)?;
+                is_current &= decoded.is_current;
+                (decoded.state, bytes.len() as u64)
+            }
         };
-        let good = log::replay(&path, &bytes, start, &mut state)? as u64;
-        Ok(Attempt::Whole(Box::new(Loaded { state, good, length: bytes.len() as u64, snapshot_length })))
+        let replayed = log::replay(&path, &bytes, start, &self.encryption, &mut state)?;
+        is_current &= replayed.is_current;
+        let good = replayed.end as u64;
+        let (base, length) = (header.base, bytes.len() as u64);
+        Ok(Attempt::Whole(Box::new(Loaded { state, good, length, snapshot_length, base, is_current })))
     }
 
     /// Serials of all snapshots, in order.
     fn snapshots(&self) -> Result<Vec<u64>, StateError> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StateError::io("list", &self.folder)(error)),
-        };
-        let mut serials: Vec<u64> = entries
-            .filter_map(Result::ok)
-            .filter_map(|entry| snapshot::serial_of(entry.file_name().to_str()?))
-            .collect();
+        let mut serials: Vec<u64> = self.names()?.iter().filter_map(|name| snapshot::serial_of(name)).collect();
         serials.sort_unstable();
         Ok(serials)
     }
+
+    fn names(&self) -> Result<Vec<String>, StateError> {
+        match self.disk.list(&self.folder) {
+            Ok(names) => Ok(names),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(StateError::io("list", &self.folder)(error)),
+        }
+    }
+
+    /// Removes snapshots that a crash kept from being removed when the others were encrypted, with this passphrase or at all.
+    fn remove_clear_backups(&self, base: u64) -> Result<(), StateError> {
+        for name in self.snapshots()?.into_iter().filter(|serial| *serial != base).map(snapshot::file_name) {
+            let path = self.folder.join(&name);
+            let bytes = self.disk.read(&path).map_err(StateError::io("read", &path))?;
+            if !snapshot::is_current(&bytes, &self.encryption) {
+                self.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StateError> {
+        let path = self.folder.join(name);
+        self.disk.remove(&path).map_err(StateError::io("remove", &path))
+    }
+
+    /// Writes a file so that it is there whole or not at all, and durable when this returns.
+    fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let temporary = self.folder.join(format!("{name}{UNFINISHED}"));
+        let path = self.folder.join(name);
+        self.disk.write(&temporary, bytes).map_err(StateError::io("write", &temporary))?;
+        self.disk.rename(&temporary, &path).map_err(StateError::io("rename", &path))
+    }
+}
+
+/// Whether a file is a log or a snapshot that is not written to its end. Other files of the folder are not ours.
+fn is_unfinished(name: &str) -> bool {
+    let whole = name.strip_suffix(UNFINISHED);
+    whole.is_some_and(|whole| whole == "log" || snapshot::serial_of(whole).is_some())
 }
 
 /// What one look at the folder found.
@@ -120,6 +187,10 @@ struct Loaded {
     length: u64,
     /// The length of the snapshot that the log goes on from.
     snapshot_length: u64,
+    /// Serial of that snapshot; 0: there is none.
+    base: u64,
+    /// Whether all of it is stored as it would be stored now: this format, this passphrase.
+    is_current: bool,
 }
 
 impl StateStore for LocalStore {
@@ -128,8 +199,8 @@ impl StateStore for LocalStore {
     }
 
     fn lock(&self, holder: &Holder, timeout: Duration) -> Result<Box<dyn StateWriter>, StateError> {
-        fs::create_dir_all(&self.folder).map_err(StateError::io("make", &self.folder))?;
-        let lock = Lock::acquire(&self.folder, holder, timeout)?;
+        self.disk.make_folder(&self.folder).map_err(StateError::io("make", &self.folder))?;
+        let lock = Lock::acquire(&*self.disk, &self.folder, holder, timeout)?;
         let mut writer = LocalWriter {
             store: self.clone(),
             _lock: lock,
@@ -139,20 +210,36 @@ impl StateStore for LocalStore {
             snapshot_length: 0,
             broken: None,
         };
+        for name in self.names()?.iter().filter(|name| is_unfinished(name)) {
+            // A crash left it. It may hold in clear what is encrypted by now.
+            self.remove(name)?;
+        }
         if let Some(loaded) = self.load()? {
-            let file = writer.open_log()?;
+            let mut file = writer.open_log()?;
             if loaded.length > loaded.good {
                 // Only a crash leaves a torn tail, and only whoever holds the lock may cut it.
-                let path = self.log_path();
-                file.set_len(loaded.good).and_then(|()| file.sync_all()).map_err(StateError::io("cut", &path))?;
+                file.cut(loaded.good).map_err(StateError::io("cut", &self.log_path()))?;
             }
             writer.log = Some(file);
             writer.state = loaded.state;
             writer.length = loaded.good;
             writer.snapshot_length = loaded.snapshot_length;
+            if !loaded.is_current {
+                writer.compact(Backup::Remove)?;
+            } else if self.encryption.is_on() {
+                self.remove_clear_backups(loaded.base)?;
+            }
         }
         Ok(Box::new(writer))
     }
+}
+
+/// Whether the snapshot before stays when a new one is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backup {
+    Keep,
+    /// It is not encrypted as it should be.
+    Remove,
 }
 
 /// The writer of a [`LocalStore`].
@@ -161,32 +248,36 @@ pub struct LocalWriter {
     store: LocalStore,
     _lock: Lock,
     state: State,
-    log: Option<File>,
+    log: Option<Box<dyn LogFile>>,
     length: u64,
     snapshot_length: u64,
     broken: Option<String>,
 }
 
 impl LocalWriter {
-    fn open_log(&self) -> Result<File, StateError> {
+    fn open_log(&self) -> Result<Box<dyn LogFile>, StateError> {
         let path = self.store.log_path();
-        OpenOptions::new().append(true).open(&path).map_err(StateError::io("open", &path))
+        self.store.disk.open_log(&path).map_err(StateError::io("open", &path))
     }
 
-    fn compact(&mut self) -> Result<(), StateError> {
-        let folder = self.store.folder.clone();
-        let snapshot = snapshot::encode(&self.state);
-        write_whole(&folder, &snapshot::file_name(self.state.serial), &snapshot)?;
+    fn compact(&mut self, backup: Backup) -> Result<(), StateError> {
+        let store = self.store.clone();
+        let name = snapshot::file_name(self.state.serial);
+        let snapshot = snapshot::encode(&self.state, &store.encryption)
+            .map_err(StateError::encryption(&store.folder.join(&name)))?;
+        store.write_whole(&name, &snapshot)?;
         let header = Header::of(&self.state).frame();
-        write_whole(&folder, "log", &header)?;
+        store.write_whole("log", &header)?;
         self.log = Some(self.open_log()?);
         self.length = header.len() as u64;
         self.snapshot_length = snapshot.len() as u64;
-        // The snapshot before stays as a backup. A reader that still wants an older one starts again.
-        let serials = self.store.snapshots()?;
-        for serial in serials.iter().rev().skip(2) {
-            let path = folder.join(snapshot::file_name(*serial));
-            fs::remove_file(&path).map_err(StateError::io("remove", &path))?;
+        // A reader that still wants a snapshot that is gone starts again.
+        let kept = match backup {
+            Backup::Keep => 2,
+            Backup::Remove => 1,
+        };
+        for serial in store.snapshots()?.iter().rev().skip(kept) {
+            store.remove(&snapshot::file_name(*serial))?;
         }
         Ok(())
     }
@@ -212,7 +303,7 @@ impl StateWriter for LocalWriter {
     fn begin(&mut self, lineage: &str, root: &str) -> Result<(), StateError> {
         let state = State { lineage: lineage.to_owned(), root: root.to_owned(), ..State::default() };
         let header = Header::of(&state).frame();
-        write_whole(&self.store.folder, "log", &header)?;
+        self.store.write_whole("log", &header)?;
         self.log = Some(self.open_log()?);
         self.length = header.len() as u64;
         self.state = state;
@@ -226,10 +317,13 @@ impl StateWriter for LocalWriter {
         let path = self.store.log_path();
         let log = self.log.as_mut().ok_or_else(|| StateError::Lost("it was never begun".to_owned()))?;
         let record = Record { serial: self.state.serial + 1, changes };
-        let bytes = frame::frame(&serde_json::to_vec(&record).expect("a record is plain data"));
-        if let Err(error) = log.write_all(&bytes).and_then(|()| log.sync_data()) {
+        let json = serde_json::to_vec(&record).expect("a record is plain data");
+        let context = log::record_context(&self.state.lineage, record.serial);
+        let stored = self.store.encryption.seal_json(&context, json).map_err(StateError::encryption(&path))?;
+        let bytes = frame::frame(&stored);
+        if let Err(error) = log.append(&bytes) {
             // What got through is cut off again, so that the next record does not follow half of this one.
-            if let Err(second) = log.set_len(self.length).and_then(|()| log.sync_data()) {
+            if let Err(second) = log.cut(self.length) {
                 self.broken = Some(format!("an incomplete record could not be cut off: {second}"));
             }
             return Err(StateError::io("write", &path)(error));
@@ -237,31 +331,11 @@ impl StateWriter for LocalWriter {
         self.length += bytes.len() as u64;
         self.state.take(record);
         if self.length > self.store.smallest_compaction.max(COMPACTION_FACTOR * self.snapshot_length)
-            && let Err(error) = self.compact()
+            && let Err(error) = self.compact(Backup::Keep)
         {
             // The record is durable already: a failed compaction is not a failed commit, unless it left no log to go on with.
             self.go_on_after(&error);
         }
         Ok(())
     }
-}
-
-/// Writes a file so that it is there whole or not at all, and durable when this returns.
-fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StateError> {
-    let temporary = folder.join(format!("{name}.new"));
-    let path = folder.join(name);
-    let write = |file: &mut File| file.write_all(bytes).and_then(|()| file.sync_all());
-    let mut file = File::create(&temporary).map_err(StateError::io("make", &temporary))?;
-    write(&mut file).map_err(StateError::io("write", &temporary))?;
-    drop(file);
-    fs::rename(&temporary, &path).map_err(StateError::io("rename", &path))?;
-    sync_folder(folder)
-}
-
-/// Makes names in a folder durable, where the operating system has folders that can be synced.
-fn sync_folder(folder: &Path) -> Result<(), StateError> {
-    if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(StateError::io("sync", folder))?;
-    }
-    Ok(())
 }

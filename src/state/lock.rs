@@ -1,7 +1,7 @@
 //! The lock of a state's folder: held by the operating system, so that it ends with the process, however that ends.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::StateError;
+use crate::disk::Disk;
 
 /// How often a held lock is tried again.
 const RETRY: Duration = Duration::from_millis(100);
@@ -41,15 +42,14 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Locks the file `lock` of a folder, waiting up to `timeout`.
-    pub(crate) fn acquire(folder: &Path, holder: &Holder, timeout: Duration) -> Result<Self, StateError> {
+    pub(crate) fn acquire(
+        disk: &dyn Disk,
+        folder: &Path,
+        holder: &Holder,
+        timeout: Duration,
+    ) -> Result<Self, StateError> {
         let path: PathBuf = folder.join("lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(StateError::io("open", &path))?;
+        let mut file = disk.open_lock(&path).map_err(StateError::io("open", &path))?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
@@ -57,7 +57,8 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {
                     let left = timeout.saturating_sub(start.elapsed());
                     if left.is_zero() {
-                        return Err(StateError::Locked { path, holder: read_holder(&mut file).map(Box::new) });
+                        let holder = read_holder(&mut file).map(Box::new);
+                        return Err(StateError::Locked { path, holder, lease: None });
                     }
                     thread::sleep(left.min(RETRY));
                 }

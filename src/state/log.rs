@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::Encryption;
 use crate::frame::{self, Next};
 use crate::{FORMAT, Record, State, StateError};
 
@@ -23,6 +24,11 @@ pub(crate) struct Header {
 impl Header {
     pub(crate) fn of(state: &State) -> Self {
         Self { format: FORMAT, lineage: state.lineage.clone(), root: state.root.clone(), base: state.serial }
+    }
+
+    /// The state that the log begins with, when it goes on from no snapshot.
+    pub(crate) fn empty_state(&self) -> State {
+        State { lineage: self.lineage.clone(), root: self.root.clone(), ..State::default() }
     }
 
     pub(crate) fn frame(&self) -> Vec<u8> {
@@ -56,18 +62,40 @@ pub(crate) fn read_header(path: &Path, bytes: &[u8]) -> Result<(Header, usize), 
     Ok((serde_json::from_slice(json).map_err(unreadable)?, end))
 }
 
-/// Takes all records from `offset` on into `state`, which stands at the header's base. Returns where the last complete record ends;
-/// what follows there, if anything, is a torn tail.
+/// What a record's seal covers: nothing of another state, and no other record of this one, opens in its place.
+pub(crate) fn record_context(lineage: &str, serial: u64) -> String {
+    format!("pipectl log record {serial} {lineage}")
+}
+
+/// What was read of a log's records.
+pub(crate) struct Replayed {
+    /// Where the last complete record ends; what follows there, if anything, is a torn tail.
+    pub(crate) end: usize,
+    /// Whether every record is stored as it would be stored now.
+    pub(crate) is_current: bool,
+}
+
+/// Takes all records from `offset` on into `state`, which stands at the header's base.
 ///
 /// # Errors
-/// When a record is damaged or out of order.
-pub(crate) fn replay(path: &Path, bytes: &[u8], mut offset: usize, state: &mut State) -> Result<usize, StateError> {
+/// When a record is damaged, out of order, or cannot be decrypted.
+pub(crate) fn replay(
+    path: &Path,
+    bytes: &[u8],
+    mut offset: usize,
+    encryption: &Encryption,
+    state: &mut State,
+) -> Result<Replayed, StateError> {
+    let mut is_current = true;
     loop {
         match frame::next(bytes, offset) {
-            Next::End | Next::Torn => return Ok(offset),
+            Next::End | Next::Torn => return Ok(Replayed { end: offset, is_current }),
             Next::Damaged(message) => return Err(StateError::damaged(path, offset, message)),
             Next::Frame { json, end } => {
-                let record: Record = serde_json::from_slice(json)
+                let context = record_context(&state.lineage, state.serial + 1);
+                let opened = encryption.open_json(&context, json).map_err(StateError::encryption(path))?;
+                is_current &= opened.is_current;
+                let record: Record = serde_json::from_slice(&opened.plain)
                     .map_err(|error| StateError::damaged(path, offset, format!("a record is not readable: {error}")))?;
                 if record.serial != state.serial + 1 {
                     let message = format!("record {} follows record {}", record.serial, state.serial);

@@ -14,7 +14,7 @@ pub struct MemoryStore(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     state: State,
-    is_locked: bool,
+    holder: Option<Holder>,
     commits_left: Option<usize>,
     commits: usize,
 }
@@ -53,17 +53,17 @@ impl StateStore for MemoryStore {
         Ok((!inner.state.lineage.is_empty()).then(|| inner.state.clone()))
     }
 
-    fn lock(&self, _holder: &Holder, timeout: Duration) -> Result<Box<dyn StateWriter>, StateError> {
+    fn lock(&self, holder: &Holder, timeout: Duration) -> Result<Box<dyn StateWriter>, StateError> {
         let start = Instant::now();
         loop {
             let mut inner = self.inner();
-            if !inner.is_locked {
-                inner.is_locked = true;
+            let Some(other) = inner.holder.clone() else {
+                inner.holder = Some(holder.clone());
                 return Ok(Box::new(MemoryWriter { store: self.clone(), state: inner.state.clone() }));
-            }
+            };
             drop(inner);
             if start.elapsed() >= timeout {
-                return Err(StateError::Locked { path: "memory".into(), holder: None });
+                return Err(StateError::Locked { path: "memory".into(), holder: Some(Box::new(other)), lease: None });
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -102,6 +102,6 @@ impl StateWriter for MemoryWriter {
 
 impl Drop for MemoryWriter {
     fn drop(&mut self) {
-        self.store.inner().is_locked = false;
+        self.store.inner().holder = None;
     }
 }

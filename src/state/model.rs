@@ -6,6 +6,8 @@ use pipectl_core::{Address, Path, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::{StateKey, TerraformRest};
+
 /// Everything that is remembered between runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -24,6 +26,12 @@ pub struct State {
     /// Calls that were announced and whose result is not known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub intents: BTreeMap<Address, IntentState>,
+    /// The key of the fingerprints of secrets; drawn when the first one is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<StateKey>,
+    /// What a state of Terraform held that has no place of its own here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terraform: Option<Box<TerraformRest>>,
 }
 
 /// What exists at an address.

@@ -17,6 +17,16 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// When another writer still holds the lock, or the state cannot be read or is damaged.
     fn lock(&self, holder: &Holder, timeout: Duration) -> Result<Box<dyn StateWriter>, StateError>;
+
+    /// Ends the lock of a writer that is gone, or is to be shut out: it can commit no more. `id` is that of
+    /// [`LeaseSeen`](crate::LeaseSeen), so that nobody breaks the lock of somebody who came later. Who held it is given back.
+    ///
+    /// # Errors
+    /// When the state is not locked under that id, or its locks end by themselves with the process that holds them.
+    fn break_lock(&self, id: &str) -> Result<Holder, StateError> {
+        let _ = id;
+        Err(StateError::NotBreakable)
+    }
 }
 
 /// The only writer of a state, until it is dropped.
@@ -30,7 +40,8 @@ pub trait StateWriter: Send {
     /// When it cannot be written.
     fn begin(&mut self, lineage: &str, root: &str) -> Result<(), StateError>;
 
-    /// Commits changes as one record: when this returns, all of them are durable. After an error none of them is.
+    /// Commits changes as one record: when this returns, all of them are durable. After an error none of them is, or, where a store across a
+    /// network did not answer, all of them may be: [`StateError::is_uncertain`]. The writer then commits no more.
     ///
     /// # Errors
     /// When they cannot be written.

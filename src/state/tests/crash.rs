@@ -226,11 +226,11 @@ fn there_is_one_writer_and_it_says_who() {
 #[test]
 fn a_newer_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let json = br#"{"format":2,"what":"nobody knows yet"}"#;
+    let json = br#"{"format":3,"what":"nobody knows yet"}"#;
     let line = format!("{:08x} {:08x} ", json.len(), crc32fast::hash(json));
     fs::write(folder.path().join("log"), [line.as_bytes(), json, b"\n"].concat()).unwrap();
     let error = LocalStore::new(folder.path()).read().unwrap_err();
-    assert!(matches!(error, StateError::NewerFormat { found: 2, .. }), "{error}");
+    assert!(matches!(error, StateError::NewerFormat { found: 3, .. }), "{error}");
 }
 
 fn names(folder: &Path) -> Vec<String> {

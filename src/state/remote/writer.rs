@@ -1,0 +1,290 @@
+//! The writer of a state in an object store.
+
+use super::lease::Lease;
+use super::link::Written;
+use super::{
+    Header, LOG, Loaded, LogEntry, RemoteStore, SNAPSHOT, log_key, serial_of_log, serial_of_snapshot, snapshot_key,
+};
+use crate::{Change, FORMAT, Record, State, StateError, StateWriter, snapshot};
+
+/// A log is compacted when it is this many times as long as the snapshot it goes on from.
+const COMPACTION_FACTOR: u64 = 3;
+
+/// The writer of a [`RemoteStore`].
+#[derive(Debug)]
+pub struct RemoteWriter {
+    store: RemoteStore,
+    lease: Lease,
+    state: State,
+    /// What was read of the header and the log; `None` while there is no state.
+    log: Option<Log>,
+    broken: Option<String>,
+}
+
+/// What the writer knows of what is stored.
+#[derive(Debug)]
+struct Log {
+    header: Header,
+    tag: crate::Tag,
+    /// Serials of the fences after the base.
+    fences: Vec<u64>,
+    bytes: u64,
+    snapshot_bytes: u64,
+}
+
+/// What becomes of what lies before a new snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backup {
+    /// The snapshot before stays, and the records from it on.
+    Keep,
+    /// Nothing stays: it is not encrypted as it should be.
+    Purge,
+}
+
+impl RemoteWriter {
+    pub(super) fn begin(store: RemoteStore, lease: Lease) -> Result<Self, StateError> {
+        let mut writer = Self { store, lease, state: State::default(), log: None, broken: None };
+        let Some(loaded) = writer.store.load()? else {
+            // A former holder may still make the header: whoever comes next has to fence it off, unless this writer is the one that makes it.
+            return Ok(writer);
+        };
+        let is_current = loaded.is_current;
+        writer.take_loaded(loaded);
+        if writer.lease.must_fence {
+            writer.fence()?;
+        }
+        let purge = writer.log.as_ref().is_some_and(|log| log.header.purge);
+        if !is_current {
+            writer.compact(Backup::Purge)?;
+        } else if purge {
+            writer.purge()?;
+        }
+        Ok(writer)
+    }
+
+    /// Sends a heartbeat now.
+    ///
+    /// # Errors
+    /// When somebody else holds the lease by now, or the store does not answer.
+    pub fn renew(&self) -> Result<(), StateError> {
+        self.lease.renew()
+    }
+
+    fn take_loaded(&mut self, loaded: Loaded) {
+        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, .. } = loaded;
+        self.state = state;
+        self.log = Some(Log { header, tag, fences, bytes: log_bytes, snapshot_bytes });
+    }
+
+    /// Fences off whoever held the lease before: takes in what came through, and occupies the next number.
+    fn fence(&mut self) -> Result<(), StateError> {
+        loop {
+            let record = Record { serial: self.state.serial + 1, changes: Vec::new() };
+            match self.put(&record, true)? {
+                Written::Ours(_) => {
+                    self.lease.must_fence = false;
+                    return Ok(());
+                }
+                Written::Theirs(_) | Written::Missing => {
+                    let loaded = self.store.load()?;
+                    let loaded = loaded.ok_or_else(|| StateError::Lost("its header was deleted".to_owned()))?;
+                    self.take_loaded(loaded);
+                }
+            }
+        }
+    }
+
+    /// Makes the object of a record, and takes the record in.
+    fn put(&mut self, record: &Record, fence: bool) -> Result<Written, StateError> {
+        let key = log_key(record.serial);
+        let link = &self.store.link;
+        let log = self.log.as_mut().ok_or_else(|| StateError::Lost("it was never begun".to_owned()))?;
+        let bytes = LogEntry::bytes(&self.state.lineage, record, self.lease.token(), fence, &self.store.encryption)
+            .map_err(StateError::encryption(&link.path(&key)))?;
+        let written = link.create(&key, &bytes)?;
+        if let Written::Ours(_) = written {
+            log.bytes += bytes.len() as u64;
+            if fence {
+                log.fences.push(record.serial);
+            }
+            self.state.take(record.clone());
+        }
+        Ok(written)
+    }
+
+    fn is_due(&self) -> bool {
+        let options = &self.store.options;
+        self.log.as_ref().is_some_and(|log| {
+            log.bytes > options.smallest_compaction.max(COMPACTION_FACTOR * log.snapshot_bytes)
+                || self.state.serial - log.header.base > options.longest_log
+        })
+    }
+
+    /// Writes a snapshot, lets the log go on from it, and deletes what nobody needs any more.
+    fn compact(&mut self, backup: Backup) -> Result<(), StateError> {
+        let link = &self.store.link;
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let token: [u8; 8] = crate::encryption::random().map_err(StateError::encryption(&link.path(SNAPSHOT)))?;
+        let key = snapshot_key(self.state.serial, &crate::encryption::hexadecimal(&token));
+        let bytes =
+            snapshot::encode(&self.state, &self.store.encryption).map_err(StateError::encryption(&link.path(&key)))?;
+        if !matches!(link.create(&key, &bytes)?, Written::Ours(_)) {
+            return Err(StateError::Lost(format!("{key} was written by somebody else")));
+        }
+        let previous = loop {
+            let mut fences = log.header.fences.clone();
+            fences.extend(&log.fences);
+            fences.sort_unstable();
+            fences.dedup();
+            let header = Header {
+                format: FORMAT,
+                base: self.state.serial,
+                snapshot: Some(key.clone()),
+                fences,
+                purge: backup == Backup::Purge,
+                writer: self.lease.token().to_owned(),
+                ..log.header.clone()
+            };
+            match link.replace(super::HEADER, &header.bytes(), &log.tag)? {
+                Written::Ours(tag) => {
+                    let previous = std::mem::replace(&mut log.header, header);
+                    log.tag = tag;
+                    break previous;
+                }
+                Written::Theirs(object) => {
+                    let found = Header::parse(link, &object)?;
+                    if found.lineage != self.state.lineage || found.base > self.state.serial {
+                        let why = format!("the state went on to record {} without it", found.base);
+                        self.broken = Some(why.clone());
+                        return Err(StateError::Lost(why));
+                    }
+                    // A compaction of the same records, whose answer was lost or which came late: this one goes further.
+                    log.header = found;
+                    log.tag = object.tag;
+                }
+                Written::Missing => return Err(StateError::Lost("its header was deleted".to_owned())),
+            }
+        };
+        log.fences.clear();
+        log.bytes = 0;
+        log.snapshot_bytes = bytes.len() as u64;
+        match backup {
+            Backup::Purge => self.purge(),
+            Backup::Keep => self.collect(previous.base, previous.snapshot.as_deref()),
+        }
+    }
+
+    /// Deletes everything before the base, except fences.
+    fn purge(&self) -> Result<(), StateError> {
+        match &self.log {
+            Some(log) => self.collect(log.header.base, None),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes records up to `serial`, and snapshots before it, except fences, the present snapshot, and `backup`.
+    fn collect(&self, serial: u64, backup: Option<&str>) -> Result<(), StateError> {
+        let Some(Log { header, .. }) = &self.log else { return Ok(()) };
+        let link = &self.store.link;
+        for key in link.list(LOG)? {
+            let is_old = serial_of_log(&key).is_some_and(|found| found <= serial && !header.fences.contains(&found));
+            if is_old {
+                link.delete(&key)?;
+            }
+        }
+        for key in link.list(SNAPSHOT)? {
+            let is_old = serial_of_snapshot(&key).is_some_and(|found| found <= serial);
+            // One that is about to become the present one has a higher number: whoever writes it has fenced this writer off.
+            let is_kept = header.snapshot.as_ref() == Some(&key) || backup == Some(key.as_str());
+            if is_old && !is_kept {
+                link.delete(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), StateError> {
+        match &self.broken {
+            Some(why) => Err(StateError::Lost(why.clone())),
+            None => self.lease.check(),
+        }
+    }
+
+    /// Notes that nobody knows whether something of ours is still on its way.
+    fn after<T>(&mut self, result: Result<T, StateError>) -> Result<T, StateError> {
+        if let Err(error) = &result
+            && error.is_uncertain()
+        {
+            self.lease.is_uncertain = true;
+            self.broken = Some("the store did not answer, and an earlier record may still arrive".to_owned());
+        }
+        result
+    }
+}
+
+impl StateWriter for RemoteWriter {
+    fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn begin(&mut self, lineage: &str, root: &str) -> Result<(), StateError> {
+        self.check()?;
+        let writer = self.lease.token().to_owned();
+        let state = State { lineage: lineage.to_owned(), root: root.to_owned(), ..State::default() };
+        let header = Header {
+            format: FORMAT,
+            lineage: state.lineage.clone(),
+            root: state.root.clone(),
+            base: 0,
+            snapshot: None,
+            fences: Vec::new(),
+            purge: false,
+            writer,
+        };
+        let created = self.store.link.create(super::HEADER, &header.bytes());
+        match self.after(created)? {
+            Written::Ours(tag) => {
+                // Nobody commits without having made or read a header, and there was none to read.
+                self.lease.must_fence = false;
+                self.state = state;
+                self.log = Some(Log { header, tag, fences: Vec::new(), bytes: 0, snapshot_bytes: 0 });
+                Ok(())
+            }
+            Written::Theirs(_) | Written::Missing => {
+                let why = "another writer has begun the state".to_owned();
+                self.broken = Some(why.clone());
+                Err(StateError::Lost(why))
+            }
+        }
+    }
+
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StateError> {
+        self.check()?;
+        let record = Record { serial: self.state.serial + 1, changes };
+        let written = self.put(&record, false);
+        match self.after(written)? {
+            Written::Ours(_) => {}
+            Written::Theirs(_) | Written::Missing => {
+                let why = format!("another writer has committed record {}", record.serial);
+                self.broken = Some(why.clone());
+                return Err(StateError::Lost(why));
+            }
+        }
+        if self.is_due() {
+            // The record is durable already: a failed compaction is not a failed commit, and the next commit tries it again.
+            let _ = self.compact(Backup::Keep);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for RemoteWriter {
+    fn drop(&mut self) {
+        let is_untidy =
+            self.log.as_ref().is_some_and(|log| self.state.serial - log.header.base > self.store.options.tidy_log);
+        if is_untidy && self.broken.is_none() && !self.lease.is_lost() {
+            // For the readers that come: what cannot be tidied now is tidied by the next writer.
+            let _ = self.compact(Backup::Keep);
+        }
+    }
+}
