@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cli {
+    pub mod adopting;
     pub mod bad_input;
     pub mod commands;
     pub mod console;

@@ -13,8 +13,9 @@ use pipectl_engine::Mode;
 use crate::app::Effort;
 
 pub use state::{
-    ForceUnlockArguments, ImportArguments, StateCommand, StateListArguments, StateMvArguments,
-    StateReplaceProviderArguments, StateRmArguments, StateShowArguments, WorkspaceCommand,
+    ForceUnlockArguments, ImportArguments, StateCommand, StateImportTerraformArguments, StateListArguments,
+    StateMvArguments, StatePushArguments, StateReplaceProviderArguments, StateRmArguments, StateShowArguments,
+    WorkspaceCommand,
 };
 
 /// From a bare cloud account to a scored model: one graph, one plan, one state.

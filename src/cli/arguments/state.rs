@@ -17,6 +17,12 @@ pub enum StateCommand {
     Mv(StateMvArguments),
     /// Forget objects without removing them.
     Rm(StateRmArguments),
+    /// Write the state as a file of Terraform, version 4.
+    Pull(RootArguments),
+    /// Put a file of Terraform, version 4, in the place of the state.
+    Push(StatePushArguments),
+    /// Take over the state that Terraform has kept until now.
+    ImportTerraform(StateImportTerraformArguments),
     /// Accepted for Terraform's sake: our state names no providers.
     ReplaceProvider(StateReplaceProviderArguments),
 }
@@ -46,6 +52,33 @@ pub struct StateRmArguments {
     /// Say what would be forgotten, and forget nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// The lock.
+    #[command(flatten)]
+    pub lock: LockArguments,
+}
+
+/// `state push`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl state push [OPTIONS] [PATH] FILE")]
+pub struct StatePushArguments {
+    /// The root module, and the file; `-` is standard input.
+    #[arg(value_name = "PATH|FILE", num_args = 1..=2, required = true)]
+    pub words: Vec<String>,
+    /// Write it even if it is older, or of another lineage.
+    #[arg(long)]
+    pub force: bool,
+    /// The lock.
+    #[command(flatten)]
+    pub lock: LockArguments,
+}
+
+/// `state import-terraform`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl state import-terraform [OPTIONS] [PATH] FILE")]
+pub struct StateImportTerraformArguments {
+    /// The root module, and Terraform's file, usually terraform.tfstate; `-` is standard input.
+    #[arg(value_name = "PATH|FILE", num_args = 1..=2, required = true)]
+    pub words: Vec<String>,
     /// The lock.
     #[command(flatten)]
     pub lock: LockArguments,

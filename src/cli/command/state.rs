@@ -1,9 +1,13 @@
 //! `state`: looks into the state, and edits it. Each way of editing has a file.
 
 pub mod edit;
+mod import_terraform;
 mod mv;
+mod pull;
+mod push;
 mod replace_provider;
 mod rm;
+mod terraform_file;
 
 use std::str::FromStr;
 
@@ -22,6 +26,9 @@ pub async fn run(app: &App, command: &StateCommand) -> Exit {
         StateCommand::List(arguments) => list(app, arguments),
         StateCommand::Show(arguments) => show(app, arguments),
         StateCommand::Mv(arguments) => mv::run(app, arguments).await,
+        StateCommand::Pull(arguments) => pull::run(app, arguments),
+        StateCommand::Push(arguments) => push::run(app, arguments).await,
+        StateCommand::ImportTerraform(arguments) => import_terraform::run(app, arguments).await,
         StateCommand::Rm(arguments) => rm::run(app, arguments).await,
         StateCommand::ReplaceProvider(arguments) => replace_provider::run(app, arguments),
     };

@@ -45,6 +45,20 @@ impl<'a> Editing<'a> {
     pub(super) fn commit(&mut self, changes: Vec<Change>) -> Result<(), Exit> {
         self.writer.commit(changes).map_err(|error| self.app.fail(self.project.state_error(&error)))
     }
+
+    /// Commits changes that come from elsewhere. Where no state was begun yet, this one gets the lineage of what it comes from.
+    ///
+    /// # Errors
+    /// When they cannot be written; it has been said.
+    pub(super) fn adopt(&mut self, lineage: &str, changes: Vec<Change>) -> Result<(), Exit> {
+        if self.writer.state().lineage.is_empty() {
+            let drawn = operation::seed(&*self.app.environment).draw("lineage");
+            let lineage = if lineage.is_empty() { drawn.as_str() } else { lineage };
+            let begun = self.writer.begin(lineage, &self.project.entry);
+            begun.map_err(|error| self.app.fail(self.project.state_error(&error)))?;
+        }
+        if changes.is_empty() { Ok(()) } else { self.commit(changes) }
+    }
 }
 
 /// Whoever writes holds the lock.
