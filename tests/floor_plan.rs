@@ -24,7 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("state", &["core"]),
     ("engine", &["core", "lang", "provider", "state"]),
     ("sim", &["core", "provider"]),
-    ("provider-terraform", &["core", "provider"]),
+    ("provider-terraform", &["core", "provider", "state"]),
     ("provider-utility", &["core", "provider"]),
     ("stage", &["core", "provider"]),
     ("artifact", &["core", "provider"]),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostics, Schema};
-use pipectl_provider::{Environment, Registry, Resource, ValueBlock};
-use pipectl_provider_terraform::TerraformData;
+use pipectl_provider::{DataSource, Environment, Registry, Resource, ValueBlock};
+use pipectl_provider_terraform::{RemoteState, TerraformData};
 use pipectl_stage::{Executors, StageResource};
 use pipectl_worker::{LocalExecutor, Machine, Settings};
 
@@ -20,7 +20,7 @@ pub fn registry(environment: &dyn Environment) -> Registry {
     };
     let mut registry = Registry {
         resources: [("terraform_data".to_owned(), Arc::new(TerraformData::new()) as Arc<dyn Resource>)].into(),
-        data_sources: std::collections::BTreeMap::new(),
+        data_sources: [(RemoteState::TYPE_NAME.to_owned(), Arc::new(RemoteState::new()) as Arc<dyn DataSource>)].into(),
         stages: stages().iter().map(stage).collect(),
         executors: [("local".to_owned(), local_executor())].into(),
         model: Some(models::model()),
