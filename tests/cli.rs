@@ -7,12 +7,15 @@
 
 mod cli {
     pub mod adopting;
+    pub mod backends;
     pub mod bad_input;
     pub mod commands;
     pub mod console;
+    pub mod encryption;
     pub mod lifecycle;
     pub mod machine;
     pub mod modules;
+    pub mod remote_state;
     pub mod scenario;
     #[cfg(all(feature = "convert", feature = "train", feature = "score"))]
     pub mod stages;

@@ -10,7 +10,6 @@ use pipectl_provider::{Cancel, Environment, Registry};
 use crate::console::Console;
 use crate::environment::ProcessEnvironment;
 use crate::exit::Exit;
-use crate::files::RootFiles;
 use crate::project::Project;
 use crate::registry::registry;
 use crate::reporter::Follower;
@@ -78,7 +77,7 @@ impl App {
     /// When there is none, or several, or its name cannot be read from it; it has been said.
     pub fn project(&self, path: Option<&std::path::Path>) -> Result<Project, Exit> {
         let root = self.root(path)?;
-        let (project, diagnostics) = Project::load(root, &*self.environment);
+        let (project, diagnostics) = Project::load(root, &self.environment);
         // What is wrong elsewhere does not matter for looking at the state, as long as it is known which state.
         if diagnostics.has_errors() && project.configuration.pipeline.is_none() && project.entry != "." {
             self.complain(&diagnostics, &project.configuration.sources);
@@ -93,7 +92,7 @@ impl App {
             registry: self.registry.clone(),
             environment: self.environment.clone(),
             artifacts: Arc::new(project.artifact_store(effort.verify)),
-            files: Arc::new(RootFiles::new(project.folder.clone(), self.environment.home())),
+            files: project.files(),
             folders: project.folders(),
             workspace: project.workspace.clone(),
             parallelism: effort.parallelism as usize,

@@ -1,20 +1,22 @@
-//! Files that functions of the language read: below the root's folder, unless a path is absolute.
+//! What functions of the language read: files below the root's folder, unless a path is absolute, and secrets.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pipectl_lang::{FileKind, Files};
+use pipectl_provider::Environment;
 
-/// Files as functions of one root module see them.
+/// Files and secrets as functions of one root module see them.
 pub struct RootFiles {
     root: PathBuf,
-    home: Option<PathBuf>,
+    environment: Arc<dyn Environment>,
 }
 
 impl RootFiles {
     /// Files of the root module in `root`, an absolute path.
-    pub fn new(root: PathBuf, home: Option<PathBuf>) -> Self {
-        Self { root, home }
+    pub fn new(root: PathBuf, environment: Arc<dyn Environment>) -> Self {
+        Self { root, environment }
     }
 }
 
@@ -53,8 +55,26 @@ impl Files for RootFiles {
         if !rest.is_empty() && !rest.starts_with('/') {
             return Err("cannot expand user-specific home dir".to_owned());
         }
-        let home = self.home.as_ref().ok_or("the home folder is not known: HOME is not set")?;
+        let home = self.environment.home().ok_or("the home folder is not known: HOME is not set")?;
         Ok(format!("{}{rest}", home.display()))
+    }
+
+    fn secret(&self, source: &str) -> Result<Option<String>, String> {
+        let text = match source.split_once(':') {
+            Some(("env", name)) => {
+                self.environment.variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))?
+            }
+            Some(("file", path)) => {
+                let bytes =
+                    self.expand(path).and_then(|path| self.read(&path)).map_err(|why| format!("{path}: {why}"))?;
+                let text = String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8"))?;
+                // Editors and `echo` end a file with a line feed, which is no part of a password.
+                let line = text.strip_suffix('\n').unwrap_or(&text);
+                line.strip_suffix('\r').unwrap_or(line).to_owned()
+            }
+            _ => return Err(format!("{source:?} says nowhere to look: it begins with \"env:\" or \"file:\"")),
+        };
+        if text.is_empty() { Err(format!("{source} is empty")) } else { Ok(Some(text)) }
     }
 }
 
@@ -89,6 +109,41 @@ mod tests {
 
     use super::*;
 
+    struct Anna;
+
+    impl Environment for Anna {
+        fn variable(&self, name: &str) -> Option<String> {
+            (name == "TOKEN").then(|| "t0k3n".to_owned())
+        }
+        fn home(&self) -> Option<PathBuf> {
+            Some("/home/anna".into())
+        }
+        fn now(&self) -> std::time::SystemTime {
+            std::time::UNIX_EPOCH
+        }
+        fn program(&self) -> PathBuf {
+            "pipectl".into()
+        }
+    }
+
+    #[test]
+    fn secrets_come_from_variables_and_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("key"), "one\r\n").unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        let files = RootFiles::new(folder.path().to_owned(), Arc::new(Anna));
+        assert_eq!(files.secret("env:TOKEN"), Ok(Some("t0k3n".to_owned())));
+        assert_eq!(files.secret("file:key"), Ok(Some("one".to_owned())));
+        for (source, why) in [
+            ("env:NONE", "the environment variable NONE is not set"),
+            ("file:none", "none: no such file or directory"),
+            ("file:empty", "file:empty is empty"),
+            ("key", "\"key\" says nowhere to look: it begins with \"env:\" or \"file:\""),
+        ] {
+            assert_eq!(files.secret(source), Err(why.to_owned()));
+        }
+    }
+
     #[test]
     fn tells_what_is_at_a_path() {
         let folder = tempfile::tempdir().unwrap();
@@ -97,7 +152,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, name).unwrap();
         }
-        let files = RootFiles::new(folder.path().to_owned(), Some("/home/anna".into()));
+        let files = RootFiles::new(folder.path().to_owned(), Arc::new(Anna));
         assert_eq!(files.kind("a.tf"), Ok(FileKind::Regular));
         assert_eq!(files.kind("x/y"), Ok(FileKind::Folder));
         assert_eq!(files.kind("none"), Ok(FileKind::Missing));

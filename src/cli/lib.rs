@@ -6,9 +6,11 @@
 
 mod app;
 mod arguments;
+mod backend;
 mod clock;
 mod command;
 mod console;
+mod encryption;
 mod environment;
 mod exit;
 mod files;
@@ -21,6 +23,7 @@ mod replace_file;
 mod reporter;
 mod required_version;
 mod roots;
+mod saved_plan;
 mod spelling;
 mod stages;
 mod testing;

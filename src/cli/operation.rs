@@ -15,6 +15,7 @@ use pipectl_state::{Holder, OutputState, State, StateError, StateStore as _, Sta
 
 use crate::app::App;
 use crate::arguments::OperationArguments;
+use crate::backend;
 use crate::clock::{elapsed, rfc3339};
 use crate::console::Color;
 use crate::environment;
@@ -65,7 +66,7 @@ pub async fn plan(
         reporter.diagnostics(&problems, &SourceMap::default());
         Exit::Failure
     })?;
-    let (project, mut diagnostics) = Project::load(root, &*app.environment);
+    let (project, mut diagnostics) = Project::load(root, &app.environment);
     let mut sources = project.configuration.sources.clone();
     let fail = |problems: &Diagnostics, sources: &SourceMap| {
         reporter.diagnostics(problems, sources);
@@ -74,6 +75,7 @@ pub async fn plan(
     if diagnostics.has_errors() {
         return Err(fail(&diagnostics, &sources));
     }
+    diagnostics.extend(backend::warning(&project.configuration, &*app.environment));
     if !(arguments.target.is_empty() && arguments.exclude.is_empty()) {
         diagnostics.push(targeting());
     }
@@ -265,7 +267,7 @@ pub fn outputs_of(state: &State) -> BTreeMap<String, Output> {
 ///
 /// # Errors
 /// When the folder is not there.
-pub fn root_of_plan(here: &Path, planned: &Planned, environment: &dyn Environment) -> Result<Project, Diagnostic> {
+pub fn root_of_plan(here: &Path, planned: &Planned, environment: &Arc<dyn Environment>) -> Result<Project, Diagnostic> {
     let shown = planned.plan.sources.first().map_or(".", |source| source.name.as_str());
     let file = here.join(shown);
     let folder = file.parent().filter(|folder| folder.is_dir()).ok_or_else(|| {
@@ -346,11 +348,13 @@ pub async fn lock(
     operation: &str,
 ) -> Result<Box<dyn StateWriter>, Exit> {
     let holder = holder(&*app.environment, operation);
-    let fail = |error: &StateError| {
-        reporter.diagnostics(&project.state_error(error).into(), &SourceMap::default());
+    let fail = |error: Diagnostic| {
+        reporter.diagnostics(&error.into(), &project.configuration.sources);
         Exit::Failure
     };
-    let held = match project.state_store().lock(&holder, Duration::ZERO) {
+    let store = project.state_store().map_err(fail)?;
+    let fail = |error: &StateError| fail(project.state_error(error));
+    let held = match store.lock(&holder, Duration::ZERO) {
         Ok(writer) => return Ok(writer),
         Err(StateError::Locked { holder, .. }) if !timeout.is_zero() => holder,
         Err(error) => return Err(fail(&error)),
@@ -359,7 +363,6 @@ pub async fn lock(
     let text = format!("The state is locked{by}. Waiting for it, up to {}.", elapsed(timeout));
     reporter.say(&text);
     reporter.event(crate::view::events::log(&text));
-    let store = project.state_store();
     let locked = tokio::task::spawn_blocking(move || store.lock(&holder, timeout));
     tokio::select! {
         locked = locked => locked.expect("locking does not panic").map_err(|error| fail(&error)),

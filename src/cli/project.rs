@@ -3,17 +3,18 @@
 //! The state lies beside the root, in `.pipectl/<pipeline, or "default">/<workspace>/`, so that the working folder never matters.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pipectl_artifact::LocalStore as ArtifactFolder;
 use pipectl_core::{Address, Diagnostic, Diagnostics};
 use pipectl_engine::Folders;
-use pipectl_lang::Configuration;
+use pipectl_lang::{Configuration, Files};
 use pipectl_provider::Environment;
-use pipectl_state::{LocalStore, State, StateError, StateStore as _};
+use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore as _};
 
-use crate::required_version;
+use crate::files::RootFiles;
 use crate::roots::Root;
+use crate::{backend, encryption, required_version};
 
 /// Name of what has no `pipeline` block, and of the usual workspace.
 const DEFAULT: &str = "default";
@@ -41,11 +42,16 @@ pub struct Project {
     pub pipeline: String,
     /// The workspace: `TF_WORKSPACE`, or the selected one, or `default`.
     pub workspace: String,
+    environment: Arc<dyn Environment>,
+    /// Where the states of all workspaces lie, where a `backend` block says so.
+    backend: Option<PathBuf>,
+    /// How the state is encrypted: found out when it is first asked for, since that needs the passphrase.
+    encryption: OnceLock<Result<Encryption, Diagnostic>>,
 }
 
 impl Project {
     /// Reads the configuration of a root module. All that is wrong with it is in the diagnostics; the project is there in any case.
-    pub fn load(root: Root, environment: &dyn Environment) -> (Self, Diagnostics) {
+    pub fn load(root: Root, environment: &Arc<dyn Environment>) -> (Self, Diagnostics) {
         let folders = root.module_folders();
         let (configuration, mut diagnostics) = pipectl_lang::load_with_modules(root.sources, &folders);
         diagnostics.extend(required_version::check(&configuration));
@@ -58,17 +64,12 @@ impl Project {
         (project, diagnostics)
     }
 
-    /// Settings of the `pipeline` block that this program cannot follow: to go on without them could put a state in the wrong place.
+    /// Settings that this program cannot follow: to go on without them could put a state in the wrong place.
     fn unsupported_settings(&self) -> Diagnostics {
-        let Some(block) = &self.configuration.pipeline else { return Diagnostics::new() };
-        let mut diagnostics = Diagnostics::new();
-        if let Some((kind, body)) = block.backend.as_ref().filter(|(kind, _)| kind != "local") {
-            let detail = format!("The state can be kept on a local disk only; there is no backend \"{kind}\" yet.");
-            diagnostics.push(Diagnostic::error("Unsupported backend", detail).at(body.span()));
-        }
+        let mut diagnostics = backend::folder(&self.configuration).err().unwrap_or_default();
+        let Some(block) = &self.configuration.pipeline else { return diagnostics };
         if let Some(body) = &block.encryption {
-            let detail = "The state cannot be encrypted yet. Without the block it is kept in clear.";
-            diagnostics.push(Diagnostic::error("Unsupported encryption", detail).at(body.span()));
+            diagnostics.extend(encryption::check(body, self.files()));
         }
         if block.name == STORE {
             let detail =
@@ -84,11 +85,22 @@ impl Project {
         entry: String,
         shown: String,
         configuration: Arc<Configuration>,
-        environment: &dyn Environment,
+        environment: &Arc<dyn Environment>,
     ) -> Self {
         let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
         let given = environment.variable(OVERRIDE).filter(|name| !name.is_empty());
-        let mut project = Self { folder, entry, shown, configuration, pipeline, workspace: DEFAULT.to_owned() };
+        let mut project = Self {
+            folder,
+            entry,
+            shown,
+            configuration,
+            pipeline,
+            workspace: DEFAULT.to_owned(),
+            environment: Arc::clone(environment),
+            backend: None,
+            encryption: OnceLock::new(),
+        };
+        project.backend = backend::folder(&project.configuration).ok().flatten().map(|path| project.folder.join(path));
         if let Some(workspace) = given.or_else(|| project.selected_workspace()) {
             project.workspace = workspace;
         }
@@ -120,7 +132,8 @@ impl Project {
 
     /// All workspaces, sorted: `default` is always there.
     pub fn workspaces(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.workspaces_folder()).into_iter().flatten().flatten();
+        let places = std::iter::once(self.workspaces_folder()).chain(self.backend.clone());
+        let entries = places.flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
         let folders = entries.filter(|entry| entry.path().is_dir());
         let mut names: Vec<String> = folders
             .filter_map(|entry| entry.file_name().into_string().ok())
@@ -142,6 +155,9 @@ impl Project {
             configuration: Arc::clone(&self.configuration),
             pipeline: self.pipeline.clone(),
             workspace: name.to_owned(),
+            environment: Arc::clone(&self.environment),
+            backend: self.backend.clone(),
+            encryption: self.encryption.clone(),
         }
     }
 
@@ -160,14 +176,42 @@ impl Project {
         }
     }
 
-    /// The folder of the state, and of working files.
+    /// The folder of working files, and of the state where no `backend` block names another.
     pub fn work(&self) -> PathBuf {
         self.folder.join(".pipectl").join(&self.pipeline).join(&self.workspace)
     }
 
     /// The store of the state.
-    pub fn state_store(&self) -> LocalStore {
-        LocalStore::new(self.work())
+    ///
+    /// # Errors
+    /// When the state is encrypted, and there is no passphrase that can be used.
+    pub fn state_store(&self) -> Result<LocalStore, Diagnostic> {
+        Ok(LocalStore::new(self.state_folder()).encrypted(self.encryption()?))
+    }
+
+    /// The folder of the state.
+    pub fn state_folder(&self) -> PathBuf {
+        match &self.backend {
+            Some(folder) => folder.join(&self.workspace),
+            None => self.work(),
+        }
+    }
+
+    /// How the state and saved plans are encrypted.
+    ///
+    /// # Errors
+    /// When there is no passphrase that can be used.
+    pub fn encryption(&self) -> Result<Encryption, Diagnostic> {
+        let settle = || {
+            let body = self.configuration.pipeline.as_ref().and_then(|block| block.encryption.as_ref());
+            encryption::settle(body, self.files(), &*self.environment)
+        };
+        self.encryption.get_or_init(settle).clone()
+    }
+
+    /// Files and secrets as functions of the configuration see them.
+    pub fn files(&self) -> Arc<dyn Files> {
+        Arc::new(RootFiles::new(self.folder.clone(), Arc::clone(&self.environment)))
     }
 
     /// The artifact store, which all pipelines of a folder share.
@@ -183,7 +227,7 @@ impl Project {
     /// # Errors
     /// When it cannot be read, is damaged, belongs to another root, or was left behind under another name.
     pub fn read_state(&self) -> Result<Option<State>, Diagnostic> {
-        let state = self.state_store().read().map_err(|error| self.state_error(&error))?;
+        let state = self.state_store()?.read().map_err(|error| self.state_error(&error))?;
         match &state {
             Some(state) => self.check_owner(state)?,
             None => self.check_renamed()?,
@@ -221,12 +265,14 @@ impl Project {
 
     /// Refuses to begin anew when this root has a state under another name.
     fn check_renamed(&self) -> Result<(), Diagnostic> {
-        // A folder's root is always called the same.
-        let Some(block) = &self.configuration.pipeline else { return Ok(()) };
+        // A folder's root is always called the same, and a backend's folder does not hang on a name.
+        let Some(block) = self.configuration.pipeline.as_ref().filter(|_| self.backend.is_none()) else {
+            return Ok(());
+        };
         let states = self.folder.join(".pipectl");
         for entry in std::fs::read_dir(&states).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let store = LocalStore::new(entry.path().join(&self.workspace));
+            let store = LocalStore::new(entry.path().join(&self.workspace)).encrypted(self.encryption()?);
             let Ok(Some(state)) = store.read() else { continue };
             if name != self.pipeline && state.root == self.entry && state.objects().next().is_some() {
                 let detail = format!(

@@ -150,7 +150,20 @@ fn configuration_files(here: &Path, folder: &Path) -> Result<Vec<String>, Diagno
     Ok(names)
 }
 
+/// The root modules of a folder: its own, if it has one, or else its pipelines.
 fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
+    let mut roots = all_of_folder(here, folder)?;
+    if roots.iter().any(|root| root.entry == ".") {
+        roots.retain(|root| root.entry == ".");
+    }
+    Ok(roots)
+}
+
+/// All root modules of a folder: its pipelines, and its own, if it has one.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn all_of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
     let mut pipelines = Vec::new();
     let mut rest = Vec::new();
     for name in configuration_files(here, folder)? {
@@ -161,16 +174,16 @@ fn of_folder(here: &Path, folder: &Path) -> Result<Vec<Root>, Diagnostic> {
             rest.push(source);
         }
     }
-    if rest.is_empty() {
-        return Ok(pipelines);
+    if !rest.is_empty() {
+        pipelines.push(Root {
+            folder: folder.to_owned(),
+            entry: ".".to_owned(),
+            shown: shown(here, folder),
+            sources: rest,
+            here: here.to_owned(),
+        });
     }
-    Ok(vec![Root {
-        folder: folder.to_owned(),
-        entry: ".".to_owned(),
-        shown: shown(here, folder),
-        sources: rest,
-        here: here.to_owned(),
-    }])
+    Ok(pipelines)
 }
 
 fn pipeline(here: &Path, folder: &Path, name: String, source: SourceFile) -> Root {

@@ -79,6 +79,8 @@ impl Marks {
     pub const SENSITIVE: Marks = Marks(1);
     /// Must not be stored.
     pub const EPHEMERAL: Marks = Marks(2);
+    /// Of `secret()`: stored as a fingerprint only. Comes with `SENSITIVE`.
+    pub const SECRET: Marks = Marks(4);
 
     /// Whether all marks of `other` are set.
     pub fn contains(self, other: Marks) -> bool {
@@ -584,7 +586,7 @@ impl fmt::Debug for Kind {
 
 impl fmt::Debug for Marks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [(Marks::SENSITIVE, "sensitive"), (Marks::EPHEMERAL, "ephemeral")];
+        let names = [(Marks::SENSITIVE, "sensitive"), (Marks::EPHEMERAL, "ephemeral"), (Marks::SECRET, "secret")];
         f.debug_set().entries(names.iter().filter(|(mark, _)| self.contains(*mark)).map(|(_, name)| name)).finish()
     }
 }

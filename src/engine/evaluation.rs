@@ -246,6 +246,14 @@ pub(crate) fn evaluate_output(block: &OutputBlock, scope: &Scope, module: &Modul
         let problem = problem("Ephemeral value not allowed", detail);
         return Err(if module.is_root() { problem } else { problem.hint("ephemeral = true") }.into());
     }
+    if module.is_root() && marks.contains(Marks::SECRET) && !block.ephemeral {
+        let detail = format!(
+            "The value of output \"{}\" holds what `secret` gives, and outputs are stored in the state. Whoever needs the secret reads it from \
+             where it is.",
+            block.name
+        );
+        return Err(problem("Secret value not allowed", detail).into());
+    }
     if !module.is_root() {
         return Ok(if block.sensitive { value.marked(Marks::SENSITIVE) } else { value });
     }

@@ -10,8 +10,8 @@
 //! let engine = Engine { registry, environment, artifacts, files, folders, workspace, parallelism, events, cancel };
 //! let diagnostics = engine.validate(&configuration);                                   // no state, no world
 //! let planned = engine.plan(configuration, &inputs, state.as_ref(), &options).await?;  // reads the world, changes nothing
-//! let bytes = planned.plan.save()?;                                                    // optional: `plan -out`
-//! let planned = Planned::open(&bytes, &inputs)?;                                       // `apply PLANFILE`
+//! let bytes = planned.plan.save(&encryption)?;                                         // optional: `plan -out`
+//! let planned = Planned::open(&bytes, &inputs, &encryption)?;                          // `apply PLANFILE`
 //! let applied = engine.apply(planned, store.lock(..)?).await;                          // refuses a stale plan
 //! ```
 
@@ -34,6 +34,7 @@ mod moves;
 mod options;
 mod order;
 mod plan;
+mod plan_file;
 mod planner;
 mod saved;
 mod selection;
@@ -51,5 +52,5 @@ pub use lint::lint;
 pub use moves::Moved;
 pub use options::{Mode, PlanOptions, Seed};
 pub use plan::{Action, CheckResult, CheckStatus, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange};
-pub use saved::{MAGIC, is_plan_file};
+pub use plan_file::{MAGIC, is_plan_file, root_of_plan_file};
 pub use variables::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};

@@ -1,7 +1,7 @@
 //! Plans in files: `plan -out` and `apply PLANFILE`.
 //!
-//! A plan file is [`MAGIC`], a line of JSON `{"format":1,"digest":"sha256:.."}`, and the plan as JSON, whose digest that is. It holds the whole
-//! configuration and every decision, so that applying it reads nothing that may have changed.
+//! A saved plan holds the whole configuration and every decision, so that applying it reads nothing that may have changed. The file around it
+//! is the business of `plan_file`.
 //!
 //! What is sensitive is not in it. Of a sensitive variable it holds a keyed digest: whoever applies the plan gives the value again, and another
 //! value is refused. Sensitive attributes in the plan are left out, and objects with such attributes are planned again at apply, which must come
@@ -13,34 +13,19 @@ use std::sync::Arc;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Digest, Marks, Path, Target, Value};
 use pipectl_lang::{Configuration, ModuleFolders, SourceFile, load_with_modules};
 use pipectl_provider::Reason;
-use pipectl_state::{AttributePath, Change};
+use pipectl_state::{AttributePath, Change, Encryption};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::plan_file::{self, unreadable};
 use crate::variables::{marks, resolve};
 use crate::{
     Action, CheckResult, Drift, Mode, Moved, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned,
     ResourceChange, Seed, StateIdentity, VariableInput, decode_value, encode_value,
 };
 
-/// The first bytes of a plan file. The control characters show a transfer that changed line ends.
-pub const MAGIC: &[u8] = b"\x89pipectl-plan\r\n\x1a\n";
-
-/// The newest format that this program writes and reads.
-const FORMAT: u32 = 1;
 /// How often the digest of a sensitive value is stretched: some hundredths of a second.
 const STRETCH: usize = 20_000;
-
-/// Whether a file that begins so is a plan.
-pub fn is_plan_file(first_bytes: &[u8]) -> bool {
-    first_bytes.starts_with(MAGIC)
-}
-
-#[derive(Serialize, Deserialize)]
-struct Header {
-    format: u32,
-    digest: Digest,
-}
 
 #[derive(Serialize, Deserialize)]
 struct SavedPlan {
@@ -112,12 +97,12 @@ struct SavedOutput {
 }
 
 impl Plan {
-    /// The plan as the bytes of a file, without what is sensitive.
+    /// The plan as the bytes of a file, without what is sensitive, and encrypted where the state is.
     ///
     /// # Errors
-    /// When the plan takes over an object, of an interrupted run or by an import, that has sensitive attributes: such a plan is applied at
-    /// once, or not at all.
-    pub fn save(&self) -> Result<Vec<u8>, Diagnostics> {
+    /// When it cannot be encrypted, or when the plan takes over an object, of an interrupted run or by an import, that has sensitive attributes:
+    /// such a plan is applied at once, or not at all.
+    pub fn save(&self, encryption: &Encryption) -> Result<Vec<u8>, Diagnostics> {
         let (observed, read_again) = self.observed_in_clear()?;
         let saved = SavedPlan {
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -141,13 +126,9 @@ impl Plan {
             outputs: self.outputs.iter().map(save_output).collect(),
             checks: self.checks.clone(),
         };
-        let body = serde_json::to_vec(&saved).expect("a plan is plain data");
-        let header = Header { format: FORMAT, digest: Digest::of(&body) };
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(serde_json::to_vec(&header).expect("a header is plain data"));
-        bytes.push(b'\n');
-        bytes.extend(body);
-        Ok(bytes)
+        let plan = serde_json::to_vec(&saved).expect("a plan is plain data");
+        let root = self.sources.first().map_or("", |source| source.name.as_str());
+        Ok(plan_file::wrap(&plan, root, encryption)?)
     }
 
     /// What refresh saw, without sensitive attributes: objects that have some are read once more at apply.
@@ -254,9 +235,10 @@ impl Planned {
     /// too, from the command line only with the same values.
     ///
     /// # Errors
-    /// When it is no plan file, is damaged or of a newer format, or when values are missing or not those of the plan.
-    pub fn open(bytes: &[u8], inputs: &[VariableInput]) -> Result<Self, Diagnostics> {
-        let saved = parse(bytes)?;
+    /// When it is no plan file, is damaged, of a newer format or encrypted otherwise, or when values are missing or not those of the plan.
+    pub fn open(bytes: &[u8], inputs: &[VariableInput], encryption: &Encryption) -> Result<Self, Diagnostics> {
+        let plan = plan_file::unwrap(bytes, encryption)?;
+        let saved: SavedPlan = serde_json::from_slice(&plan).map_err(|error| unreadable(&error.to_string()))?;
         let folders = SavedFolders(&saved.sources);
         let (configuration, diagnostics) = load_with_modules(folders.of(""), &folders);
         if diagnostics.has_errors() {
@@ -299,27 +281,6 @@ impl ModuleFolders for SavedFolders<'_> {
     fn files(&self, folder: &str) -> Result<Vec<SourceFile>, String> {
         Ok(self.of(folder))
     }
-}
-
-fn unreadable(why: &str) -> Diagnostic {
-    Diagnostic::error("Plan file not readable", format!("This is no whole plan file: {why}. Make a new one."))
-        .hint("pipectl plan -out=FILE")
-}
-
-fn parse(bytes: &[u8]) -> Result<SavedPlan, Diagnostics> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| unreadable("it does not begin as one"))?;
-    let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| unreadable("its header is incomplete"))?;
-    let (header, body) = (&rest[..end], &rest[end + 1..]);
-    let json: Json = serde_json::from_slice(header).map_err(|_| unreadable("its header is not readable"))?;
-    if json["format"].as_u64().is_some_and(|format| format > u64::from(FORMAT)) {
-        let detail = "A newer pipectl wrote this plan file. Apply it with that one, or make a new plan with this one.";
-        return Err(Diagnostic::error("Plan file of a newer version", detail).into());
-    }
-    let header: Header = serde_json::from_value(json).map_err(|_| unreadable("its header is not readable"))?;
-    if Digest::of(body) != header.digest {
-        return Err(unreadable("its content does not match its digest").into());
-    }
-    serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()).into())
 }
 
 fn restore_variables(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use petgraph::graph::NodeIndex;
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Refinement, Schema, Span, Target, Type, Value};
-use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, evaluate};
+use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, WithoutSecrets, evaluate};
 use pipectl_provider::planning::with_unknown_computed;
 
 use crate::conditions::{Verdict, judge};
@@ -22,6 +22,8 @@ use crate::{Engine, variables};
 
 /// See [`Engine::validate`].
 pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagnostics {
+    // Whoever judges a configuration need not have its secrets.
+    let engine = &Engine { files: Arc::new(WithoutSecrets(Arc::clone(&engine.files))), ..engine.clone() };
     let mut diagnostics = configuration.check_references();
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));

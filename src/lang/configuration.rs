@@ -21,6 +21,8 @@ pub struct Configuration {
     pub folder: String,
     /// The `pipeline` block, when there is one.
     pub pipeline: Option<PipelineBlock>,
+    /// `backend "kind" { ... }` of a `terraform` block: where Terraform keeps the state.
+    pub terraform_backend: Option<(String, Body)>,
     /// `required_version` constraints of `pipeline` and `terraform` blocks.
     pub required_versions: Vec<(String, Span)>,
     /// `variable` blocks by name.

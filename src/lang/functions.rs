@@ -22,6 +22,7 @@ mod number;
 mod pattern;
 mod quote;
 mod rsa;
+mod secret;
 mod sets;
 mod string;
 mod template_file;
@@ -306,6 +307,7 @@ static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::ne
         number::FUNCTIONS,
         pattern::FUNCTIONS,
         rsa::FUNCTIONS,
+        secret::FUNCTIONS,
         sets::FUNCTIONS,
         string::FUNCTIONS,
         template_file::FUNCTIONS,

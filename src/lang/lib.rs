@@ -50,7 +50,7 @@ pub use format::format;
 pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
 pub use load::{ModuleFolders, NoModules, SourceFile, load, load_with_modules};
 pub use reference::Reference;
-pub use scope::{Ambient, FileKind, Files, NoFiles, Scope};
+pub use scope::{Ambient, FileKind, Files, NoFiles, Scope, WithoutSecrets};
 pub use traversal::{Traversal, TraversalStep};
 pub use variable_value::{parse_variable_file, parse_variable_value};
 

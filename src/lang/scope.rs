@@ -20,7 +20,7 @@ pub enum FileKind {
     Missing,
 }
 
-/// Files that functions read: `file`, `templatefile`, `fileset` and others. Paths are relative to the root's folder, with `/`.
+/// What functions read: files (`file`, `templatefile`, `fileset` and others) and secrets. Paths are relative to the root's folder, with `/`.
 pub trait Files: Send + Sync {
     /// The bytes of a file.
     ///
@@ -55,6 +55,45 @@ pub trait Files: Send + Sync {
             true => Err("the home folder is not known here".to_owned()),
             false => Ok(path.to_owned()),
         }
+    }
+
+    /// The secret that `secret` is called for: `env:TOKEN`, `file:token.txt`. Nothing where secrets are left alone, as when a configuration
+    /// is only judged.
+    ///
+    /// # Errors
+    /// Why there is none, as a fragment: "the environment variable TOKEN is not set".
+    fn secret(&self, source: &str) -> Result<Option<String>, String> {
+        let _ = source;
+        Err("secrets cannot be read here".to_owned())
+    }
+}
+
+/// Files without secrets: every secret is known later. For judging a configuration where nobody may have to have its secrets.
+pub struct WithoutSecrets(pub Arc<dyn Files>);
+
+impl Files for WithoutSecrets {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.0.read(path)
+    }
+
+    fn kind(&self, path: &str) -> Result<FileKind, String> {
+        self.0.kind(path)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, String> {
+        self.0.names(folder)
+    }
+
+    fn absolute(&self, path: &str) -> Result<String, String> {
+        self.0.absolute(path)
+    }
+
+    fn expand(&self, path: &str) -> Result<String, String> {
+        self.0.expand(path)
+    }
+
+    fn secret(&self, _source: &str) -> Result<Option<String>, String> {
+        Ok(None)
     }
 }
 

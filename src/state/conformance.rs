@@ -18,8 +18,11 @@ use crate::{
 /// Makes a store at a place where nothing is yet.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn StateStore>;
 
+/// A check: it panics when a store does not pass.
+pub type Check = fn(Make<'_>);
+
 /// All checks by name.
-pub const CHECKS: &[(&str, fn(Make<'_>))] = &[
+pub const CHECKS: &[(&str, Check)] = &[
     ("nothing is read where nothing was written", nothing_at_first),
     ("a new state is empty and has a name", beginning),
     ("what was committed is read", commits),

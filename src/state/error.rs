@@ -162,7 +162,7 @@ fn encryption_diagnostic(path: &Path, source: &EncryptionError) -> Diagnostic {
     let diagnostic =
         Diagnostic::error("State not decrypted", format!("Cannot decrypt `{}`: {source}.", path.display()));
     match source {
-        EncryptionError::NoKey => diagnostic.hint("Add the `encryption` block with which it was written."),
+        EncryptionError::NoKey => diagnostic.hint("Add the `encryption` block with which it was written, or set the environment variable PIPECTL_PASSPHRASE."),
         EncryptionError::WrongKey { .. } => diagnostic
             .hint("Give the passphrase with which it was written; when the passphrase changes, the old one stays as the fallback for one run."),
         EncryptionError::Clear => diagnostic.hint("Run once without `enforced = true`: the state is then rewritten encrypted."),

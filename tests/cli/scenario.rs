@@ -60,6 +60,24 @@ impl Scenario {
         self.path().join(name)
     }
 
+    /// The files below the folder that hold a text somewhere, in order.
+    pub fn files_with(&self, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()) {
+                    found.push(path.strip_prefix(self.path()).unwrap().display().to_string());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// A line of the transcript that says what the test did.
     pub fn note(&mut self, text: &str) {
         self.transcript.push_str(&format!("# {text}\n\n"));
@@ -177,7 +195,7 @@ fn replacement(text: &str, before: Option<char>) -> (&'static str, usize) {
     if shaped(plain_time) {
         return ("[TIME]", plain_time.len());
     }
-    for length in [12, 32, 64] {
+    for length in [12, 16, 32, 64] {
         if shaped(&"h".repeat(length)) {
             return ("[HEX]", length);
         }

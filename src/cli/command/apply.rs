@@ -3,22 +3,21 @@
 use std::path::Path;
 
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
-use pipectl_engine::{Mode, Planned, is_plan_file};
+use pipectl_engine::Mode;
 
 use crate::app::App;
 use crate::arguments::{ApplyArguments, OperationArguments};
-use crate::environment;
 use crate::exit::Exit;
 use crate::operation::{self, Purpose, Ready};
 use crate::reporter::Reporter;
 use crate::roots::Root;
-use crate::variables;
+use crate::{environment, saved_plan, variables};
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: ApplyArguments) -> Exit {
     let ApplyArguments { path, operation, auto_approve, mode } = arguments;
     if let Some(path) = &path
-        && let Some(bytes) = saved_plan(&app.here.join(path))
+        && let Some(bytes) = saved_plan::read(&app.here.join(path))
     {
         return run_saved(app, path, &bytes, &operation, mode.mode()).await;
     }
@@ -85,12 +84,6 @@ async fn one(
     operation::apply(app, reporter, ready, operation).await
 }
 
-/// The bytes of a saved plan; `None` when the path is something else.
-pub fn saved_plan(path: &Path) -> Option<Vec<u8>> {
-    let bytes = path.is_file().then(|| std::fs::read(path).ok())??;
-    is_plan_file(&bytes).then_some(bytes)
-}
-
 async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationArguments, mode: Mode) -> Exit {
     let reporter =
         Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
@@ -122,12 +115,12 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
         Ok((inputs, _)) => inputs,
         Err(problems) => return fail(&problems, &sources),
     };
-    let planned = match Planned::open(bytes, &inputs) {
+    let planned = match saved_plan::open(app, bytes, &inputs) {
         Ok(planned) => planned,
-        Err(problems) => return fail(&problems, &sources),
+        Err((problems, sources)) => return fail(&problems, &sources),
     };
     let sources = operation::sources_of(&planned);
-    let project = match operation::root_of_plan(&app.here, &planned, &*app.environment) {
+    let project = match operation::root_of_plan(&app.here, &planned, &app.environment) {
         Ok(project) => project,
         Err(error) => return fail(&error.into(), &sources),
     };

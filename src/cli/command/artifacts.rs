@@ -1,7 +1,7 @@
 //! `artifacts list`, `gc` and `verify`: looks after what stages have made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pipectl_artifact::GcOptions;
 use pipectl_core::{AddressKind, Diagnostic, Digest};
@@ -14,6 +14,7 @@ use crate::arguments::{ArtifactsArguments, ArtifactsCommand, ArtifactsGcArgument
 use crate::clock::rfc3339;
 use crate::exit::Exit;
 use crate::project::Project;
+use crate::roots;
 use crate::view::figures::{bytes, count};
 
 /// Runs the command.
@@ -81,7 +82,7 @@ fn gc(app: &App, arguments: &ArtifactsGcArguments) -> Result<Exit, Exit> {
     let project = app.project(arguments.root.path.as_deref())?;
     // All pipelines and workspaces of a folder share the store: what any of them refers to stays.
     let mut live = BTreeSet::new();
-    for state in all_states(&project).map_err(|error| app.fail(error))? {
+    for state in all_states(app, &project).map_err(|error| app.fail(error))? {
         live.extend(owners(&state).into_keys());
     }
     let options = GcOptions { now: app.environment.now(), keep: arguments.keep, dry_run: arguments.dry_run };
@@ -156,17 +157,27 @@ fn owners(state: &State) -> BTreeMap<Digest, String> {
     state.objects().filter_map(of_stage).collect()
 }
 
-/// The states of all pipelines and workspaces beside a root.
-fn all_states(project: &Project) -> Result<Vec<State>, Diagnostic> {
-    let mut states = Vec::new();
+/// The states of all root modules of a folder, and of those that were there once, in all their workspaces. A state that cannot be read may refer
+/// to anything: then nothing is removed.
+fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
+    let mut stores: BTreeMap<PathBuf, LocalStore> = BTreeMap::new();
     let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     for pipeline in folders(&project.folder.join(".pipectl")) {
         for workspace in folders(&pipeline).filter(|workspace| workspace.is_dir()) {
-            // A state that cannot be read may refer to anything: then nothing is removed.
-            states.extend(LocalStore::new(workspace).read().map_err(|error| project.state_error(&error))?);
+            let store = LocalStore::new(&workspace).encrypted(project.encryption()?);
+            stores.insert(workspace, store);
         }
     }
-    Ok(states)
+    // Each may have a backend and a passphrase of its own.
+    for root in roots::all_of_folder(&app.here, &project.folder)? {
+        let (other, _) = Project::load(root, &app.environment);
+        for workspace in other.workspaces() {
+            let other = other.in_workspace(&workspace);
+            stores.insert(other.state_folder(), other.state_store()?);
+        }
+    }
+    let read = |store: LocalStore| store.read().map_err(|error| project.state_error(&error)).transpose();
+    stores.into_values().filter_map(read).collect()
 }
 
 fn failed(app: &App, error: &ArtifactError) -> Exit {

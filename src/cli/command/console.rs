@@ -61,7 +61,7 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
         app.complain(&problems, &sources);
         return Exit::Failure;
     }
-    let files = Arc::new(RootFiles::new(folder.clone(), app.environment.home()));
+    let files = Arc::new(RootFiles::new(folder.clone(), Arc::clone(&app.environment)));
     let workspace = project.as_ref().map_or("default", |project| &project.workspace);
     let mut world = World::new(configuration, &app.registry, values, files, folder, workspace)
         .with_ambient(Arc::new(Surroundings(Arc::clone(&app.environment))));
@@ -85,7 +85,7 @@ fn project(app: &App, path: Option<&Path>) -> Result<Option<Project>, Exit> {
         return Ok(None);
     }
     let root = app.root(path)?;
-    let (project, diagnostics) = Project::load(root, &*app.environment);
+    let (project, diagnostics) = Project::load(root, &app.environment);
     app.complain(&diagnostics, &project.configuration.sources);
     if diagnostics.has_errors() { Err(Exit::Failure) } else { Ok(Some(project)) }
 }

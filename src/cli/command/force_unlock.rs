@@ -17,11 +17,15 @@ pub fn run(app: &App, arguments: &ForceUnlockArguments) -> Exit {
         Ok(project) => project,
         Err(exit) => return exit,
     };
-    if !project.work().is_dir() {
+    if !project.state_folder().is_dir() {
         app.console.print("The state is not locked: there is none yet.");
         return Exit::Success;
     }
-    match project.state_store().lock(&holder(&*app.environment, "force-unlock"), Duration::ZERO) {
+    let store = match project.state_store() {
+        Ok(store) => store,
+        Err(error) => return app.fail_in(error, &project.configuration.sources),
+    };
+    match store.lock(&holder(&*app.environment, "force-unlock"), Duration::ZERO) {
         Ok(_) => {
             app.console.print("The state is not locked.");
             Exit::Success

@@ -11,7 +11,7 @@ pub fn run(app: &App, arguments: &GraphArguments) -> Exit {
         Ok(root) => root,
         Err(exit) => return exit,
     };
-    let (project, diagnostics) = Project::load(root, &*app.environment);
+    let (project, diagnostics) = Project::load(root, &app.environment);
     app.complain(&diagnostics, &project.configuration.sources);
     if diagnostics.has_errors() {
         return Exit::Failure;

@@ -25,7 +25,7 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     };
     let address = address(app, text)?;
     refuse_no_lock(app, &arguments.lock)?;
-    let (project, diagnostics) = Project::load(app.root(root.as_deref())?, &*app.environment);
+    let (project, diagnostics) = Project::load(app.root(root.as_deref())?, &app.environment);
     let sources = &project.configuration.sources;
     if diagnostics.has_errors() {
         app.complain(&diagnostics, sources);

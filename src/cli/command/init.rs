@@ -20,7 +20,7 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
 }
 
 fn one(app: &App, root: Root) -> Exit {
-    let (project, mut diagnostics) = Project::load(root, &*app.environment);
+    let (project, mut diagnostics) = Project::load(root, &app.environment);
     let state = match diagnostics.has_errors() {
         true => None,
         false => project.read_state().unwrap_or_else(|error| {
@@ -50,7 +50,7 @@ fn one(app: &App, root: Root) -> Exit {
         Some(state) => format!("serial {}, {}", state.serial, count(state.objects().count(), "object")),
         None => "none yet".to_owned(),
     };
-    let work = crate::roots::shown(&app.here, &project.work());
+    let work = crate::roots::shown(&app.here, &project.state_folder());
     let paint = app.console.paint();
     let gap = if app.console.has_spoken() { "\n" } else { "" };
     app.console.print(&format!(

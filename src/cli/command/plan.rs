@@ -1,6 +1,6 @@
 //! `plan`: shows what would be done, and why.
 
-use pipectl_core::{Diagnostic, SourceMap};
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
 use pipectl_engine::Mode;
 
 use crate::app::App;
@@ -41,14 +41,16 @@ pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
 async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArguments) -> Exit {
     let mode = arguments.mode.mode();
     let planned = operation::plan(app, reporter, root, &arguments.operation, mode, Purpose::Look).await;
-    let Ready { planned, sources, .. } = match planned {
+    let Ready { project, planned, sources, .. } = match planned {
         Ok(ready) => ready,
         Err(exit) => return exit,
     };
     reporter.plan(&app.registry, &planned.plan);
     reporter.diagnostics(&planned.diagnostics, &sources);
     if let Some(out) = &arguments.out {
-        let saved = planned.plan.save().and_then(|bytes| {
+        let saved =
+            project.encryption().map_err(Diagnostics::from).and_then(|encryption| planned.plan.save(&encryption));
+        let saved = saved.and_then(|bytes| {
             // Who may read it is who may read the state: only the owner.
             crate::replace_file::replace_private_file(&app.here.join(out), &bytes).map_err(|error| {
                 let detail = format!("Cannot write `{}`: {error}.", out.display());

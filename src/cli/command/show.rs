@@ -7,23 +7,21 @@ use pipectl_core::{SourceMap, Value};
 use pipectl_engine::{Planned, StateIdentity};
 use serde_json::Value as Json;
 
-use super::apply::saved_plan;
 use crate::app::App;
 use crate::arguments::ShowArguments;
 use crate::clock::rfc3339_seconds;
-use crate::environment;
 use crate::exit::Exit;
 use crate::files::RootFiles;
 use crate::operation::{self, outputs_of};
-use crate::variables;
 use crate::view::document::{self, PlanView};
 use crate::view::{outputs, plan as plan_view, state as state_view};
 use crate::world::World;
+use crate::{environment, saved_plan, variables};
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
     if let Some(path) = &arguments.path
-        && let Some(bytes) = saved_plan(&app.here.join(path))
+        && let Some(bytes) = saved_plan::read(&app.here.join(path))
     {
         return plan(app, path, &bytes, arguments.json);
     }
@@ -63,10 +61,10 @@ fn plan(app: &App, path: &Path, bytes: &[u8], json: bool) -> Exit {
             Ok((inputs, _)) => inputs,
             Err(_) => Vec::new(),
         };
-    let planned = match Planned::open(bytes, &inputs) {
+    let planned = match saved_plan::open(app, bytes, &inputs) {
         Ok(planned) => planned,
-        Err(problems) => {
-            app.complain(&problems, &SourceMap::default());
+        Err((problems, sources)) => {
+            app.complain(&problems, &sources);
             return Exit::Failure;
         }
     };
@@ -82,7 +80,7 @@ fn plan(app: &App, path: &Path, bytes: &[u8], json: bool) -> Exit {
 fn plan_document(app: &App, path: &Path, planned: &Planned) -> Json {
     let configuration = &*planned.configuration;
     // The state that the plan was made for, if it is still there and has not changed.
-    let project = operation::root_of_plan(&app.here, planned, &*app.environment).ok();
+    let project = operation::root_of_plan(&app.here, planned, &app.environment).ok();
     let state = project.as_ref().and_then(|project| project.read_state().ok().flatten());
     let state = state.filter(|state| StateIdentity::of(state) == planned.plan.base);
     let made = std::fs::metadata(app.here.join(path)).and_then(|file| file.modified());
@@ -94,7 +92,7 @@ fn plan_document(app: &App, path: &Path, planned: &Planned) -> Json {
         timestamp: made.ok().map(rfc3339_seconds),
     };
     let folder = project.as_ref().map_or(&app.here, |project| &project.folder);
-    let files = Arc::new(RootFiles::new(folder.clone(), app.environment.home()));
+    let files = Arc::new(RootFiles::new(folder.clone(), Arc::clone(&app.environment)));
     let mut variables = planned.plan.variables.clone();
     for (name, block) in &configuration.variables {
         // A secret that nobody has given again.

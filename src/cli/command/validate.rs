@@ -55,7 +55,7 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
 
 /// Reads and judges one root module.
 pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
-    let (project, diagnostics) = Project::load(root, &*app.environment);
+    let (project, diagnostics) = Project::load(root, &app.environment);
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     let mut once: Vec<Diagnostic> = Vec::new();
     for found in diagnostics.into_iter().chain(engine.validate(&project.configuration)) {

@@ -1,5 +1,6 @@
 //! `workspace`: several states of one root module.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -107,8 +108,8 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
     let doomed = project.in_workspace(name);
     let failed = |error: StateError| app.fail(doomed.state_error(&error));
     // Nobody works in it from here on; the lock's file goes with the folder.
-    let writer = doomed.state_store().lock(&holder(&*app.environment, "workspace delete"), Duration::ZERO);
-    let writer = writer.map_err(failed)?;
+    let store = doomed.state_store().map_err(|error| app.fail_in(error, &doomed.configuration.sources))?;
+    let writer = store.lock(&holder(&*app.environment, "workspace delete"), Duration::ZERO).map_err(failed)?;
     let left: Vec<String> = writer.state().resources.keys().map(|address| format!("  - {address}\n")).collect();
     if !left.is_empty() && !force {
         let detail = format!(
@@ -121,9 +122,15 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
                 .hint("-force deletes the workspace anyway."),
         ));
     }
-    std::fs::remove_dir_all(doomed.work()).map_err(|error| {
-        app.fail(Diagnostic::error("Workspace not deleted", format!("Cannot remove its folder: {error}.")))
-    })?;
+    for folder in BTreeSet::from([doomed.state_folder(), doomed.work()]) {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let detail = format!("Cannot remove its folder: {error}.");
+                return Err(app.fail(Diagnostic::error("Workspace not deleted", detail)));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
     drop(writer);
     app.console.print(&format!("Deleted workspace \"{name}\"!"));
     Ok(Exit::Success)

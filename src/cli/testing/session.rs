@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
     }
 
     fn empty_world(&self, variables: BTreeMap<String, Value>) -> World<'_> {
-        let files = Arc::new(RootFiles::new(self.project.folder.clone(), self.app.environment.home()));
+        let files = Arc::new(RootFiles::new(self.project.folder.clone(), Arc::clone(&self.app.environment)));
         let configuration = &self.project.configuration;
         let folder = &self.project.folder;
         let mut world =

@@ -126,6 +126,14 @@ pub(crate) fn arguments(
         );
         diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
     }
+    // A data source is not stored.
+    if address.kind != AddressKind::Data && config.marks_deep().contains(Marks::SECRET) {
+        let path = config.paths_marked(Marks::SECRET).into_iter().next().unwrap_or_default();
+        let detail =
+            format!("The argument `{path}` would be stored in the state, and what `secret` gives is never stored.");
+        let problem = Diagnostic::error("Secret value not allowed", detail);
+        diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
+    }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(Arguments { config, warnings: diagnostics }) }
 }
 

@@ -4,9 +4,10 @@
 use libfuzzer_sys::fuzz_target;
 use pipectl_core::Digest;
 use pipectl_engine::{MAGIC, Planned};
+use pipectl_state::Encryption;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = Planned::open(bytes, &[]);
+    let _ = Planned::open(bytes, &[], &Encryption::none());
     // A seed is a whole file: its content is what follows its two lines.
     let content = match bytes.strip_prefix(MAGIC) {
         Some(rest) => rest.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default(),
@@ -15,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut whole = MAGIC.to_vec();
     whole.extend_from_slice(format!("{{\"format\":1,\"digest\":\"{}\"}}\n", Digest::of(content)).as_bytes());
     whole.extend_from_slice(content);
-    if let Ok(planned) = Planned::open(&whole, &[]) {
-        let _ = planned.plan.save();
+    if let Ok(planned) = Planned::open(&whole, &[], &Encryption::none()) {
+        let _ = planned.plan.save(&Encryption::none());
     }
 });

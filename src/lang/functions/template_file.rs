@@ -43,7 +43,7 @@ const TEMPLATE_STRING: Function = Function {
 pub(super) const FUNCTIONS: &[Function] = &[TEMPLATE_FILE, TEMPLATE_STRING];
 
 /// Functions that read files: a template that is a string from elsewhere must not use them.
-const READS_FILES: [&str; 11] = [
+const READS_FILES: [&str; 12] = [
     "file",
     "filebase64",
     "filebase64sha256",
@@ -55,6 +55,7 @@ const READS_FILES: [&str; 11] = [
     "filesha256",
     "filesha512",
     "templatefile",
+    "secret",
 ];
 
 /// Why a function must not be called in a template.

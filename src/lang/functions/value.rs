@@ -74,6 +74,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Kind::Any,
         |call| {
             let (value, marks) = call.values[0].clone().unmark();
+            if marks.contains(Marks::SECRET) {
+                return Err(Failure::argument(0, "what `secret` gives stays secret"));
+            }
             Ok(value.marked(marks.without(Marks::SENSITIVE)))
         },
     )

@@ -43,8 +43,10 @@ impl Loader {
         let required_version = reader.text("required_version");
         // Which providers there are is decided by what is built in; the block is read so that Terraform's folders load unmodified.
         reader.blocks("required_providers");
-        reader.labelled_block("backend");
+        let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
         reader.finish();
+        // Of several, Terraform takes one too.
+        self.configuration.terraform_backend = self.configuration.terraform_backend.take().or(backend);
         self.required_version(required_version, block);
     }
 

@@ -1,6 +1,7 @@
 //! Plans in files: what they hold, what they do not hold, and when they are refused.
 
-use pipectl_engine::{InputValue, MAGIC, Origin, Planned, VariableInput, is_plan_file};
+use pipectl_engine::{InputValue, MAGIC, Origin, Planned, VariableInput, is_plan_file, root_of_plan_file};
+use pipectl_state::{Encryption, Passphrase};
 
 use crate::bed::{Bed, texts};
 use crate::render;
@@ -39,10 +40,10 @@ fn given(name: &str, text: &str, origin: Origin) -> VariableInput {
 async fn a_saved_plan_does_the_same_and_holds_no_secret() {
     let bed = Bed::calm().with_variable("password", "hunter2");
     let planned = bed.plan(SECRET).await.unwrap();
-    let bytes = planned.plan.save().unwrap();
+    let bytes = planned.plan.save(&Encryption::none()).unwrap();
     assert!(is_plan_file(&bytes[..MAGIC.len()]) && !is_plan_file(b"variable"));
     assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
-    let opened = Planned::open(&bytes, &bed.inputs).unwrap();
+    let opened = Planned::open(&bytes, &bed.inputs, &Encryption::none()).unwrap();
     assert_eq!(render::plan(&opened.plan), render::plan(&planned.plan));
     let applied = bed.apply_planned(opened).await;
     assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
@@ -50,17 +51,17 @@ async fn a_saved_plan_does_the_same_and_holds_no_secret() {
     let again = bed.plan(SECRET).await.unwrap();
     assert!(!again.plan.has_changes(), "{}", render::plan(&again.plan));
     // A plan without changes has nothing of the objects in it, and still gives the same values.
-    let bytes = again.plan.save().unwrap();
+    let bytes = again.plan.save(&Encryption::none()).unwrap();
     assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
-    let applied = bed.apply_planned(Planned::open(&bytes, &bed.inputs).unwrap()).await;
+    let applied = bed.apply_planned(Planned::open(&bytes, &bed.inputs, &Encryption::none()).unwrap()).await;
     assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
 }
 
 #[tokio::test]
 async fn variables_must_be_those_of_the_plan() {
     let bed = Bed::calm().with_variable("password", "hunter2").with_variable("size", "3");
-    let bytes = bed.plan(SECRET).await.unwrap().plan.save().unwrap();
-    let open = |inputs: &[VariableInput]| match Planned::open(&bytes, inputs) {
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save(&Encryption::none()).unwrap();
+    let open = |inputs: &[VariableInput]| match Planned::open(&bytes, inputs, &Encryption::none()) {
         Ok(_) => String::new(),
         Err(problems) => texts(&problems),
     };
@@ -80,30 +81,30 @@ async fn variables_must_be_those_of_the_plan() {
 #[tokio::test]
 async fn a_damaged_file_is_refused() {
     let bed = Bed::calm().with_variable("password", "hunter2");
-    let bytes = bed.plan(SECRET).await.unwrap().plan.save().unwrap();
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save(&Encryption::none()).unwrap();
     for index in (0..bytes.len()).step_by(7).chain(0..MAGIC.len() + 90) {
         let mut damaged = bytes.clone();
         damaged[index] ^= 0x10;
-        assert!(Planned::open(&damaged, &bed.inputs).is_err(), "byte {index}");
+        assert!(Planned::open(&damaged, &bed.inputs, &Encryption::none()).is_err(), "byte {index}");
     }
     for length in [0, 5, MAGIC.len(), MAGIC.len() + 20, bytes.len() - 1] {
-        assert!(Planned::open(&bytes[..length], &bed.inputs).is_err(), "{length} bytes");
+        assert!(Planned::open(&bytes[..length], &bed.inputs, &Encryption::none()).is_err(), "{length} bytes");
     }
     let mut newer = MAGIC.to_vec();
-    newer.extend(b"{\"format\":2}\n{}");
-    assert!(texts(&Planned::open(&newer, &[]).map(drop).unwrap_err()).contains("newer"));
+    newer.extend(b"{\"format\":3}\n{}");
+    assert!(texts(&Planned::open(&newer, &[], &Encryption::none()).map(drop).unwrap_err()).contains("newer"));
 }
 
 #[tokio::test]
 async fn a_stale_file_is_refused_and_so_is_another_workspace() {
     let bed = Bed::calm().with_variable("password", "hunter2");
-    let bytes = bed.plan(SECRET).await.unwrap().plan.save().unwrap();
-    let elsewhere = Planned::open(&bytes, &bed.inputs).unwrap();
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save(&Encryption::none()).unwrap();
+    let elsewhere = Planned::open(&bytes, &bed.inputs, &Encryption::none()).unwrap();
     let mut engine = bed.engine();
     engine.workspace = "other".to_owned();
     assert!(texts(&engine.apply(elsewhere, bed.lock()).await.diagnostics).starts_with("Plan of another workspace"));
     bed.succeed(SECRET).await;
-    let late = bed.apply_planned(Planned::open(&bytes, &bed.inputs).unwrap()).await;
+    let late = bed.apply_planned(Planned::open(&bytes, &bed.inputs, &Encryption::none()).unwrap()).await;
     assert!(texts(&late.diagnostics).starts_with("Saved plan is stale: The plan was made before anything existed"));
 }
 
@@ -114,10 +115,31 @@ async fn drift_of_an_object_with_secrets_is_read_again() {
     bed.world.edit("sim_instance-web-1", "size", 8.into());
     let planned = bed.plan(SECRET).await.unwrap();
     assert_eq!(planned.plan.summary().change, 1, "{}", render::plan(&planned.plan));
-    let bytes = planned.plan.save().unwrap();
-    let opened = Planned::open(&bytes, &bed.inputs).unwrap();
+    let bytes = planned.plan.save(&Encryption::none()).unwrap();
+    let opened = Planned::open(&bytes, &bed.inputs, &Encryption::none()).unwrap();
     assert_eq!(opened.plan.read_again.len(), 1);
     let applied = bed.apply_planned(opened).await;
     assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
     assert_eq!(bed.world.objects()[0].attributes.attribute("size").unwrap().to_string(), "2");
+}
+
+#[tokio::test]
+async fn an_encrypted_plan_opens_with_its_passphrase_only() {
+    let bed = Bed::calm().with_variable("password", "hunter2");
+    let encryption = |text: &str| Encryption::with(Passphrase::new(text).unwrap());
+    let mine = encryption("a passphrase of mine");
+    let bytes = bed.plan(SECRET).await.unwrap().plan.save(&mine).unwrap();
+    assert!(is_plan_file(&bytes) && !String::from_utf8_lossy(&bytes).contains("sim_instance"));
+    assert_eq!(root_of_plan_file(&bytes).as_deref(), Some("main.hcl"), "it tells whose passphrase it needs");
+    let opened = |encryption: &Encryption| Planned::open(&bytes, &bed.inputs, encryption).map(drop);
+    assert!(texts(&opened(&Encryption::none()).unwrap_err()).contains("there is no passphrase"));
+    assert!(texts(&opened(&encryption("another passphrase")).unwrap_err()).contains("another passphrase (key"));
+    let rotated = encryption("the passphrase after").also_opening(Passphrase::new("a passphrase of mine").unwrap());
+    assert!(opened(&rotated).is_ok());
+    let applied = bed.apply_planned(Planned::open(&bytes, &bed.inputs, &mine).unwrap()).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    // A plan in clear is refused where only what is encrypted is accepted: anybody could have made it.
+    let clear = bed.plan(SECRET).await.unwrap().plan.save(&Encryption::none()).unwrap();
+    assert!(Planned::open(&clear, &bed.inputs, &mine).is_ok());
+    assert!(Planned::open(&clear, &bed.inputs, &mine.refusing_clear()).is_err());
 }

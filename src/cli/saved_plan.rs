@@ -1,0 +1,39 @@
+//! Saved plans as commands meet them: a file, told from other files by its first bytes, and opened with the passphrase of the root module that it
+//! was made for.
+
+use std::path::Path;
+
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
+use pipectl_engine::{Planned, VariableInput, is_plan_file, root_of_plan_file};
+use pipectl_state::Encryption;
+
+use crate::app::App;
+use crate::project::Project;
+use crate::{encryption, roots};
+
+/// The bytes of a saved plan; `None` when the path is something else.
+pub fn read(path: &Path) -> Option<Vec<u8>> {
+    let bytes = path.is_file().then(|| std::fs::read(path).ok())??;
+    is_plan_file(&bytes).then_some(bytes)
+}
+
+/// Opens a saved plan. `inputs` are values for what it does not hold.
+///
+/// # Errors
+/// When it cannot be opened, and the files that the findings are in.
+pub fn open(app: &App, bytes: &[u8], inputs: &[VariableInput]) -> Result<Planned, (Diagnostics, SourceMap)> {
+    let encryption = encryption_for(app, bytes).map_err(|(problem, sources)| (problem.into(), sources))?;
+    Planned::open(bytes, inputs, &encryption).map_err(|problems| (problems, SourceMap::default()))
+}
+
+/// How the root module of a plan is encrypted today. Where its file is not there any more, the environment decides alone.
+fn encryption_for(app: &App, bytes: &[u8]) -> Result<Encryption, (Diagnostic, SourceMap)> {
+    let root = root_of_plan_file(bytes).and_then(|root| roots::discover(&app.here, Some(Path::new(&root))).ok());
+    match root.and_then(|roots| roots.into_iter().next()) {
+        Some(root) => {
+            let (project, _) = Project::load(root, &app.environment);
+            project.encryption().map_err(|problem| (problem, project.configuration.sources.clone()))
+        }
+        None => encryption::of_environment(&*app.environment).map_err(|problem| (problem, SourceMap::default())),
+    }
+}

@@ -1,0 +1,56 @@
+//! Where the state is kept: `backend` blocks, and the warning for jobs that keep it in their checkout.
+
+use super::scenario::Scenario;
+
+const PIPELINE: &str = "pipeline \"p\" {\n  backend \"local\" {\n    path = \"../states/p\"\n  }\n}\n\nresource \"terraform_data\" \"a\" {\n  \
+                        input = 1\n}\n";
+
+#[test]
+fn a_pipeline_names_the_folder_of_its_states() {
+    let mut scenario = Scenario::empty();
+    scenario.write("pipelines/p.hcl", PIPELINE);
+    scenario.set("CI", "true");
+    scenario.run("apply -auto-approve pipelines");
+    assert!(scenario.file("states/p/default/log").is_file());
+    assert!(!scenario.file("pipelines/.pipectl/p/default/log").exists());
+    scenario.run("plan -detailed-exitcode pipelines");
+    scenario.quietly("workspace new pipelines/p.hcl dev");
+    scenario.quietly("apply -auto-approve pipelines");
+    assert!(scenario.file("states/p/dev/log").is_file());
+    scenario.run("workspace list pipelines/p.hcl");
+    scenario.quietly("workspace select pipelines/p.hcl default");
+    scenario.run("workspace delete -force pipelines/p.hcl dev");
+    assert!(!scenario.file("states/p/dev").exists());
+    scenario.edit("pipelines/p.hcl", "\"local\"", "\"s3\"");
+    scenario.run("plan pipelines");
+    scenario.edit("pipelines/p.hcl", "\"s3\"", "\"local\"");
+    scenario.edit("pipelines/p.hcl", "    path", "    paht");
+    scenario.run("plan pipelines");
+    scenario.check("a_pipeline_names_the_folder_of_its_states");
+}
+
+#[test]
+fn a_folder_of_terraform_names_a_file() {
+    let mut scenario = Scenario::empty();
+    let settings = "terraform {\n  backend \"local\" {\n    path = \"states/net.tfstate\"\n  }\n}\n";
+    scenario.write("main.tf", &format!("{settings}\nresource \"terraform_data\" \"a\" {{\n  input = 1\n}}\n"));
+    scenario.run("apply -auto-approve");
+    assert!(scenario.file("states/net.pipectl/default/log").is_file());
+    scenario.run("state list");
+    scenario.edit("main.tf", "\"local\"", "\"s3\"");
+    scenario.run("validate");
+    scenario.check("a_folder_of_terraform_names_a_file");
+}
+
+#[test]
+fn a_job_that_keeps_its_state_in_its_checkout_is_warned() {
+    let mut scenario = Scenario::empty();
+    scenario.write("pipelines/p.hcl", "pipeline \"p\" {}\n");
+    scenario.write("stack/main.tf", "locals {}\n");
+    scenario.set("CI", "true");
+    scenario.run("plan pipelines");
+    scenario.run("apply -auto-approve stack");
+    scenario.set("CI", "false");
+    scenario.run("plan pipelines");
+    scenario.check("a_job_that_keeps_its_state_in_its_checkout_is_warned");
+}
