@@ -215,13 +215,12 @@ async fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWrite
         let lineage = plan.seed.draw("lineage");
         writer.begin(&lineage, &engine.folders.root_name).map_err(failed)?;
     }
-    let moves = crate::moves::changes(writer.state(), &plan.moved);
-    if !moves.is_empty() {
-        writer.commit(moves).map_err(failed)?;
-    }
-    let mut changes = plan.observed.clone();
-    for address in &plan.read_again {
-        changes.extend(read_again(engine, writer.state(), address).await?);
+    let mut changes = plan.preparation(writer.state());
+    if !plan.read_again.is_empty() {
+        let prior = plan.prior_state(writer.state());
+        for address in &plan.read_again {
+            changes.extend(read_again(engine, &prior, address).await?);
+        }
     }
     if changes.is_empty() { Ok(()) } else { writer.commit(changes).map_err(failed) }
 }

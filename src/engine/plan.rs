@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pipectl_core::{Address, ModulePath, Path, Target, Value};
 use pipectl_provider::Reason;
-use pipectl_state::Change;
+use pipectl_state::{Change, Record, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -230,6 +230,26 @@ impl Plan {
             || self.imported() > 0
             || self.changes.iter().any(|change| !change.action.is_no_op() && change.action != Action::Read)
             || self.outputs.iter().any(|output| output.action != OutputAction::NoOp)
+    }
+
+    /// What apply commits before it does anything: what is moved, then what refresh saw and what is taken over.
+    pub(crate) fn preparation(&self, state: &State) -> Vec<Change> {
+        let mut changes = crate::moves::changes(state, &self.moved);
+        changes.extend(self.observed.iter().cloned());
+        changes
+    }
+
+    /// The state that the plan's changes begin from: `state`, which it was made for, with objects where they have moved to and as refresh
+    /// saw them. What a saved plan does not hold ([`Plan::read_again`]) is as the state says.
+    pub fn prior_state(&self, state: &State) -> State {
+        let mut prior = state.clone();
+        prior.take(Record { serial: state.serial, changes: self.preparation(state) });
+        prior
+    }
+
+    /// The address that the state knew an object by, which has another now.
+    pub fn previous_address(&self, address: &Address) -> Option<&Address> {
+        self.moved.iter().find(|moved| moved.to == *address).map(|moved| &moved.from)
     }
 
     /// The change of an object that is not left over from an interrupted replacement.

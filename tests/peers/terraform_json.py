@@ -2,7 +2,7 @@
 
 usage: tests/peers/terraform_json.py [CASE...]
 
-Reads   tests/fixtures/machine/CASE/main.tf and steps.txt   one command line a line
+Reads   tests/fixtures/machine/CASE/main.tf, what lies beside it, and steps.txt   one command line a line; `copy A B` puts file A at B
 Writes  tests/fixtures/machine/CASE/expected.json           status and documents of each, without what differs between runs
 
 Needs terraform 1.11.4. The answers are committed: the tests themselves (tests/cli/machine.rs) do not need it. What is sensitive is null
@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,16 +62,28 @@ def document(text):
     found = json.loads(text)
     if not isinstance(found, dict):
         return settled(found)
-    variables = found.get("configuration", {}).get("root_module", {}).get("variables", {})
-    for name, block in variables.items():
-        if block.get("sensitive"):
-            block["default"] = None
-            if name in found.get("variables", {}):
-                found["variables"][name]["value"] = None
+    root = found.get("configuration", {}).get("root_module", {})
+    for name, block in root.get("variables", {}).items():
+        if block.get("sensitive") and name in found.get("variables", {}):
+            found["variables"][name]["value"] = None
+    hide_defaults(root)
     return settled(found)
 
 
+def hide_defaults(module):
+    for block in module.get("variables", {}).values():
+        if block.get("sensitive") and "default" in block:
+            block["default"] = None
+    for call in module.get("module_calls", {}).values():
+        hide_defaults(call["module"])
+
+
 def answer(folder, line):
+    if line.startswith("copy "):
+        _, source, target = line.split()
+        shutil.copy(folder / source, folder / target)
+        # It may name other modules.
+        return {"command": line, "status": run(folder, "init").returncode}
     done = run(folder, line)
     found = {"command": line, "status": done.returncode}
     words = shlex.split(line)
@@ -94,7 +107,7 @@ for case in sorted(FIXTURES.iterdir()):
         continue
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        (folder / "main.tf").write_text((case / "main.tf").read_text())
+        shutil.copytree(case, folder, ignore=shutil.ignore_patterns("expected.json", "steps.txt"), dirs_exist_ok=True)
         if run(folder, "init").returncode != 0 and case.name != "invalid":
             sys.exit(f"{case.name}: terraform init failed")
         answers = [answer(folder, line) for line in (case / "steps.txt").read_text().splitlines()]

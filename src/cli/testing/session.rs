@@ -221,11 +221,11 @@ impl<'a> Session<'a> {
     fn world(&self, plan: &Plan, state: Option<&State>) -> World<'_> {
         let mut world = self.empty_world(plan.variables.clone());
         if let Some(state) = state {
-            world = world.with_state(state);
+            world = world.with_state(&plan.prior_state(state));
         }
         for change in plan.changes.iter().filter(|change| change.deposed.is_none()) {
             match (change.action, &change.after) {
-                (Action::Delete, _) => world.remove_object(&change.address),
+                (Action::Delete | Action::Forget, _) => world.remove_object(&change.address),
                 (_, Some(after)) => world.set_object(&change.address, after.clone()),
                 (_, None) => {}
             }

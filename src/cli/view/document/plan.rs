@@ -6,7 +6,7 @@ use pipectl_core::{Address, Marks, Value};
 use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange};
 use pipectl_lang::{Configuration, ObjectBlock};
 use pipectl_provider::Registry;
-use pipectl_state::{Change, Record, State};
+use pipectl_state::{Change, State};
 use serde_json::{Map, Value as Json, json};
 
 use super::module_tree::root_module;
@@ -39,7 +39,7 @@ pub struct PlanView<'a> {
 /// The document of a plan. `world` has variables and no objects yet.
 pub fn plan(view: &PlanView<'_>, mut world: World<'_>) -> Json {
     let plan = view.plan;
-    let prior = view.prior();
+    let prior = view.state.map(|state| plan.prior_state(state));
     let planned = view.planned(prior.as_ref());
     for (address, value) in &planned {
         world.set_object(address, value.clone());
@@ -93,14 +93,6 @@ fn is_silent(change: &ResourceChange) -> bool {
 }
 
 impl PlanView<'_> {
-    /// The state with what refresh saw.
-    fn prior(&self) -> Option<State> {
-        let mut state = self.state?.clone();
-        let serial = state.serial;
-        state.take(Record { serial, changes: self.plan.observed.clone() });
-        Some(state)
-    }
-
     /// Every object as it will be, by address.
     fn planned(&self, prior: Option<&State>) -> BTreeMap<Address, Value> {
         let mut objects = BTreeMap::new();
@@ -261,7 +253,8 @@ impl PlanView<'_> {
     fn drift(&self) -> Json {
         let each = self.plan.drift.iter().map(|drift| {
             let mut json = named(&drift.address);
-            let before = self.state.and_then(|state| state.object(&drift.address));
+            let previous = self.plan.previous_address(&drift.address);
+            let before = self.state.and_then(|state| state.object(previous.unwrap_or(&drift.address)));
             let before = before.map(|object| attributes(self.registry, &drift.address, object));
             let observed = self.plan.observed.iter().rev().find_map(|change| match change {
                 Change::SetObject { address, object } if *address == drift.address => {
