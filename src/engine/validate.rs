@@ -212,7 +212,11 @@ fn validate_object(
     };
     let mut diagnostics = validate_meta(block, scope);
     let inside = Expansion::any(block.meta.count.as_ref(), block.meta.for_each.as_ref(), scope).scope(scope, None);
-    let validate = |config: &Value| kind.map_or_else(Diagnostics::new, |kind| kind.validate(config));
+    let validate = |config: &Value| match (kind, data) {
+        (Some(kind), _) => kind.validate(config),
+        (None, Some(data)) => data.validate(config),
+        (None, None) => Diagnostics::new(),
+    };
     let value = match arguments(block, address, schema, validate, &inside) {
         Ok(evaluated) => {
             diagnostics.extend(evaluated.warnings);

@@ -104,10 +104,6 @@ impl DataSource for Http {
     }
 
     async fn read(&self, cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
-        let found = self.validate(config);
-        if found.has_errors() {
-            return Err(found);
-        }
         let request = Request::of(cx, config)?;
         let answer = tokio::select! {
             answer = request.send() => answer?,

@@ -180,7 +180,7 @@ async fn read_data(
     kind: &dyn DataSource,
 ) -> Result<Value, Diagnostics> {
     let address = &change.address;
-    let Arguments { config, .. } = arguments(block, address, kind.schema(), |_| Diagnostics::new(), scope)?;
+    let Arguments { config, .. } = arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     known(&config, block, address)?;
     let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
     let read = kind.read(&cx, &config).await;

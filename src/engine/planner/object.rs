@@ -178,7 +178,8 @@ async fn plan_data(
     kind: &dyn DataSource,
     warnings: &mut Diagnostics,
 ) -> Result<(Value, ResourceChange), Diagnostics> {
-    let Arguments { config, warnings: more } = arguments(block, address, kind.schema(), |_| Diagnostics::new(), scope)?;
+    let Arguments { config, warnings: more } =
+        arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     warnings.extend(more);
     let change = |action, after: Value, reasons| ResourceChange {
         address: address.clone(),

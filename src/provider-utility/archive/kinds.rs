@@ -104,10 +104,6 @@ impl DataSource for ArchiveData {
     }
 
     async fn read(&self, cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
-        let found = validate(config);
-        if found.has_errors() {
-            return Err(found);
-        }
         let (cx, config) = (cx.clone(), config.clone());
         let written = tokio::task::spawn_blocking(move || write(&cx, &config)).await;
         written.unwrap_or_else(|_| Err(failed("the archiver stopped unexpectedly, which is a mistake in pipectl")))

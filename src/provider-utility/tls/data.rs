@@ -40,10 +40,6 @@ impl DataSource for PublicKeyData {
     }
 
     async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
-        let found = self.validate(config);
-        if found.has_errors() {
-            return Err(found);
-        }
         let (argument, key) = match text(config, "private_key_pem") {
             Some(pem) => ("private_key_pem", PrivateKey::read(pem)),
             None => {
@@ -109,10 +105,6 @@ impl DataSource for CertificateData {
     }
 
     async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
-        let found = self.validate(config);
-        if found.has_errors() {
-            return Err(found);
-        }
         let content = pem::read_as(pem::CERTIFICATE, text(config, "content").unwrap_or_default());
         let content = content.map_err(|error| error.about("Failed to decode PEM", "content"))?;
         let shown = parse::certificate(&content).and_then(|parsed| shown(&parsed, &content));

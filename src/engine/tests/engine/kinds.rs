@@ -186,6 +186,12 @@ impl DataSource for Echo {
         &self.schema
     }
 
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let is_noise = config.attribute("text").and_then(Value::as_str) == Some("noise");
+        let problem = || Diagnostic::error("Invalid text", "Noise has no echo.").on(Path::of("text"));
+        is_noise.then(problem).into_iter().collect()
+    }
+
     async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
         Ok(config.with_attribute("echo", config.attribute("text").cloned().unwrap_or_else(Value::null)))
     }
