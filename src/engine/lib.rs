@@ -49,7 +49,7 @@ pub use engine::{Applied, Engine, Folders, Planned, StateIdentity};
 pub use event::{ApplyEnd, Event, Observer, OutputView, Summary};
 pub use instance::stored_attributes;
 pub use lint::lint;
-pub use moves::Moved;
+pub use moves::{Moved, moves_between, moving_changes};
 pub use options::{Mode, PlanOptions, Seed};
 pub use plan::{Action, CheckResult, CheckStatus, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange};
 pub use plan_file::{MAGIC, is_plan_file, root_of_plan_file};

@@ -30,14 +30,15 @@ pub(crate) struct Moves {
     statements: Vec<Statement>,
 }
 
-/// A `moved` block with the module that has it.
+/// What a `moved` block says, with the module that has it.
 #[derive(Clone, Debug)]
 struct Statement {
     /// Without instances: it holds for all of them.
     module: ModulePath,
     from: Target,
     to: Target,
-    span: Span,
+    /// Where it stands, if it is written anywhere.
+    span: Option<Span>,
 }
 
 impl Moves {
@@ -64,8 +65,7 @@ impl Moves {
             carry_out(statement, &mut places, &mut blocked);
         }
         carry_out_implied(configuration, &statements, &mut places);
-        let moved = places.into_iter().filter(|(to, from)| to != from).map(|(to, from)| Moved { from, to }).collect();
-        Ok(Self { moved, blocked, statements })
+        Ok(Self { moved: moved(places), blocked, statements })
     }
 
     /// A warning about what could not be moved.
@@ -98,15 +98,30 @@ impl Moves {
                      out.",
                     statement.to
                 );
-                problems.push(Diagnostic::error("Moved object still exists", detail).at(statement.span.clone()));
+                problems.push(Diagnostic::error("Moved object still exists", detail).or_at(statement.span.as_ref()));
             }
         }
         problems
     }
 }
 
-/// The changes that move objects in a state.
-pub(crate) fn changes(state: &State, moved: &[Moved]) -> Vec<Change> {
+/// What a `moved` block of the root module with these ends would do to a state: what it moves, and what stays because there is something at
+/// its new address.
+pub fn moves_between(state: &State, from: &Target, to: &Target) -> (Vec<Moved>, Vec<Moved>) {
+    let mut places: BTreeMap<Address, Address> =
+        state.resources.keys().map(|address| (address.clone(), address.clone())).collect();
+    let mut blocked = Vec::new();
+    let statement = Statement { module: ModulePath::ROOT, from: from.clone(), to: to.clone(), span: None };
+    carry_out(&statement, &mut places, &mut blocked);
+    (moved(places), blocked)
+}
+
+fn moved(places: BTreeMap<Address, Address>) -> Vec<Moved> {
+    places.into_iter().filter(|(to, from)| to != from).map(|(to, from)| Moved { from, to }).collect()
+}
+
+/// The changes that move objects in a state, and that rename them where others depend on them.
+pub fn moving_changes(state: &State, moved: &[Moved]) -> Vec<Change> {
     if moved.is_empty() {
         return Vec::new();
     }
@@ -150,7 +165,7 @@ pub(crate) fn changes(state: &State, moved: &[Moved]) -> Vec<Change> {
 pub(crate) fn moved_state(state: &State, moved: &[Moved]) -> State {
     let mut after = state.clone();
     let serial = after.serial;
-    after.take(pipectl_state::Record { serial, changes: changes(state, moved) });
+    after.take(pipectl_state::Record { serial, changes: moving_changes(state, moved) });
     after
 }
 
@@ -194,7 +209,7 @@ fn statements(configuration: &Configuration) -> Vec<Statement> {
             module: path.clone(),
             from: block.from.clone(),
             to: block.to.clone(),
-            span: block.span.clone(),
+            span: Some(block.span.clone()),
         }));
     });
     statements
@@ -328,15 +343,16 @@ fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Di
     let mut problems = Diagnostics::new();
     let mut sources: BTreeMap<Target, &Statement> = BTreeMap::new();
     let mut destinations: BTreeMap<Target, &Statement> = BTreeMap::new();
-    let place = |span: &Span| {
-        let file = configuration.sources.get(span.source).map(|source| source.name.clone()).unwrap_or_default();
-        let line = configuration.sources.line_column(span).map_or(0, |(line, _)| line);
-        format!("{file}:{line}")
+    let place = |statement: &Statement| {
+        let span = statement.span.as_ref();
+        let file = span.and_then(|span| configuration.sources.get(span.source)).map(|source| source.name.clone());
+        let line = span.and_then(|span| configuration.sources.line_column(span)).map_or(0, |(line, _)| line);
+        format!("{}:{line}", file.unwrap_or_default())
     };
     for statement in statements {
         let (from, to) = (statement.absolute_from(), statement.absolute_to());
         let mut report = |summary: &str, detail: String| {
-            problems.push(Diagnostic::error(summary, detail).at(statement.span.clone()));
+            problems.push(Diagnostic::error(summary, detail).or_at(statement.span.as_ref()));
         };
         if from == to {
             report(
@@ -354,7 +370,7 @@ fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Di
         }
         if let Some(first) = sources.get(&from).filter(|first| first.absolute_to() != to) {
             let other = first.absolute_to();
-            let at = place(&first.span);
+            let at = place(first);
             report(
                 "Ambiguous move statements",
                 format!(
@@ -364,7 +380,7 @@ fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Di
         }
         if let Some(first) = destinations.get(&to).filter(|first| first.absolute_from() != from) {
             let other = first.absolute_from();
-            let at = place(&first.span);
+            let at = place(first);
             report(
                 "Ambiguous move statements",
                 format!(
@@ -390,8 +406,8 @@ fn in_order(statements: Vec<Statement>) -> Result<Vec<Statement>, Diagnostics> {
         let Some(position) = open.iter().position(is_free) else {
             let names: Vec<String> = open.iter().map(|one| format!("{} to {}", ends[*one].0, ends[*one].1)).collect();
             let detail = format!("These moves go on from each other in a circle: {}.", names.join(", "));
-            let span = statements[open[0]].span.clone();
-            return Err(Diagnostic::error("Cyclic dependency in move statements", detail).at(span).into());
+            let span = statements[open[0]].span.as_ref();
+            return Err(Diagnostic::error("Cyclic dependency in move statements", detail).or_at(span).into());
         };
         order.push(statements[open.remove(position)].clone());
     }

@@ -234,7 +234,7 @@ impl Plan {
 
     /// What apply commits before it does anything: what is moved, then what refresh saw and what is taken over.
     pub(crate) fn preparation(&self, state: &State) -> Vec<Change> {
-        let mut changes = crate::moves::changes(state, &self.moved);
+        let mut changes = crate::moves::moving_changes(state, &self.moved);
         changes.extend(self.observed.iter().cloned());
         changes
     }

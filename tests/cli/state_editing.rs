@@ -34,6 +34,35 @@ fn moving_and_forgetting() {
 }
 
 #[test]
+fn modules_move_with_everything_inside() {
+    let mut scenario = Scenario::empty();
+    scenario.write("m/main.tf", "variable \"in\" {}\n\nresource \"terraform_data\" \"inner\" {\n  input = var.in\n}\n\nresource \"terraform_data\" \"user\" {\n  input = terraform_data.inner.id\n}\n");
+    let call = |name: &str, keys: &str| {
+        format!("module \"{name}\" {{\n  source   = \"./m\"\n  for_each = toset({keys})\n  in       = each.key\n}}\n")
+    };
+    scenario.write("main.tf", &call("m", "[\"a\", \"b\"]"));
+    scenario.quietly("apply -auto-approve -parallelism=1");
+    for line in [
+        "state mv -dry-run module.m[\"a\"] module.n",
+        "state mv module.m[\"a\"] module.m[\"b\"]",
+        "state mv module.m[\"a\"] terraform_data.x",
+        "state mv module.m module.n[\"a\"]",
+        "state mv module.n module.m",
+        "state mv module.m module.n",
+        "state rm -dry-run module.n[\"b\"]",
+        "state rm module.n.terraform_data.inner",
+        "state rm module.m",
+    ] {
+        scenario.run(line);
+    }
+    // The configuration follows: nothing is made again.
+    scenario.write("main.tf", &call("n", "[\"a\", \"b\"]"));
+    scenario.run("plan -detailed-exitcode");
+    scenario.run("state rm module.n");
+    scenario.check("state_editing_of_modules");
+}
+
+#[test]
 fn a_moved_block_is_not_made_again() {
     let mut scenario = Scenario::of("cluster");
     scenario.quietly("apply -auto-approve -parallelism=1");

@@ -31,7 +31,7 @@ pub enum StateCommand {
 #[derive(Debug, Args)]
 #[command(override_usage = "pipectl state mv [OPTIONS] [PATH] SOURCE DESTINATION")]
 pub struct StateMvArguments {
-    /// The root module, the address of an object or a block, and its new address.
+    /// The root module, the address of an object, a block or a module, and its new address.
     #[arg(value_name = "PATH|ADDRESS", num_args = 1..=3, required = true)]
     pub words: Vec<String>,
     /// Say what would be moved, and move nothing.
@@ -46,7 +46,7 @@ pub struct StateMvArguments {
 #[derive(Debug, Args)]
 #[command(override_usage = "pipectl state rm [OPTIONS] [PATH] ADDRESS...")]
 pub struct StateRmArguments {
-    /// The root module, and addresses of objects or blocks.
+    /// The root module, and addresses of objects, blocks or modules.
     #[arg(value_name = "PATH|ADDRESS", required = true)]
     pub words: Vec<String>,
     /// Say what would be forgotten, and forget nothing.

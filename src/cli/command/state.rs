@@ -37,7 +37,7 @@ pub async fn run(app: &App, command: &StateCommand) -> Exit {
 
 fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     let (root, addresses) = split_root(&arguments.words);
-    let wanted: Vec<Target> = addresses.iter().map(|text| parsed(app, text)).collect::<Result<_, _>>()?;
+    let wanted: Vec<Target> = addresses.iter().map(|text| target(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
     for (address, deposed, _) in state.iter().flat_map(|state| state.objects()) {
@@ -71,6 +71,11 @@ fn show(app: &App, arguments: &StateShowArguments) -> Result<Exit, Exit> {
 
 /// Reads an address, or says what is wrong with it.
 pub fn address(app: &App, text: &str) -> Result<Address, Exit> {
+    parsed(app, text)
+}
+
+/// Reads what names an object, a block or a module, or says what is wrong with it.
+fn target(app: &App, text: &str) -> Result<Target, Exit> {
     parsed(app, text)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pipectl_core::Address;
+use pipectl_core::{Address, ModulePath, Target};
 use pipectl_core::suggest::did_you_mean;
 use pipectl_state::{Change, State, StateWriter};
 
@@ -69,17 +69,24 @@ pub(crate) fn refuse_no_lock(app: &App, lock: &LockArguments) -> Result<(), Exit
     if lock.lock { Ok(()) } else { Err(app.fail(operation::lock_required())) }
 }
 
-/// The instances that an address means: itself, or for a block all of it.
-pub(super) fn instances(state: &State, address: &Address) -> Vec<Address> {
-    let is_meant = |known: &&Address| *known == address || known.block() == *address;
+/// The objects that are meant: one, all instances of a block, or everything in a module, of which a path without a key means all instances.
+pub(super) fn instances(state: &State, target: &Target) -> Vec<Address> {
+    let is_meant = |known: &&Address| match target {
+        Target::Module(path) => path.contains(&known.module),
+        Target::Object(address) => *known == address || known.block() == *address,
+    };
     state.resources.keys().filter(is_meant).cloned().collect()
 }
 
 /// " Did you mean ..", where the state has something of a similar address.
-pub(super) fn suggestion(state: &State, address: &Address) -> String {
-    let known: BTreeSet<String> =
-        state.resources.keys().flat_map(|address| [address.to_string(), address.block().to_string()]).collect();
-    did_you_mean(&address.to_string(), known.iter().map(String::as_str))
+pub(super) fn suggestion(state: &State, target: &Target) -> String {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for address in state.resources.keys() {
+        known.extend([address.to_string(), address.block().to_string()]);
+        let steps = address.module.steps();
+        known.extend((1..=steps.len()).map(|depth| ModulePath::of(&steps[..depth]).to_string()));
+    }
+    did_you_mean(&target.to_string(), known.iter().map(String::as_str))
 }
 
 /// Forgets everything at an address.

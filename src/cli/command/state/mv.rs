@@ -1,10 +1,11 @@
-//! `state mv`: gives objects other addresses, so that a renamed block keeps what it has made.
+//! `state mv`: gives objects other addresses, so that a renamed block or module keeps what it has made.
 
-use pipectl_core::{Address, Diagnostic};
-use pipectl_state::{Change, ObjectState, State};
+use pipectl_core::{Diagnostic, Target};
+use pipectl_engine::{Moved, moves_between, moving_changes};
+use pipectl_state::State;
 
-use super::address;
-use super::edit::{Editing, forget, instances, suggestion};
+use super::edit::{Editing, instances, suggestion};
+use super::target;
 use crate::app::App;
 use crate::arguments::{StateMvArguments, split_root};
 use crate::exit::Exit;
@@ -17,101 +18,71 @@ pub(super) async fn run(app: &App, arguments: &StateMvArguments) -> Result<Exit,
             Diagnostic::error("Two addresses required", "This command moves objects from one address to another.");
         return Err(app.fail(error.hint("pipectl state mv [PATH] SOURCE DESTINATION")));
     };
-    let (from, to) = (address(app, from)?, address(app, to)?);
+    let (from, to) = (target(app, from)?, target(app, to)?);
     let project = app.project(root.as_deref())?;
     let mut editing = Editing::begin(app, project, &arguments.lock, "state mv").await?;
     let moves = moves(editing.state(), &from, &to).map_err(|error| app.fail(error))?;
     let verb = if arguments.dry_run { "Would move" } else { "Move" };
-    for (from, to) in &moves {
+    for Moved { from, to } in &moves {
         app.console.print(&format!("{verb} \"{from}\" to \"{to}\""));
     }
     if !arguments.dry_run {
-        let changes = changes(editing.state(), &moves, &from, &to);
+        let changes = moving_changes(editing.state(), &moves);
         editing.commit(changes)?;
         app.console.print(&format!("Successfully moved {}.", count(moves.len(), "object")));
     }
     Ok(Exit::Success)
 }
 
-/// From where to where: one object, or all instances of a block.
-fn moves(state: &State, from: &Address, to: &Address) -> Result<Vec<(Address, Address)>, Diagnostic> {
+/// From where to where: one object, all instances of a block, or everything in a module.
+fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagnostic> {
     let found = instances(state, from);
     if found.is_empty() {
         let detail = format!("Cannot move {from}: the state holds nothing at this address.{}", suggestion(state, from));
         return Err(Diagnostic::error("Invalid source address", detail).hint("pipectl state list"));
     }
-    if (from.kind, &from.type_name) != (to.kind, &to.type_name) {
-        let detail = format!("Cannot move {from} to {to}: they are not of the same type.");
-        return Err(Diagnostic::error("Invalid destination address", detail));
-    }
-    let one_object = found.len() == 1 && found[0] == *from;
-    if !one_object && to.key.is_some() {
-        let detail = format!(
-            "Cannot move {from} to {to}: it has {}, and an instance is one object.",
-            count(found.len(), "instance")
-        );
-        return Err(Diagnostic::error("Invalid destination address", detail));
-    }
-    let target = |address: &Address| if one_object { to.clone() } else { to.with_key(address.key.clone()) };
-    let moves: Vec<(Address, Address)> = found.into_iter().map(|from| (from.clone(), target(&from))).collect();
-    for (from, to) in &moves {
-        if state.resources.contains_key(to) {
-            let detail = format!("Cannot move to {to}: the state already holds an object at this address.");
-            return Err(Diagnostic::error("Invalid destination address", detail));
-        }
-        if state.intents.contains_key(from) {
-            let detail = format!(
-                "Cannot move {from}: a run was interrupted while it worked on it, and what became of it is not known."
-            );
-            return Err(Diagnostic::error("Interrupted object", detail).hint("pipectl apply -refresh-only"));
-        }
-    }
-    Ok(moves)
-}
-
-fn changes(state: &State, moves: &[(Address, Address)], from: &Address, to: &Address) -> Vec<Change> {
-    let mut changes = Vec::new();
-    // What refers to a block that has moved as a whole refers to it under its new name.
-    let all_move =
-        instances(state, &from.block()).iter().all(|address| moves.iter().any(|(moved, _)| moved == address));
-    let renamed = |object: &ObjectState| {
-        let mut object = object.clone();
-        if all_move {
-            for dependency in object.dependencies.iter_mut().filter(|dependency| **dependency == from.block()) {
-                *dependency = to.block();
-            }
-        }
-        object
+    let invalid = |why: String| {
+        Diagnostic::error("Invalid destination address", format!("Cannot move {from} to {to}: {why}."))
     };
-    for (from, to) in moves {
-        let Some(resource) = state.resources.get(from) else { continue };
-        changes.extend(forget(state, from));
-        if let Some(object) = &resource.current {
-            changes.push(Change::SetObject { address: to.clone(), object: renamed(object) });
+    match (from, to) {
+        (Target::Object(from), Target::Object(to)) if (from.kind, &from.type_name) != (to.kind, &to.type_name) => {
+            return Err(invalid("they are not of the same type".to_owned()));
         }
-        for (key, object) in &resource.deposed {
-            changes.push(Change::SetDeposed { address: to.clone(), key: key.clone(), object: renamed(object) });
+        (Target::Object(_), Target::Module(_)) => {
+            return Err(invalid("the one is an object, and the other a module".to_owned()));
         }
+        (Target::Module(_), Target::Object(_)) => {
+            return Err(invalid("the one is a module, and the other an object".to_owned()));
+        }
+        (Target::Object(_), Target::Object(_)) | (Target::Module(_), Target::Module(_)) => {}
     }
-    for (address, deposed, object) in state.objects() {
-        let is_moved = moves.iter().any(|(from, _)| from == address);
-        let now = renamed(object);
-        if is_moved || now == *object {
-            continue;
-        }
-        changes.push(match deposed {
-            None => Change::SetObject { address: address.clone(), object: now },
-            Some(key) => Change::SetDeposed { address: address.clone(), key: key.to_owned(), object: now },
-        });
+    let (moved, blocked) = moves_between(state, from, to);
+    if let Some(Moved { to, .. }) = blocked.first() {
+        let detail = format!("Cannot move to {to}: the state already holds an object at this address.");
+        return Err(Diagnostic::error("Invalid destination address", detail));
     }
-    changes
+    if moved.is_empty() && from == to {
+        return Err(invalid("they are the same".to_owned()));
+    }
+    if moved.is_empty() {
+        let what = count(found.len(), if matches!(from, Target::Module(_)) { "object" } else { "instance" });
+        return Err(invalid(format!("it has {what}, and what has a key is one instance")));
+    }
+    if let Some(Moved { from, .. }) = moved.iter().find(|moved| state.intents.contains_key(&moved.from)) {
+        let detail = format!(
+            "Cannot move {from}: a run was interrupted while it worked on it, and what became of it is not known."
+        );
+        return Err(Diagnostic::error("Interrupted object", detail).hint("pipectl apply -refresh-only"));
+    }
+    Ok(moved)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use pipectl_state::Record;
+    use pipectl_core::Address;
+    use pipectl_state::{Change, ObjectState, Record};
 
     use super::*;
 
@@ -130,6 +101,10 @@ mod tests {
             set("a_b.one", object(&[])),
             set("a_b.many[0]", object(&["a_b.one"])),
             set("a_b.many[1]", object(&["a_b.one"])),
+            set("module.m[\"x\"].a_b.in", object(&[])),
+            set("module.m[\"x\"].a_b.user", object(&["module.m.a_b.in"])),
+            set("module.m[\"y\"].a_b.in", object(&[])),
+            set("module.m[\"y\"].a_b.user", object(&["module.m.a_b.in"])),
         ];
         state.take(Record { serial: 1, changes });
         state
@@ -137,9 +112,9 @@ mod tests {
 
     fn moved(from: &str, to: &str) -> Result<Vec<String>, String> {
         let mut state = state();
-        let (from, to) = (address(from), address(to));
+        let (from, to): (Target, Target) = (from.parse().unwrap(), to.parse().unwrap());
         let moves = moves(&state, &from, &to).map_err(|error| error.detail)?;
-        let changes = changes(&state, &moves, &from, &to);
+        let changes = moving_changes(&state, &moves);
         state.take(Record { serial: 2, changes });
         let shown = |(address, _, object): (&Address, Option<&str>, &ObjectState)| {
             let needs: Vec<String> = object.dependencies.iter().map(Address::to_string).collect();
@@ -148,18 +123,44 @@ mod tests {
         Ok(state.objects().map(shown).collect())
     }
 
+    /// The same without the modules.
+    fn moved_in_root(from: &str, to: &str) -> Vec<String> {
+        moved(from, to).unwrap().into_iter().filter(|line| !line.starts_with("module.")).collect()
+    }
+
     #[test]
     fn a_block_moves_with_its_instances_and_those_that_need_it() {
         assert_eq!(
-            moved("a_b.one", "a_b.uno").unwrap(),
+            moved_in_root("a_b.one", "a_b.uno"),
             ["a_b.many[0] <- a_b.uno", "a_b.many[1] <- a_b.uno", "a_b.uno <- "]
         );
-        let all = moved("a_b.many", "a_b.lots").unwrap();
+        let all = moved_in_root("a_b.many", "a_b.lots");
         assert_eq!(all, ["a_b.lots[0] <- a_b.one", "a_b.lots[1] <- a_b.one", "a_b.one <- "]);
-        let one = moved("a_b.many[1]", "a_b.last").unwrap();
+        let one = moved_in_root("a_b.many[1]", "a_b.last");
         assert_eq!(one, ["a_b.last <- a_b.one", "a_b.many[0] <- a_b.one", "a_b.one <- "]);
-        let keyed = moved("a_b.one", "a_b.one[\"x\"]").unwrap();
+        let keyed = moved_in_root("a_b.one", "a_b.one[\"x\"]");
         assert_eq!(keyed[2], "a_b.one[\"x\"] <- ");
+    }
+
+    #[test]
+    fn what_moves_in_a_module_is_renamed_where_it_is_needed() {
+        // One instance leaves its module, the other stays: whoever needs the block needs it under both names.
+        let one = moved("module.m[\"x\"]", "module.n").unwrap();
+        assert_eq!(
+            one[3..],
+            [
+                "module.m[\"y\"].a_b.in <- ",
+                "module.m[\"y\"].a_b.user <- module.m.a_b.in module.n.a_b.in",
+                "module.n.a_b.in <- ",
+                "module.n.a_b.user <- module.m.a_b.in module.n.a_b.in",
+            ]
+        );
+        let all = moved("module.m", "module.n.module.o").unwrap();
+        assert_eq!(all[4], "module.n.module.o[\"x\"].a_b.user <- module.n.module.o.a_b.in");
+        assert_eq!(all[6], "module.n.module.o[\"y\"].a_b.user <- module.n.module.o.a_b.in");
+        let out = moved("module.m[\"x\"].a_b.in", "a_b.out").unwrap();
+        assert_eq!(out[3], "a_b.out <- ");
+        assert_eq!(out[4], "module.m[\"x\"].a_b.user <- a_b.out module.m.a_b.in");
     }
 
     #[test]
@@ -169,6 +170,13 @@ mod tests {
             ("a_b.one", "a_c.one", "same type"),
             ("a_b.many", "a_b.x[0]", "2 instances"),
             ("a_b.one", "a_b.many[0]", "already holds"),
+            ("a_b.one", "a_b.one", "the same"),
+            ("a_b.one", "module.n", "a module"),
+            ("module.m[\"x\"]", "a_b.x", "an object"),
+            ("module.m[\"x\"]", "module.m[\"y\"]", "already holds"),
+            ("module.m", "module.n[\"x\"]", "4 objects"),
+            ("module.none", "module.n", "holds nothing"),
+            ("module.m.a_b.in", "a_b.in", "holds nothing"),
         ] {
             assert!(moved(from, to).unwrap_err().contains(part), "{from} {to}");
         }

@@ -1,9 +1,9 @@
 //! `state rm`: forgets objects without removing them.
 
-use pipectl_core::{Address, Diagnostic};
+use pipectl_core::{Address, Diagnostic, Target};
 use pipectl_state::Change;
 
-use super::address;
+use super::target;
 use super::edit::{Editing, forget, instances, suggestion};
 use crate::app::App;
 use crate::arguments::{StateRmArguments, split_root};
@@ -16,10 +16,10 @@ pub(super) async fn run(app: &App, arguments: &StateRmArguments) -> Result<Exit,
         let error = Diagnostic::error("Address required", "This command forgets objects of the state.");
         return Err(app.fail(error.hint("pipectl state rm [PATH] ADDRESS...")));
     }
-    let wanted: Vec<Address> = texts.iter().map(|text| address(app, text)).collect::<Result<_, _>>()?;
+    let wanted: Vec<Target> = texts.iter().map(|text| target(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let mut editing = Editing::begin(app, project, &arguments.lock, "state rm").await?;
-    let mut found: Vec<Address> = wanted.iter().flat_map(|address| instances(editing.state(), address)).collect();
+    let mut found: Vec<Address> = wanted.iter().flat_map(|target| instances(editing.state(), target)).collect();
     found.sort();
     found.dedup();
     if found.is_empty() {
