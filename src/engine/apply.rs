@@ -23,12 +23,12 @@ use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::{Keeping, instance_of, object_of, output_of};
 use crate::lifecycle::{Retry, limits};
 use crate::order::{Step, Steps, steps};
-use crate::planner::{context, failed_validations, judge_assertion, pruned_graph};
+use crate::planner::{context, judge_assertion, judge_validations, pruned_graph};
 use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Outcome, Visit, walk};
 use crate::{
-    Action, Applied, ApplyEnd, CheckStatus, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions, Planned,
+    Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions, Planned,
     StateIdentity, Summary,
 };
 use committer::Committer;
@@ -101,6 +101,7 @@ impl Run {
             variables: &self.planned.plan.variables,
             graph: &self.graph,
             values: &self.values,
+            results: None,
         }
     }
 
@@ -367,7 +368,7 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
         }
         Node::Check(name) => Ok(check(run, node, name)),
         Node::Validation(name) => {
-            let failed = failed_validations(&run.evaluation(), node, name);
+            let failed = judge_validations(&run.evaluation(), node, name).problems;
             if failed.has_errors() { Err(failed) } else { Ok(failed) }
         }
         Node::Variable(_)
@@ -391,7 +392,7 @@ fn root_output(run: &Run, node: NodeIndex, name: &str) -> Result<(), Diagnostics
     let Some(block) = run.planned.configuration.outputs.get(name).filter(|block| !block.ephemeral) else {
         return Ok(());
     };
-    let value = evaluate_output(block, &run.values.scope(&run.graph, node, 0), &ModulePath::ROOT)?;
+    let value = evaluate_output(block, &run.values.scope(&run.graph, node, 0), &ModulePath::ROOT, &mut Vec::new())?;
     let output = output_of(&value, block.sensitive).filter(|output| run.before.outputs.get(name) != Some(output));
     if let Some(output) = output {
         run.committer.commit_soon(vec![Change::SetOutput { name: name.to_owned(), output }]);
@@ -411,8 +412,9 @@ fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
         let told = |assertion: usize| {
             let mut planned = run.plan().checks.iter();
             planned.any(|result| {
-                (&result.module, result.check.as_str(), result.assertion) == (path, name, assertion)
-                    && result.status == CheckStatus::Fail
+                result.status == CheckStatus::Fail
+                    && (&result.module, result.condition) == (path, assertion)
+                    && matches!(&result.subject, Checked::Check(check) if check == name)
             })
         };
         for (assertion, rule) in rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion)) {

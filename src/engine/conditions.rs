@@ -1,7 +1,9 @@
 //! Conditions: validation rules, preconditions, postconditions and assertions.
 
-use pipectl_core::{Diagnostic, Diagnostics, Kind, Type, convert};
-use pipectl_lang::{Rule, Scope, evaluate};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, ModulePath, Type, convert};
+use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluate};
+
+use crate::{CheckResult, CheckStatus, Checked};
 
 /// How a condition stands.
 #[derive(Debug)]
@@ -50,17 +52,99 @@ fn message(rule: &Rule, scope: &Scope) -> String {
     }
 }
 
-/// Judges rules that must hold. What is known after apply is left for later.
-pub(crate) fn require(rules: &[Rule], scope: &Scope, summary: &str, address: &str) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    for rule in rules {
-        match judge(rule, scope) {
-            Verdict::Pass | Verdict::Unknown => {}
-            Verdict::Fail(message) => {
-                diagnostics.push(Diagnostic::error(summary, message).at(rule.condition.span()).about(address));
-            }
-            Verdict::Invalid(problems) => diagnostics.extend(problems),
+/// Conditions of one thing that must hold.
+pub(crate) struct Conditions<'a> {
+    rules: &'a [Rule],
+    /// How many conditions the thing has besides, which are counted first.
+    before: usize,
+    module: &'a ModulePath,
+    subject: Checked,
+    /// What it is called when one does not hold.
+    summary: &'static str,
+}
+
+/// What judging has come to.
+pub(crate) struct Judged {
+    /// How each condition stands.
+    pub(crate) results: Vec<CheckResult>,
+    /// An error for each that does not hold or cannot be evaluated. What is known after apply is left for later.
+    pub(crate) problems: Diagnostics,
+}
+
+impl<'a> Conditions<'a> {
+    /// What must hold before an object is planned.
+    pub(crate) fn before(block: &'a ObjectBlock, address: &'a Address) -> Self {
+        Self {
+            rules: &block.meta.lifecycle.preconditions,
+            before: 0,
+            module: &address.module,
+            subject: Checked::Object(address.inside_module()),
+            summary: "Resource precondition failed",
         }
     }
-    diagnostics
+
+    /// What must hold of an object once it is known.
+    pub(crate) fn after(block: &'a ObjectBlock, address: &'a Address) -> Self {
+        Self {
+            rules: &block.meta.lifecycle.postconditions,
+            before: block.meta.lifecycle.preconditions.len(),
+            summary: "Resource postcondition failed",
+            ..Self::before(block, address)
+        }
+    }
+
+    /// What must hold before an output is stored or given on.
+    pub(crate) fn of_output(block: &'a OutputBlock, module: &'a ModulePath) -> Self {
+        Self {
+            rules: &block.preconditions,
+            before: 0,
+            module,
+            subject: Checked::Output(block.name.clone()),
+            summary: "Module output value precondition failed",
+        }
+    }
+
+    /// What must hold of the value of a variable.
+    pub(crate) fn of_variable(block: &'a VariableBlock, module: &'a ModulePath) -> Self {
+        Self {
+            rules: &block.validations,
+            before: 0,
+            module,
+            subject: Checked::Variable(block.name.clone()),
+            summary: "Invalid value for variable",
+        }
+    }
+
+    /// Judges all of them.
+    pub(crate) fn judge(&self, scope: &Scope) -> Judged {
+        let mut judged = Judged { results: Vec::with_capacity(self.rules.len()), problems: Diagnostics::new() };
+        for (position, rule) in self.rules.iter().enumerate() {
+            let (status, message) = match judge(rule, scope) {
+                Verdict::Pass => (CheckStatus::Pass, None),
+                Verdict::Unknown => (CheckStatus::Unknown, None),
+                Verdict::Fail(message) => {
+                    let problem = Diagnostic::error(self.summary, message.as_str()).at(rule.condition.span());
+                    judged.problems.push(problem.about(self.subject.in_module(self.module)));
+                    (CheckStatus::Fail, Some(message))
+                }
+                Verdict::Invalid(problems) => {
+                    judged.problems.extend(problems);
+                    (CheckStatus::Error, None)
+                }
+            };
+            judged.results.push(CheckResult {
+                module: self.module.clone(),
+                subject: self.subject.clone(),
+                condition: self.before + position,
+                status,
+                message,
+            });
+        }
+        judged
+    }
+
+    /// What is wrong with them.
+    pub(crate) fn problems(&self, scope: &Scope) -> Diagnostics {
+        self.judge(scope).problems
+    }
 }

@@ -1,19 +1,19 @@
 //! Evaluating the nodes that are no objects: variables, locals, models, executors, modules and what they put out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::{Diagnostic, Diagnostics, Marks, ModulePath, Value};
 use pipectl_lang::{Configuration, OutputBlock, Scope, decode, decode_model, evaluate};
 
-use crate::Engine;
-use crate::conditions::require;
+use crate::conditions::Conditions;
 use crate::expansion::{Expansion, evaluate_enabled};
 use crate::graph::{Graph, Node};
 use crate::instances::Instances;
 use crate::values::Values;
 use crate::variables::input_value;
+use crate::{CheckResult, Engine};
 
 /// What evaluating works with.
 #[derive(Clone, Copy)]
@@ -24,6 +24,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) variables: &'a BTreeMap<String, Value>,
     pub(crate) graph: &'a Graph,
     pub(crate) values: &'a Values,
+    /// Takes down how conditions stand.
+    pub(crate) results: Option<&'a Mutex<Vec<CheckResult>>>,
 }
 
 type Evaluated = Result<(Value, Diagnostics), Diagnostics>;
@@ -64,8 +66,12 @@ impl Evaluation<'_> {
             Node::Output(output) => {
                 let Some(block) = own.outputs.get(output) else { return Ok(Diagnostics::new()) };
                 let (values, warnings) = all(instances, |instance| {
-                    evaluate_output(block, &scope(instance), instances.path(instance))
-                        .map(|value| (value, Diagnostics::new()))
+                    let mut results = Vec::new();
+                    let value = evaluate_output(block, &scope(instance), instances.path(instance), &mut results);
+                    if let Some(all) = self.results {
+                        all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut results);
+                    }
+                    value.map(|value| (value, Diagnostics::new()))
                 })?;
                 self.values.set(node, instances.assemble(&values));
                 Ok(warnings)
@@ -225,12 +231,18 @@ pub(crate) fn qualified(module: &ModulePath, name: &str) -> String {
 }
 
 /// The value of an output. Of the root module: marked sensitive as a whole where the block says so, else free of marks. Of another module: with
-/// the marks that it has, so that a secret does not lose its mark on the way out.
-pub(crate) fn evaluate_output(block: &OutputBlock, scope: &Scope, module: &ModulePath) -> Result<Value, Diagnostics> {
+/// the marks that it has, so that a secret does not lose its mark on the way out. How its preconditions stand goes to `results`.
+pub(crate) fn evaluate_output(
+    block: &OutputBlock,
+    scope: &Scope,
+    module: &ModulePath,
+    results: &mut Vec<CheckResult>,
+) -> Result<Value, Diagnostics> {
     let address = qualified(module, &format!("output.{}", block.name));
-    let failed = require(&block.preconditions, scope, "Module output value precondition failed", &address);
-    if failed.has_errors() {
-        return Err(failed);
+    let judged = Conditions::of_output(block, module).judge(scope);
+    results.extend(judged.results);
+    if judged.problems.has_errors() {
+        return Err(judged.problems);
     }
     let value = evaluate(&block.value, scope)?;
     let marks = value.marks_deep();

@@ -51,6 +51,6 @@ pub use instance::stored_attributes;
 pub use lint::lint;
 pub use moves::{Moved, moves_between, moving_changes};
 pub use options::{Mode, PlanOptions, Seed};
-pub use plan::{Action, CheckResult, CheckStatus, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange};
+pub use plan::{Action, CheckResult, CheckStatus, Checked, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange};
 pub use plan_file::{MAGIC, is_plan_file, root_of_plan_file};
 pub use variables::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};

@@ -44,7 +44,7 @@ pub struct Plan {
     pub changes: Vec<ResourceChange>,
     /// One for each output of the configuration and the state. Also those without a change.
     pub outputs: Vec<OutputChange>,
-    /// One for each assertion of each `check` block.
+    /// One for each condition that was judged: those of `check` blocks, of objects, of outputs and of variables.
     pub checks: Vec<CheckResult>,
 }
 
@@ -178,29 +178,58 @@ pub struct OutputChange {
     pub sensitive: bool,
 }
 
-/// One assertion of a `check` block.
+/// What has conditions, as its module calls it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checked {
+    /// A `check` block.
+    Check(String),
+    /// An object.
+    Object(Address),
+    /// An output.
+    Output(String),
+    /// A variable.
+    Variable(String),
+}
+
+impl Checked {
+    /// Its name as the root module would write it: `module.a["x"].output.id`.
+    pub fn in_module(&self, module: &ModulePath) -> String {
+        let name = match self {
+            Checked::Object(address) => return address.in_module(module).to_string(),
+            Checked::Check(name) => format!("check.{name}"),
+            Checked::Output(name) => format!("output.{name}"),
+            Checked::Variable(name) => format!("var.{name}"),
+        };
+        crate::evaluation::qualified(module, &name)
+    }
+}
+
+/// One condition: an assertion, a precondition, a postcondition, a validation rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// The instance of a module that has the block.
     #[serde(default, skip_serializing_if = "ModulePath::is_root")]
     pub module: ModulePath,
-    /// The block's name.
-    pub check: String,
-    /// Which of its assertions, from 0.
-    pub assertion: usize,
+    /// Whose condition it is.
+    #[serde(flatten)]
+    pub subject: Checked,
+    /// Which of its conditions, from 0. Preconditions come before postconditions.
+    #[serde(rename = "assertion")]
+    pub condition: usize,
     /// How it stands.
     pub status: CheckStatus,
     /// The error message, when it failed.
     pub message: Option<String>,
 }
 
-/// How an assertion stands.
+/// How a condition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     /// It holds.
     Pass,
-    /// It does not: a warning.
+    /// It does not. Only assertions may fail in a plan that can be applied.
     Fail,
     /// It is known after apply.
     Unknown,

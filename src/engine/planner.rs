@@ -31,7 +31,7 @@ use crate::{
 use refresh::Observations;
 
 pub(crate) use object::{Arguments, arguments, provider_mistake, with_marks_of};
-pub(crate) use output::{failed_validations, judge_assertion};
+pub(crate) use output::{judge_assertion, judge_validations};
 
 /// What planning works with; shared by its tasks.
 struct Run {
@@ -53,6 +53,8 @@ struct Run {
     creates_first: BTreeSet<Address>,
     permits: Arc<Semaphore>,
     found: Mutex<Found>,
+    /// How conditions stand.
+    checks: Mutex<Vec<CheckResult>>,
 }
 
 /// What the tasks of a plan have come up with.
@@ -66,7 +68,6 @@ struct Found {
     pending_modules: BTreeSet<ModulePath>,
     expansions: BTreeMap<Address, Expansion>,
     outputs: Vec<OutputChange>,
-    checks: Vec<CheckResult>,
 }
 
 /// An instance with something to be done.
@@ -110,7 +111,13 @@ impl Run {
             variables: &self.variables,
             graph: &self.graph,
             values: &self.values,
+            results: Some(&self.checks),
         }
+    }
+
+    /// Takes down how conditions stand.
+    fn judged(&self, results: impl IntoIterator<Item = CheckResult>) {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).extend(results);
     }
 }
 
@@ -206,6 +213,7 @@ pub(crate) async fn plan(
         creates_first,
         permits,
         found: Mutex::new(Found { diagnostics, ..Found::default() }),
+        checks: Mutex::default(),
     });
     if options.mode == Mode::Destroy {
         removal::plan_everything(&run);
@@ -223,7 +231,8 @@ pub(crate) async fn plan(
     }
     found.changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
     found.outputs.sort_by(|a, b| a.name.cmp(&b.name));
-    found.checks.sort_by(|a, b| (&a.module, &a.check, a.assertion).cmp(&(&b.module, &b.check, b.assertion)));
+    let mut checks = std::mem::take(&mut *run.checks.lock().unwrap_or_else(PoisonError::into_inner));
+    checks.sort_by(|a, b| (&a.module, &a.subject, a.condition).cmp(&(&b.module, &b.subject, b.condition)));
     let plan = Plan {
         mode: options.mode,
         workspace: engine.workspace.clone(),
@@ -239,7 +248,7 @@ pub(crate) async fn plan(
         drift: run.observations.drift.clone(),
         changes: found.changes,
         outputs: found.outputs,
-        checks: found.checks,
+        checks,
     };
     announce(engine, &plan);
     Ok(Planned { plan, configuration, diagnostics: found.diagnostics })
@@ -369,7 +378,7 @@ fn evaluate_constants(
 ) -> Values {
     let values = Values::new(engine, graph);
     let needs_objects = graph.needs_objects();
-    let evaluation = Evaluation { engine, configuration, variables, graph, values: &values };
+    let evaluation = Evaluation { engine, configuration, variables, graph, values: &values, results: None };
     for &node in graph.order() {
         if !needs_objects[node.index()] {
             let _ = evaluation.evaluate(node);

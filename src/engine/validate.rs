@@ -35,7 +35,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     });
     let variables = variables.collect();
     let values = Values::new(engine, &graph);
-    let evaluation = Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values };
+    let evaluation = Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values, results: None };
     // A node in error gets an unknown value: what refers to it is still judged, and nothing is told twice.
     for &node in graph.order() {
         let module = graph.module_of(node);
@@ -52,7 +52,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
             Node::Output(name) if module == ModuleId::ROOT => {
                 let scope = values.scope(&graph, node, 0);
                 let block = own.outputs.get(name);
-                let problems = block.and_then(|block| evaluate_output(block, &scope, path).err());
+                let problems = block.and_then(|block| evaluate_output(block, &scope, path, &mut Vec::new()).err());
                 (Value::null(), problems.unwrap_or_default())
             }
             Node::Check(name) => {

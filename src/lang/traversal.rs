@@ -43,6 +43,11 @@ impl Expression {
         let mut found = Vec::new();
         walk(self, &mut Vec::new(), &mut |traversal, shadowed| {
             if let Some((Ok((reference, consumed)), _)) = traversal.reference(shadowed) {
+                // The output of a module is a step into the module like any other: its instance's key is one, too.
+                let (reference, consumed) = match reference {
+                    Reference::ModuleOutput { module, .. } => (Reference::Module(module), 1),
+                    reference => (reference, consumed),
+                };
                 let steps = traversal.steps.iter().skip(consumed).map_while(fixed).collect();
                 found.push(Traversal { reference, steps });
             }
@@ -73,13 +78,13 @@ mod tests {
 
     #[test]
     fn fixed_steps_follow_the_reference() {
-        let text = r#"[for k in var.a.b[0]["x y"][each.key].c : local.d[k] if self.e != f.g[*].h]"#;
+        let text = r#"[for k in var.a.b[0]["x y"][each.key].c : local.d[k] if self.e != f.g[*].h && module.m["x"].o.p && module.n.o]"#;
         let expression = crate::parse_expression(text, pipectl_core::SourceId(0)).expect("it parses");
         let shown = |traversal: &Traversal| {
             let steps: String = traversal.steps.iter().map(TraversalStep::to_string).collect();
             format!("{}{steps}", traversal.reference)
         };
         let found: Vec<String> = expression.traversals().iter().map(shown).collect();
-        assert_eq!(found, [r#"var.a.b[0]["x y"]"#, "each.key", "local.d", "self.e", "f.g"]);
+        assert_eq!(found, [r#"var.a.b[0]["x y"]"#, "each.key", "local.d", "self.e", "f.g", r#"module.m["x"].o.p"#, "module.n.o"]);
     }
 }

@@ -1,9 +1,8 @@
 //! `show`: the state, or a saved plan.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use pipectl_core::{SourceMap, Value};
+use pipectl_core::SourceMap;
 use pipectl_engine::{Planned, StateIdentity};
 use serde_json::Value as Json;
 
@@ -11,11 +10,9 @@ use crate::app::App;
 use crate::arguments::ShowArguments;
 use crate::clock::rfc3339_seconds;
 use crate::exit::Exit;
-use crate::files::RootFiles;
 use crate::operation::{self, outputs_of};
 use crate::view::document::{self, PlanView};
 use crate::view::{outputs, plan as plan_view, state as state_view};
-use crate::world::World;
 use crate::{environment, saved_plan, variables};
 
 /// Runs the command.
@@ -91,13 +88,5 @@ fn plan_document(app: &App, path: &Path, planned: &Planned) -> Json {
         state: state.as_ref(),
         timestamp: made.ok().map(rfc3339_seconds),
     };
-    let folder = project.as_ref().map_or(&app.here, |project| &project.folder);
-    let files = Arc::new(RootFiles::new(folder.clone(), Arc::clone(&app.environment)));
-    let mut variables = planned.plan.variables.clone();
-    for (name, block) in &configuration.variables {
-        // A secret that nobody has given again.
-        variables.entry(name.clone()).or_insert_with(|| Value::unknown(block.ty.clone()));
-    }
-    let world = World::new(configuration, &app.registry, variables, files, folder, &planned.plan.workspace);
-    document::plan(&view, world)
+    document::plan(&view)
 }

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::call::{self, Called};
 use super::{Block, Run, part};
-use crate::conditions::require;
+use crate::conditions::Conditions;
 use crate::consistency::{broken_promise, ignored_argument};
 use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
@@ -79,8 +79,7 @@ async fn try_apply(run: &Arc<Run>, index: usize) -> Result<(), Diagnostics> {
     {
         let mut about_itself = Scope::inside(&begun.expansion.scope(&begun.scope, address.key.as_ref()));
         about_itself.set(&Reference::SelfObject, value.clone());
-        let rules = &block.meta.lifecycle.postconditions;
-        problems.extend(require(rules, &about_itself, "Resource postcondition failed", &address.to_string()));
+        problems.extend(Conditions::after(block, address).problems(&about_itself));
     }
     let end = if problems.has_errors() { ApplyEnd::Failed } else { ApplyEnd::Done };
     run.end(address, action, end, Some(watch), value.as_ref());
@@ -113,8 +112,7 @@ async fn prepare(
         return Err(changed_since(address, detail));
     }
     let scope = begun.expansion.scope(&begun.scope, key);
-    let failed =
-        require(&block.meta.lifecycle.preconditions, &scope, "Resource precondition failed", &address.to_string());
+    let failed = Conditions::before(block, address).problems(&scope);
     if failed.has_errors() {
         return Err(failed);
     }
@@ -189,12 +187,7 @@ async fn read_data(
     let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
     let mut about_itself = Scope::inside(&Arc::new(scope.clone()));
     about_itself.set(&Reference::SelfObject, value.clone());
-    let failed = require(
-        &block.meta.lifecycle.postconditions,
-        &about_itself,
-        "Resource postcondition failed",
-        &address.to_string(),
-    );
+    let failed = Conditions::after(block, address).problems(&about_itself);
     if failed.has_errors() { Err(failed) } else { Ok(value) }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, ModulePath, Path, Type, Value};
+use pipectl_core::{
+    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, ModulePath, Path, Severity, Type, Value,
+};
 use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
 use pipectl_provider::planning::with_unknown_computed;
 use pipectl_provider::{DataSource, Effect, PlanRequest, PlanResponse, Reason, Resource};
@@ -11,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::refresh::{Prior, prior_value};
 use super::{Run, reading};
-use crate::conditions::require;
+use crate::conditions::Conditions;
 use crate::consistency::ignored_argument;
 use crate::evaluation::{extend_once, located};
 use crate::expansion::Expansion;
@@ -83,8 +85,13 @@ type Outcome = (Value, Option<ResourceChange>, Diagnostics);
 
 async fn plan_instance(run: &Arc<Run>, address: &Address, scope: Arc<Scope>) -> Outcome {
     let left_out = || prior_value(&run.observations, address).cloned().unwrap_or_else(|| Value::unknown(Type::Any));
-    if !run.selection.has(address) || run.options.mode == Mode::RefreshOnly && address.kind != AddressKind::Data {
+    if !run.selection.has(address) {
         return (left_out(), None, Diagnostics::new());
+    }
+    if run.options.mode == Mode::RefreshOnly && address.kind != AddressKind::Data {
+        let value = left_out();
+        let warnings = warn_of_conditions(run, address, &scope, &value);
+        return (value, None, warnings);
     }
     let mut diagnostics = Diagnostics::new();
     match try_plan_instance(run, address, &scope, &mut diagnostics).await {
@@ -94,6 +101,21 @@ async fn plan_instance(run: &Arc<Run>, address: &Address, scope: Arc<Scope>) -> 
             (Value::unknown(Type::Any), None, diagnostics)
         }
     }
+}
+
+/// Judges the conditions of an object that stays as it is: what does not hold is no reason to refuse what refresh saw.
+fn warn_of_conditions(run: &Run, address: &Address, scope: &Arc<Scope>, value: &Value) -> Diagnostics {
+    let Some(block) = run.configuration.object(address) else { return Diagnostics::new() };
+    let mut inside = Scope::inside(scope);
+    inside.set(&Reference::SelfObject, value.clone());
+    let (before, after) = (Conditions::before(block, address), Conditions::after(block, address));
+    let mut warnings = Diagnostics::new();
+    for judged in [before.judge(scope), after.judge(&inside)] {
+        run.judged(judged.results);
+        warnings.extend(judged.problems);
+    }
+    warnings.iter_mut().for_each(|warning| warning.severity = Severity::Warning);
+    warnings
 }
 
 /// The evaluated and judged arguments of an instance.
@@ -144,10 +166,10 @@ async fn try_plan_instance(
     warnings: &mut Diagnostics,
 ) -> Result<(Value, ResourceChange), Diagnostics> {
     let block = run.configuration.object(address).expect("the graph has the blocks of its configuration");
-    let name = address.to_string();
-    let failed = require(&block.meta.lifecycle.preconditions, scope, "Resource precondition failed", &name);
-    if failed.has_errors() {
-        return Err(failed);
+    let judged = Conditions::before(block, address).judge(scope);
+    run.judged(judged.results);
+    if judged.problems.has_errors() {
+        return Err(judged.problems);
     }
     // Evaluated again at apply; here only so that mistakes show early.
     limits(&block.meta, scope)?;
@@ -161,8 +183,9 @@ async fn try_plan_instance(
     };
     let mut inside = Scope::inside(scope);
     inside.set(&Reference::SelfObject, value.clone());
-    let failed = require(&block.meta.lifecycle.postconditions, &inside, "Resource postcondition failed", &name);
-    if failed.has_errors() { Err(failed) } else { Ok((value, change)) }
+    let judged = Conditions::after(block, address).judge(&inside);
+    run.judged(judged.results);
+    if judged.problems.has_errors() { Err(judged.problems) } else { Ok((value, change)) }
 }
 
 fn unknown_kind(address: &Address) -> Diagnostics {

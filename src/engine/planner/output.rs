@@ -8,16 +8,19 @@ use pipectl_lang::Scope;
 use pipectl_state::{OutputState, State};
 
 use super::Run;
-use crate::conditions::{Verdict, judge, require};
-use crate::evaluation::{Evaluation, evaluate_output, extend_once, qualified};
+use crate::conditions::{Conditions, Judged, Verdict, judge};
+use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::instance::output_value;
-use crate::{CheckResult, CheckStatus, Mode, OutputAction, OutputChange};
+use crate::{CheckResult, CheckStatus, Checked, Mode, OutputAction, OutputChange};
 
 /// Plans one output. Whether it worked.
 pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: Option<&OutputState>) -> bool {
     let Some(block) = run.configuration.outputs.get(name) else { return false };
     let scope = run.values.scope(&run.graph, node, 0);
-    let value = match evaluate_output(block, &scope, &ModulePath::ROOT) {
+    let mut results = Vec::new();
+    let value = evaluate_output(block, &scope, &ModulePath::ROOT, &mut results);
+    run.judged(results);
+    let value = match value {
         Ok(value) => value,
         Err(problems) => {
             run.report(problems);
@@ -73,7 +76,7 @@ pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
         let scope = run.values.scope(&run.graph, node, instance);
         for (assertion, rule) in block.assertions.iter().enumerate() {
             let (result, warning) = judge_assertion(path, name, assertion, rule, &scope);
-            run.found().checks.push(result);
+            run.judged([result]);
             run.report(warning.into_iter().collect());
         }
     }
@@ -88,7 +91,8 @@ pub(crate) fn judge_assertion(
     rule: &pipectl_lang::Rule,
     scope: &Scope,
 ) -> (CheckResult, Option<Diagnostic>) {
-    let address = qualified(module, &format!("check.{check}"));
+    let subject = Checked::Check(check.to_owned());
+    let address = subject.in_module(module);
     let warn =
         |summary: &str, detail: String| Diagnostic::warning(summary, detail).at(rule.condition.span()).about(&address);
     let (status, message, warning) = match judge(rule, scope) {
@@ -102,30 +106,31 @@ pub(crate) fn judge_assertion(
             (CheckStatus::Error, Some(detail.clone()), Some(warn("Check block assertion not evaluated", detail)))
         }
     };
-    (CheckResult { module: module.clone(), check: check.to_owned(), assertion, status, message }, warning)
+    (CheckResult { module: module.clone(), subject, condition: assertion, status, message }, warning)
 }
 
 /// Judges the validation rules of a variable in all instances of its module. Whether they hold.
 pub(super) fn validate_variable(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
-    let failed = failed_validations(&run.evaluation(), node, name);
-    let worked = !failed.has_errors();
-    run.report(failed);
+    let judged = judge_validations(&run.evaluation(), node, name);
+    let worked = !judged.problems.has_errors();
+    run.judged(judged.results);
+    run.report(judged.problems);
     worked
 }
 
-/// What the validation rules of a variable find wrong in any instance of its module.
-pub(crate) fn failed_validations(evaluation: &Evaluation<'_>, node: NodeIndex, name: &str) -> Diagnostics {
+/// Judges the validation rules of a variable in all instances of its module. Each problem is there once.
+pub(crate) fn judge_validations(evaluation: &Evaluation<'_>, node: NodeIndex, name: &str) -> Judged {
     let Evaluation { configuration, graph, values, .. } = evaluation;
     let module = graph.module_of(node);
     let own = configuration.module(&graph.module(module).path);
+    let mut all = Judged { results: Vec::new(), problems: Diagnostics::new() };
     let (Some(block), Some(instances)) = (own.and_then(|own| own.variables.get(name)), values.instances(module)) else {
-        return Diagnostics::new();
+        return all;
     };
-    let mut failed = Diagnostics::new();
     for (instance, path) in instances.paths().iter().enumerate() {
-        let scope = values.scope(graph, node, instance);
-        let address = qualified(path, &format!("var.{name}"));
-        extend_once(&mut failed, require(&block.validations, &scope, "Invalid value for variable", &address));
+        let judged = Conditions::of_variable(block, path).judge(&values.scope(graph, node, instance));
+        all.results.extend(judged.results);
+        extend_once(&mut all.problems, judged.problems);
     }
-    failed
+    all
 }

@@ -2,7 +2,8 @@
 
 use pipectl_core::{Address, Nesting, Schema, Value};
 use pipectl_lang::{
-    Body, Configuration, Expression, ObjectBlock, OutputBlock, Scope, Traversal, TraversalStep, VariableBlock, evaluate,
+    Body, Configuration, Expression, ModuleBlock, ObjectBlock, OutputBlock, Scope, Traversal, TraversalStep,
+    VariableBlock, evaluate,
 };
 use pipectl_provider::Registry;
 use serde_json::{Map, Value as Json, json};
@@ -10,10 +11,10 @@ use serde_json::{Map, Value as Json, json};
 use super::{full_name, mode, provider_key};
 use crate::view::exact;
 
-/// The configuration of the root module.
+/// The configuration of the root module, with those of the modules below inside.
 pub(super) fn configuration(registry: &Registry, configuration: &Configuration) -> Json {
     let mut providers = Map::new();
-    for address in configuration.objects.keys() {
+    for address in configuration.distinct_modules().into_iter().flat_map(|module| module.objects.keys()) {
         let key = provider_key(address);
         let entry = json!({ "name": key, "full_name": full_name(&key) });
         providers.entry(key).or_insert(entry);
@@ -29,23 +30,48 @@ pub(super) fn configuration(registry: &Registry, configuration: &Configuration) 
         }
         providers.insert(key.clone(), entry);
     }
-    let mut root = Map::new();
+    let mut json = json!({ "root_module": module(registry, configuration) });
+    if !providers.is_empty() {
+        json["provider_config"] = providers.into();
+    }
+    json
+}
+
+/// What one module declares. What is empty is left out.
+fn module(registry: &Registry, configuration: &Configuration) -> Json {
+    let mut json = Map::new();
     let mut add = |name: &str, members: Map<String, Json>| {
         if !members.is_empty() {
-            root.insert(name.to_owned(), members.into());
+            json.insert(name.to_owned(), members.into());
         }
     };
     add("outputs", configuration.outputs.iter().map(|(name, block)| (name.clone(), output(block))).collect());
     add("variables", configuration.variables.iter().map(|(name, block)| (name.clone(), variable(block))).collect());
+    let calls = configuration.modules.iter().map(|(name, block)| (name.clone(), module_call(registry, block)));
+    add("module_calls", calls.collect());
     let mut resources: Vec<(&Address, &ObjectBlock)> = configuration.objects.iter().collect();
     resources.sort_by_key(|(address, _)| *address);
     if !resources.is_empty() {
         let resources = resources.into_iter().map(|(address, block)| resource(registry, address, block));
-        root.insert("resources".to_owned(), resources.collect());
+        json.insert("resources".to_owned(), resources.collect());
     }
-    let mut json = json!({ "root_module": root });
-    if !providers.is_empty() {
-        json["provider_config"] = providers.into();
+    json.into()
+}
+
+fn module_call(registry: &Registry, block: &ModuleBlock) -> Json {
+    let mut json = json!({ "source": block.source });
+    let expressions = body(&block.inputs, None);
+    if expressions.as_object().is_some_and(|members| !members.is_empty()) {
+        json["expressions"] = expressions;
+    }
+    for (name, given) in [("count_expression", &block.count), ("for_each_expression", &block.for_each)] {
+        if let Some(given) = given {
+            json[name] = expression(given);
+        }
+    }
+    json["module"] = block.configuration.as_ref().map_or_else(|| json!({}), |inside| module(registry, inside));
+    if !block.depends_on.is_empty() {
+        json["depends_on"] = block.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
     }
     json
 }

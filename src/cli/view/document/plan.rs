@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Address, Marks, Value};
+use pipectl_core::{Address, Marks, ModulePath, Value};
 use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange};
 use pipectl_lang::{Configuration, ObjectBlock};
 use pipectl_provider::Registry;
@@ -17,7 +17,6 @@ use crate::operation::outputs_of;
 use crate::view::action_reason::action_reason;
 use crate::view::outputs::Output;
 use crate::view::state::attributes;
-use crate::world::World;
 
 /// Version of the plan document.
 const FORMAT: &str = "1.2";
@@ -36,14 +35,11 @@ pub struct PlanView<'a> {
     pub timestamp: Option<String>,
 }
 
-/// The document of a plan. `world` has variables and no objects yet.
-pub fn plan(view: &PlanView<'_>, mut world: World<'_>) -> Json {
+/// The document of a plan.
+pub fn plan(view: &PlanView<'_>) -> Json {
     let plan = view.plan;
     let prior = view.state.map(|state| plan.prior_state(state));
     let planned = view.planned(prior.as_ref());
-    for (address, value) in &planned {
-        world.set_object(address, value.clone());
-    }
     let mut outputs: BTreeMap<String, Output> = prior.as_ref().map(outputs_of).unwrap_or_default();
     for output in &plan.outputs {
         // As in Terraform's: what the plan knows already of an output is told with the state before.
@@ -82,7 +78,7 @@ pub fn plan(view: &PlanView<'_>, mut world: World<'_>) -> Json {
         add("prior_state", state::with_outputs(view.registry, &prior, &outputs));
     }
     add("relevant_attributes", relevant_attributes(plan, view.configuration).into());
-    add("checks", checks::checks(plan, view.configuration, &world).into());
+    add("checks", checks::checks(plan, view.configuration).into());
     add("timestamp", json!(view.timestamp));
     document
 }
@@ -200,17 +196,18 @@ impl PlanView<'_> {
     fn unknown_in(&self, change: &ResourceChange, after: &Value) -> Json {
         let block = self.configuration.object(&change.address);
         let Some(attributes) = after.as_object() else { return unknown(after) };
-        let shown = attributes.iter().map(|(name, value)| match self.is_withheld(block, name) {
+        let module = &change.address.module;
+        let shown = attributes.iter().map(|(name, value)| match self.is_withheld(module, block, name) {
             true => (name.clone(), without_secrets(value)),
             false => (name.clone(), value.clone()),
         });
         unknown(&Value::object(shown))
     }
 
-    fn is_withheld(&self, block: Option<&ObjectBlock>, argument: &str) -> bool {
+    fn is_withheld(&self, module: &ModulePath, block: Option<&ObjectBlock>, argument: &str) -> bool {
         let given = block.and_then(|block| Some((block, block.body.argument(argument)?)));
         given.is_some_and(|(block, given)| {
-            !refers_to_objects(self.configuration, &given.value, block.meta.for_each.as_ref())
+            !refers_to_objects(self.configuration, module, &given.value, block.meta.for_each.as_ref())
         })
     }
 
@@ -220,7 +217,8 @@ impl PlanView<'_> {
         let block = self.configuration.outputs.get(&output.name);
         let is_withheld = output.sensitive
             && after.is_sensitive()
-            && block.is_some_and(|block| !refers_to_objects(self.configuration, &block.value, None));
+            && block
+                .is_some_and(|block| !refers_to_objects(self.configuration, &ModulePath::ROOT, &block.value, None));
         after.is_wholly_known() || is_withheld
     }
 

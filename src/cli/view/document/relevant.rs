@@ -2,51 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use pipectl_core::{AddressKind, InstanceKey};
+use pipectl_core::{AddressKind, InstanceKey, ModulePath};
 use pipectl_engine::{OutputAction, Plan};
-use pipectl_lang::{Configuration, Expression, NestedBlock, Reference, Traversal, TraversalStep};
+use pipectl_lang::{Body, Configuration, Expression, Reference, Traversal, TraversalStep};
 use serde_json::{Value as Json, json};
 
-/// The attributes that changed objects and outputs refer to, through locals too; each once, in the order in which they are found.
+/// The attributes that changed objects and outputs refer to, through everything that has a name; each once, in the order in which they are
+/// found.
 pub(super) fn relevant_attributes(plan: &Plan, configuration: &Configuration) -> Vec<Json> {
-    let mut search = Search { configuration, locals: BTreeSet::new(), found: Vec::new() };
+    let mut search = Search { root: configuration, seen: BTreeSet::new(), found: Vec::new() };
     let mut blocks = BTreeSet::new();
     for change in plan.changes.iter().filter(|change| !change.action.is_no_op()) {
         let address = change.address.block();
-        let Some(block) = configuration.objects.get(&address) else { continue };
+        let Some(block) = configuration.object(&address) else { continue };
+        let module = address.module.clone();
         if !blocks.insert(address) {
             continue;
         }
-        for argument in block.body.arguments() {
-            search.expression(&argument.value);
-        }
-        block.body.blocks().for_each(|nested| search.block(nested));
-        [&block.meta.count, &block.meta.for_each].into_iter().flatten().for_each(|given| search.expression(given));
+        search.body(&module, &block.body);
+        let given = [&block.meta.count, &block.meta.for_each].into_iter().flatten();
+        given.for_each(|given| search.expression(&module, given));
     }
     for output in plan.outputs.iter().filter(|output| output.action != OutputAction::NoOp) {
         if let Some(block) = configuration.outputs.get(&output.name) {
-            search.expression(&block.value);
+            search.expression(&ModulePath::ROOT, &block.value);
         }
     }
     search.found
 }
 
-/// Whether the value of an expression comes from objects, through locals too, and through what `for_each` goes through.
+/// Whether the value of an expression of a module comes from objects, through everything that has a name, and through what `for_each` goes
+/// through.
 pub(super) fn refers_to_objects(
-    configuration: &Configuration,
+    root: &Configuration,
+    module: &ModulePath,
     expression: &Expression,
-    mut for_each: Option<&Expression>,
+    for_each: Option<&Expression>,
 ) -> bool {
-    let mut open: Vec<&Expression> = vec![expression];
-    let mut locals = BTreeSet::new();
-    while let Some(expression) = open.pop() {
+    let mut open: Vec<(ModulePath, &Expression, Option<&Expression>)> = vec![(module.clone(), expression, for_each)];
+    let mut seen = BTreeSet::new();
+    while let Some((module, expression, mut for_each)) = open.pop() {
         for (reference, _) in expression.references() {
-            match reference {
-                Reference::Variable(_) | Reference::Path(_) | Reference::Terraform(_) | Reference::Count => {}
-                Reference::Each => open.extend(for_each.take()),
-                Reference::Local(name) => {
-                    let local = configuration.locals.get(&name).filter(|_| locals.insert(name));
-                    open.extend(local.map(|local| &local.expression));
+            match &reference {
+                Reference::Path(_) | Reference::Terraform(_) | Reference::Count => {}
+                Reference::Each => open.extend(for_each.take().map(|given| (module.clone(), given, None))),
+                Reference::Variable(_) | Reference::Local(_) | Reference::ModuleOutput { .. } => {
+                    if seen.insert((module.clone(), reference.clone())) {
+                        open.extend(behind(root, &module, &reference));
+                    }
                 }
                 _ => return true,
             }
@@ -55,39 +58,90 @@ pub(super) fn refers_to_objects(
     false
 }
 
+/// The expression that a name stands for, with its module, and with what `each` in it goes through. `None` for what comes from outside.
+fn behind<'a>(
+    root: &'a Configuration,
+    module: &ModulePath,
+    reference: &Reference,
+) -> Option<(ModulePath, &'a Expression, Option<&'a Expression>)> {
+    match reference {
+        Reference::Local(name) => {
+            let local = root.module(module)?.locals.get(name)?;
+            Some((module.clone(), &local.expression, None))
+        }
+        Reference::Variable(name) => {
+            let call = root.module_block(module)?;
+            let (outer, _) = module.parent()?;
+            Some((outer, &call.inputs.argument(name)?.value, call.for_each.as_ref()))
+        }
+        Reference::ModuleOutput { module: name, output, .. } => {
+            let inside = module.child(name, None);
+            let output = root.module(&inside)?.outputs.get(output)?;
+            Some((inside, &output.value, None))
+        }
+        _ => None,
+    }
+}
+
 struct Search<'a> {
-    configuration: &'a Configuration,
-    locals: BTreeSet<String>,
+    root: &'a Configuration,
+    seen: BTreeSet<(ModulePath, Reference)>,
     found: Vec<Json>,
 }
 
 impl Search<'_> {
-    fn block(&mut self, block: &NestedBlock) {
-        for argument in block.body.arguments() {
-            self.expression(&argument.value);
+    fn body(&mut self, module: &ModulePath, body: &Body) {
+        for argument in body.arguments() {
+            self.expression(module, &argument.value);
         }
-        block.body.blocks().for_each(|nested| self.block(nested));
+        body.blocks().for_each(|nested| self.body(module, &nested.body));
     }
 
-    fn expression(&mut self, expression: &Expression) {
+    fn expression(&mut self, module: &ModulePath, expression: &Expression) {
         for traversal in expression.traversals() {
             match &traversal.reference {
-                Reference::Local(name) => {
-                    let local = self.configuration.locals.get(name);
-                    if let Some(local) = local.filter(|_| self.locals.insert(name.clone())) {
-                        self.expression(&local.expression);
+                Reference::Object(address) if address.kind != AddressKind::Data || !traversal.steps.is_empty() => {
+                    self.object(module, &traversal);
+                }
+                reference @ (Reference::Local(_) | Reference::Variable(_)) => {
+                    if self.seen.insert((module.clone(), reference.clone()))
+                        && let Some((module, expression, _)) = behind(self.root, module, reference)
+                    {
+                        self.expression(&module, expression);
                     }
                 }
-                Reference::Object(address) if address.kind != AddressKind::Data || !traversal.steps.is_empty() => {
-                    self.object(&traversal);
-                }
+                Reference::Module(name) => self.module(module, name, &traversal.steps),
                 _ => {}
             }
         }
     }
 
-    fn object(&mut self, traversal: &Traversal) {
-        let mut resource = traversal.reference.to_string();
+    /// Follows one output of a module, or all of them where it is not written out which.
+    fn module(&mut self, module: &ModulePath, name: &str, steps: &[TraversalStep]) {
+        let (key, rest) = match steps {
+            [TraversalStep::Index(key), rest @ ..] => (Some(key.clone()), rest),
+            steps => (None, steps),
+        };
+        let (inside, only) = match rest {
+            [TraversalStep::Attribute(output), ..] => (module.child(name, key), Some(output)),
+            _ => (module.child(name, None), None),
+        };
+        let outputs = self.root.module(&inside).into_iter().flat_map(|inside| inside.outputs.values());
+        for output in outputs.filter(|output| only.is_none_or(|only| *only == output.name)) {
+            // In the module itself its output is no reference: nothing else is written down under this.
+            let of_instances = false;
+            let seen = Reference::ModuleOutput { module: String::new(), output: output.name.clone(), of_instances };
+            if self.seen.insert((inside.clone(), seen)) {
+                self.expression(&inside, &output.value);
+            }
+        }
+    }
+
+    fn object(&mut self, module: &ModulePath, traversal: &Traversal) {
+        let mut resource = match module.is_root() {
+            true => traversal.reference.to_string(),
+            false => format!("{module}.{}", traversal.reference),
+        };
         let mut steps = traversal.steps.as_slice();
         if let Some((TraversalStep::Index(key), rest)) = steps.split_first() {
             resource.push_str(&format!("[{key}]"));

@@ -49,15 +49,8 @@ pub(crate) fn plan(plan: &Plan) -> String {
         }
     }
     for check in plan.checks.iter().filter(|check| check.status != CheckStatus::Pass) {
-        let module = if check.module.is_root() { String::new() } else { format!("{}.", check.module) };
-        writeln!(
-            text,
-            "check {module}{}: {:?} {}",
-            check.check,
-            check.status,
-            check.message.as_deref().unwrap_or_default()
-        )
-        .unwrap();
+        let message = check.message.as_deref().unwrap_or_default();
+        writeln!(text, "{}: {:?} {message}", check.subject.in_module(&check.module), check.status).unwrap();
     }
     let summary = plan.summary();
     let counts = [("add", summary.add), ("change", summary.change), ("destroy", summary.destroy), ("run", summary.run)];
