@@ -112,11 +112,6 @@ impl<'a> World<'a> {
         self.others.insert(reference, value);
     }
 
-    /// The instances of a block that there are, with their values.
-    pub fn instances(&self, block: &Address) -> impl Iterator<Item = (&Option<InstanceKey>, &Value)> {
-        self.objects.get(block).into_iter().flatten()
-    }
-
     /// The value of an expression.
     ///
     /// # Errors

@@ -56,13 +56,13 @@ fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagno
         }
         (Target::Object(_), Target::Object(_)) | (Target::Module(_), Target::Module(_)) => {}
     }
+    if from == to {
+        return Err(invalid("they are the same".to_owned()));
+    }
     let (moved, blocked) = moves_between(state, from, to);
     if let Some(Moved { to, .. }) = blocked.first() {
         let detail = format!("Cannot move to {to}: the state already holds an object at this address.");
         return Err(Diagnostic::error("Invalid destination address", detail));
-    }
-    if moved.is_empty() && from == to {
-        return Err(invalid("they are the same".to_owned()));
     }
     if moved.is_empty() {
         let what = count(found.len(), if matches!(from, Target::Module(_)) { "object" } else { "instance" });

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use pipectl_core::{Attribute, Block, Diagnostics, Path, Schema, Type, Value};
+use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::planning::plan_by_schema;
 use pipectl_provider::{
     ApplyOutcome, Cx, DataSource, Effect, Instance, PlanRequest, PlanResponse, ReadOutcome, Reason, Registry, Resource,

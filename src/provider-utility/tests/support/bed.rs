@@ -201,7 +201,13 @@ impl Bed {
     /// Reads a data source, with everything that its schema says there.
     pub async fn data(&self, type_name: &str, given: &Json) -> Result<Value, Diagnostics> {
         let kind = self.data_source(type_name);
-        let value = kind.read(&self.cx_of(&format!("data.{type_name}.x"), ""), &config(kind.schema(), given)).await?;
+        let config = config(kind.schema(), given);
+        // As the engine does.
+        let found = kind.validate(&config);
+        if found.has_errors() {
+            return Err(found);
+        }
+        let value = kind.read(&self.cx_of(&format!("data.{type_name}.x"), ""), &config).await?;
         let names: Vec<&String> = value.as_object().unwrap().keys().collect();
         let mut expected: Vec<&String> = kind.schema().attributes.keys().chain(kind.schema().blocks.keys()).collect();
         expected.sort();
