@@ -5,6 +5,8 @@ use std::sync::Arc;
 use pipectl_core::{Diagnostic, Diagnostics, InstanceKey, Kind, Marks, Number, Refinement, Span, Type, Value, convert};
 use pipectl_lang::{Expression, ObjectBlock, Reference, Scope, evaluate};
 
+use crate::Cause;
+
 /// Which instances a block has.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expansion {
@@ -157,18 +159,16 @@ impl Expansion {
         }
     }
 
-    /// Why the instance with `key` is not among these, as a clause.
-    pub(crate) fn why_not(&self, key: Option<&InstanceKey>) -> String {
+    /// Why the instance with `key` is not among these.
+    pub(crate) fn why_not(&self, key: Option<&InstanceKey>) -> Cause {
         match (self, key) {
-            (Expansion::Disabled, _) => "`enabled` is false".to_owned(),
-            (Expansion::Single, Some(_)) => "the block has neither `count` nor `for_each` any more".to_owned(),
-            (Expansion::Count(count), Some(InstanceKey::Index(_))) => format!("`count` is {count}"),
-            (Expansion::Count(_), _) => "the block has `count` now".to_owned(),
-            (Expansion::Each(_), Some(InstanceKey::Name(name))) => format!("`for_each` has no key {name:?}"),
-            (Expansion::Each(_), _) => "the block has `for_each` now".to_owned(),
-            (Expansion::Single | Expansion::AnyIndex | Expansion::AnyKey(_), _) => {
-                "it is no longer in the configuration".to_owned()
-            }
+            (Expansion::Disabled, _) => Cause::Disabled,
+            (Expansion::Single, Some(_)) => Cause::NoInstances,
+            (Expansion::Count(count), Some(InstanceKey::Index(_))) => Cause::Count(*count),
+            (Expansion::Count(_), _) => Cause::CountNow,
+            (Expansion::Each(_), Some(InstanceKey::Name(name))) => Cause::NoKey(name.clone()),
+            (Expansion::Each(_), _) => Cause::ForEachNow,
+            (Expansion::Single | Expansion::AnyIndex | Expansion::AnyKey(_), _) => Cause::NotConfigured,
         }
     }
 }

@@ -16,6 +16,7 @@
 //! ```
 
 mod apply;
+mod cause;
 mod conditions;
 mod consistency;
 mod drawing;
@@ -43,6 +44,7 @@ mod values;
 mod variables;
 mod walk;
 
+pub use cause::Cause;
 pub use drawing::drawing;
 pub use encode::{decode_value, encode_value};
 pub use engine::{Applied, Engine, Folders, Planned, StateIdentity};

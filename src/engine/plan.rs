@@ -8,7 +8,7 @@ use pipectl_state::{Change, Record, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Mode, Moved, Seed, StateIdentity, Summary};
+use crate::{Cause, Mode, Moved, Seed, StateIdentity, Summary};
 
 /// What is to be done, and why.
 ///
@@ -137,7 +137,9 @@ pub struct ResourceChange {
     pub after: Option<Value>,
     /// Arguments whose change forces a replacement.
     pub requires_replace: Vec<Path>,
-    /// Why. Empty exactly when there is nothing to do.
+    /// Why, where the engine itself has decided that. Its words are the first of the reasons, unless the provider has better ones.
+    pub cause: Option<Cause>,
+    /// Why, in words. Empty exactly when there is nothing to do.
     pub reasons: Vec<Reason>,
     /// What the provider wants back at apply.
     pub private: Json,

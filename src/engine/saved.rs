@@ -20,7 +20,7 @@ use serde_json::Value as Json;
 use crate::plan_file::{self, unreadable};
 use crate::variables::{marks, resolve};
 use crate::{
-    Action, CheckResult, Drift, Mode, Moved, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned,
+    Action, Cause, CheckResult, Drift, Mode, Moved, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned,
     ResourceChange, Seed, StateIdentity, VariableInput, decode_value, encode_value,
 };
 
@@ -76,6 +76,8 @@ struct SavedChange {
     after: Option<Json>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requires_replace: Vec<AttributePath>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<Reason>,
     #[serde(default, skip_serializing_if = "Json::is_null")]
@@ -211,6 +213,7 @@ fn save_change(change: &ResourceChange) -> SavedChange {
         before: save(&change.before),
         after: save(&change.after),
         requires_replace: change.requires_replace.iter().map(AttributePath::from).collect(),
+        cause: change.cause.clone(),
         reasons: change.reasons.clone(),
         private: change.private.clone(),
         decided: change.decided && !change.after.as_ref().is_some_and(has_secret),
@@ -348,6 +351,7 @@ fn restore_change(saved: SavedChange) -> Option<ResourceChange> {
         before: restore(saved.before)?,
         after: restore(saved.after)?,
         requires_replace: saved.requires_replace.iter().map(Path::from).collect(),
+        cause: saved.cause,
         reasons: saved.reasons,
         private: saved.private,
         decided: saved.decided,

@@ -91,7 +91,7 @@ impl Resource for TerraformData {
         let mut reasons = Vec::new();
         let mut requires_replace = Vec::new();
         if request.replace {
-            reasons.push(Reason::new("replacement was asked for"));
+            reasons.push(Reason::asked_for());
         }
         if !same(before("triggers_replace"), triggers) {
             let path = Path::of("triggers_replace");

@@ -52,7 +52,7 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
         }
     }
     if request.replace {
-        reasons.insert(0, Reason::new("replacement was asked for"));
+        reasons.insert(0, Reason::asked_for());
     }
     let effect = match (request.replace || !requires_replace.is_empty(), reasons.is_empty()) {
         (true, _) => Effect::Replace,

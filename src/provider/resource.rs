@@ -174,6 +174,11 @@ impl Reason {
         Self { text: text.into(), path: None }
     }
 
+    /// The answer to [`PlanRequest::replace`]. Who has asked knows why, and says that in its place.
+    pub fn asked_for() -> Self {
+        Self::new("it was asked for")
+    }
+
     /// A reason about an argument.
     pub fn on(path: &Path, text: impl Into<String>) -> Self {
         Self { text: text.into(), path: Some(path.to_string()) }

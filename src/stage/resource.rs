@@ -418,7 +418,7 @@ impl Resource for StageResource {
         let to_private = |record: Record| serde_json::to_value(record).expect("a record is plain data");
         let mut reasons: Vec<Reason> = request.drift.iter().map(Reason::new).collect();
         if request.replace {
-            reasons.push(Reason::new("a new run was asked for"));
+            reasons.push(Reason::asked_for());
         }
         if request.prior.is_none() {
             reasons.push(Reason::new("it has not run yet"));

@@ -1,6 +1,6 @@
 //! Why something is done, in the few words that Terraform's formats have for it. Our own reasons say more; these are for readers of those.
 
-use pipectl_engine::{Action, ResourceChange};
+use pipectl_engine::{Action, Cause, ResourceChange};
 
 /// A reason that Terraform knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum ActionReason {
     CannotUpdate,
     /// No block declares it any more.
     NoConfiguration,
+    /// No block declares it at the address that it has moved to.
+    NoMoveTarget,
+    /// There is no such instance of its module any more.
+    NoModule,
     /// The block has instances of another sort now.
     WrongRepetition,
     /// `count` is smaller now.
@@ -36,6 +40,8 @@ impl ActionReason {
             ActionReason::Triggered => "replace_by_triggers",
             ActionReason::CannotUpdate => "replace_because_cannot_update",
             ActionReason::NoConfiguration => "delete_because_no_resource_config",
+            ActionReason::NoMoveTarget => "delete_because_no_move_target",
+            ActionReason::NoModule => "delete_because_no_module",
             ActionReason::WrongRepetition => "delete_because_wrong_repetition",
             ActionReason::CountIndex => "delete_because_count_index",
             ActionReason::EachKey => "delete_because_each_key",
@@ -52,6 +58,8 @@ impl ActionReason {
             ActionReason::Triggered => "replace_triggered_by",
             ActionReason::CannotUpdate => "cannot_update",
             ActionReason::NoConfiguration
+            | ActionReason::NoMoveTarget
+            | ActionReason::NoModule
             | ActionReason::WrongRepetition
             | ActionReason::CountIndex
             | ActionReason::EachKey
@@ -61,35 +69,27 @@ impl ActionReason {
     }
 }
 
-/// The reason of a change, as far as Terraform has one for it. It follows from the engine's own words, which its tests keep as they are.
+/// The reason of a change, as far as Terraform has one for it.
 pub fn action_reason(change: &ResourceChange) -> Option<ActionReason> {
-    let says = |part: &str| change.reasons.iter().any(|reason| reason.text.contains(part));
-    let first_of =
-        |reasons: &[(&str, ActionReason)]| reasons.iter().find(|(part, _)| says(part)).map(|(_, reason)| *reason);
-    match change.action {
-        Action::Replace { .. } => first_of(&[
-            ("its creation failed half way", ActionReason::Tainted),
-            ("-replace=", ActionReason::Requested),
-            ("`replace_triggered_by` names it", ActionReason::Triggered),
-        ])
-        .or_else(|| (!change.requires_replace.is_empty()).then_some(ActionReason::CannotUpdate)),
-        Action::Delete if change.deposed.is_none() => first_of(&[
-            ("it is no longer in the configuration", ActionReason::NoConfiguration),
-            ("`enabled` is false", ActionReason::NoConfiguration),
-            ("the block has neither `count` nor `for_each` any more", ActionReason::WrongRepetition),
-            ("the block has `count` now", ActionReason::WrongRepetition),
-            ("the block has `for_each` now", ActionReason::WrongRepetition),
-            ("`count` is", ActionReason::CountIndex),
-            ("`for_each` has no key", ActionReason::EachKey),
-        ]),
-        Action::Read => first_of(&[("which it depends on", ActionReason::DependencyPending)])
-            .or(Some(ActionReason::ConfigurationUnknown)),
-        Action::NoOp
-        | Action::Create
-        | Action::Update
-        | Action::Delete
-        | Action::Forget
-        | Action::Run
-        | Action::RunIfChanged => None,
-    }
+    let may_have_one = match change.action {
+        Action::Replace { .. } | Action::Read => true,
+        Action::Delete | Action::Forget => change.deposed.is_none(),
+        Action::NoOp | Action::Create | Action::Update | Action::Run | Action::RunIfChanged => false,
+    };
+    let cause = change.cause.as_ref().filter(|_| may_have_one)?;
+    Some(match cause {
+        Cause::Tainted => ActionReason::Tainted,
+        Cause::Requested(_) => ActionReason::Requested,
+        Cause::Triggered(_) => ActionReason::Triggered,
+        Cause::CannotUpdate => ActionReason::CannotUpdate,
+        Cause::NotConfigured | Cause::LeftAlone if change.previous.is_some() => ActionReason::NoMoveTarget,
+        Cause::NotConfigured | Cause::LeftAlone | Cause::Disabled => ActionReason::NoConfiguration,
+        Cause::NoModule { .. } => ActionReason::NoModule,
+        Cause::NoInstances | Cause::CountNow | Cause::ForEachNow => ActionReason::WrongRepetition,
+        Cause::Count(_) => ActionReason::CountIndex,
+        Cause::NoKey(_) => ActionReason::EachKey,
+        Cause::ArgumentsUnknown => ActionReason::ConfigurationUnknown,
+        Cause::DependencyPending(_) => ActionReason::DependencyPending,
+        Cause::Everything | Cause::LeftOver => return None,
+    })
 }

@@ -20,7 +20,7 @@ use crate::expansion::Expansion;
 use crate::instance::{known_arguments, mark_by_schema};
 use crate::lifecycle::{ignore_changes, limits, prevent_destroy};
 use crate::walk::each;
-use crate::{Action, Mode, ResourceChange};
+use crate::{Action, Cause, Mode, ResourceChange};
 
 /// Plans all instances of a block, in all instances of its module, and sets the block's values. Whether it worked.
 pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Address) -> bool {
@@ -204,7 +204,7 @@ async fn plan_data(
     let Arguments { config, warnings: more } =
         arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     warnings.extend(more);
-    let change = |action, after: Value, reasons| ResourceChange {
+    let change = |action, after: Value, cause: Option<Cause>| ResourceChange {
         address: address.clone(),
         deposed: None,
         previous: None,
@@ -213,26 +213,27 @@ async fn plan_data(
         before: None,
         after: Some(after),
         requires_replace: Vec::new(),
-        reasons,
+        reasons: cause.iter().map(|cause| Reason::new(cause.to_string())).collect(),
+        cause,
         private: Json::Null,
         decided: false,
         forced: false,
         token: String::new(),
     };
-    let reason = match waits_for(run, block, address) {
-        Some(reference) => Some(format!("{reference}, which it depends on, has changes")),
-        None if !config.is_wholly_known() => Some("its arguments are known after apply".to_owned()),
+    let cause = match waits_for(run, block, address) {
+        Some(reference) => Some(Cause::DependencyPending(reference.to_string())),
+        None if !config.is_wholly_known() => Some(Cause::ArgumentsUnknown),
         None => None,
     };
-    if let Some(reason) = reason {
+    if cause.is_some() {
         let after = mark_by_schema(kind.schema(), with_unknown_computed(kind.schema(), &config));
-        return Ok((after.clone(), change(Action::Read, after, vec![Reason::new(reason)])));
+        return Ok((after.clone(), change(Action::Read, after, cause)));
     }
     let value = kind.read(&reading(&run.engine, address, String::new()), &config).await;
     let value = value
         .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
     let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
-    Ok((value.clone(), change(Action::NoOp, value, Vec::new())))
+    Ok((value.clone(), change(Action::NoOp, value, None)))
 }
 
 /// What a data source must wait for, by its own `depends_on` or that of a module around it.
@@ -281,12 +282,13 @@ async fn plan_resource(
         config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
     }
     let forced = prior.and_then(|prior| why_replace(run, block, address, prior));
+    let is_forced = forced.is_some();
     let request = PlanRequest {
         address,
         config: &config,
         prior: prior.map(|prior| &prior.instance),
         drift: prior.map_or(&[], |prior| &prior.drift),
-        replace: forced.is_some(),
+        replace: is_forced,
     };
     let token = token(run, address, &config);
     let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
@@ -303,7 +305,13 @@ async fn plan_resource(
             return Err(refused);
         }
     }
-    let mut reasons = reasons(action, response.reasons, forced.as_deref(), prior);
+    let cause = match (action, forced) {
+        (Action::NoOp, _) => None,
+        (_, Some(forced)) => Some(forced),
+        (Action::Replace { .. }, None) if !response.requires_replace.is_empty() => Some(Cause::CannotUpdate),
+        (_, None) => None,
+    };
+    let mut reasons = reasons(action, response.reasons, cause.as_ref(), prior);
     if prior.is_none() && run.observations.gone.contains(address) {
         reasons = vec![Reason::new("it was removed outside")];
     }
@@ -316,10 +324,11 @@ async fn plan_resource(
         before: prior.map(|prior| prior.instance.attributes.clone()),
         after: Some(response.planned.clone()),
         requires_replace: response.requires_replace,
+        cause,
         reasons,
         private: response.private,
         decided: config.is_wholly_known(),
-        forced: forced.is_some(),
+        forced: is_forced,
         token,
     };
     Ok((response.planned, change))
@@ -342,18 +351,18 @@ fn is_same_call(kept: &Json, config: &Json) -> bool {
 }
 
 /// Why an object is to be replaced whatever its arguments.
-fn why_replace(run: &Run, block: &ObjectBlock, address: &Address, prior: &Prior) -> Option<String> {
+fn why_replace(run: &Run, block: &ObjectBlock, address: &Address, prior: &Prior) -> Option<Cause> {
     if run.options.replace.iter().any(|replace| replace == address || *replace == address.block()) {
-        return Some(format!("-replace={address} asks for it"));
+        return Some(Cause::Requested(address.clone()));
     }
     if prior.tainted {
-        return Some("its creation failed half way".to_owned());
+        return Some(Cause::Tainted);
     }
     let triggers = &block.meta.lifecycle.replace_triggered_by;
     triggers
         .iter()
         .find(|(reference, _)| is_replacing(run, &address.module, reference))
-        .map(|(reference, _)| format!("{reference} changes, and `replace_triggered_by` names it"))
+        .map(|(reference, _)| Cause::Triggered(reference.to_string()))
 }
 
 /// Whether an object that was planned before is changed or replaced; a new one triggers nothing.
@@ -381,14 +390,18 @@ fn action_of(run: &Run, address: &Address, response: &PlanResponse) -> Action {
     }
 }
 
-/// The engine's own reason in place of the provider's general one, and none where there is nothing to do.
-fn reasons(action: Action, mut reasons: Vec<Reason>, forced: Option<&str>, prior: Option<&Prior>) -> Vec<Reason> {
+/// The engine's own reason before those of the provider, and none where there is nothing to do.
+fn reasons(action: Action, mut reasons: Vec<Reason>, cause: Option<&Cause>, prior: Option<&Prior>) -> Vec<Reason> {
     if action.is_no_op() {
         return Vec::new();
     }
-    if let Some(forced) = forced {
-        reasons.retain(|reason| reason.text != "replacement was asked for" && reason.text != "a new run was asked for");
-        reasons.insert(0, Reason::new(forced));
+    match cause {
+        // The provider has said which argument.
+        None | Some(Cause::CannotUpdate) => {}
+        Some(cause) => {
+            reasons.retain(|reason| *reason != Reason::asked_for());
+            reasons.insert(0, Reason::new(cause.to_string()));
+        }
     }
     for note in prior.into_iter().flat_map(|prior| &prior.drift) {
         if !reasons.iter().any(|reason| reason.text == *note) {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::{Run, evaluate_constants};
 use crate::lifecycle::prevent_destroy;
 use crate::values::Values;
-use crate::{Action, Mode, ResourceChange};
+use crate::{Action, Cause, Mode, ResourceChange};
 
 /// Plans the removal of every object that the configuration does not have any more, and of what replacements left over.
 pub(super) fn plan_orphans(run: &Arc<Run>) {
@@ -20,8 +20,8 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
     plan_deposed(run);
     for (address, prior) in &run.observations.priors {
         let block = run.configuration.object(address);
-        let reason = match (block, run.found().expansions.get(&address.block())) {
-            (None, _) => "it is no longer in the configuration".to_owned(),
+        let cause = match (block, run.found().expansions.get(&address.block())) {
+            (None, _) => Cause::NotConfigured,
             (Some(_), Some(expansion)) if expansion.contains(address.key.as_ref()) => continue,
             (Some(_), Some(expansion)) => expansion.why_not(address.key.as_ref()),
             (Some(_), None) => match why_no_module(run, &address.module) {
@@ -31,7 +31,7 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
             },
         };
         if run.importing.contains_key(address) {
-            let detail = format!("There is no object {address} in the configuration to import into: {reason}.");
+            let detail = format!("There is no object {address} in the configuration to import into: {cause}.");
             let problem = Diagnostic::error("Configuration for import target does not exist", detail);
             run.report(problem.about(address).into());
             continue;
@@ -43,10 +43,10 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
                 block,
                 &scope,
                 address,
-                &format!("the plan calls for it to be destroyed ({reason})"),
+                &format!("the plan calls for it to be destroyed ({cause})"),
             ));
         }
-        remove(run, address, None, prior.instance.attributes.clone(), reason);
+        remove(run, address, None, prior.instance.attributes.clone(), cause);
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn plan_everything(run: &Arc<Run>) {
         {
             run.report(prevent_destroy(block, &scope, address, "the plan calls for it to be destroyed"));
         }
-        remove(run, address, None, prior.instance.attributes.clone(), "everything is to be destroyed".to_owned());
+        remove(run, address, None, prior.instance.attributes.clone(), Cause::Everything);
     }
 }
 
@@ -74,8 +74,8 @@ fn scope_of(run: &Run, values: &Values, address: &Address) -> Option<Scope> {
     }
 }
 
-/// Why there is no such instance of a module, as a clause; `None` when there is, or when that is not known.
-fn why_no_module(run: &Run, path: &ModulePath) -> Option<String> {
+/// Why there is no such instance of a module; `None` when there is, or when that is not known.
+fn why_no_module(run: &Run, path: &ModulePath) -> Option<Cause> {
     let (outer, step) = path.parent()?;
     if let Some(why) = why_no_module(run, &outer) {
         return Some(why);
@@ -83,21 +83,21 @@ fn why_no_module(run: &Run, path: &ModulePath) -> Option<String> {
     let around = run.values.instances(run.graph.find_module(&outer)?)?.find(&outer)?;
     let instances = run.values.instances(run.graph.find_module(path)?)?;
     let is_gone = instances.find(path).is_none();
-    is_gone.then(|| format!("{path} is gone: {}", instances.expansion(around).why_not(step.key.as_ref())))
+    let why = || Box::new(instances.expansion(around).why_not(step.key.as_ref()));
+    is_gone.then(|| Cause::NoModule { module: path.clone(), why: why() })
 }
 
 fn plan_deposed(run: &Arc<Run>) {
     for ((address, key), instance) in &run.observations.deposed {
-        let reason = "it was left over when its replacement was interrupted".to_owned();
-        remove(run, address, Some(key.clone()), instance.attributes.clone(), reason);
+        remove(run, address, Some(key.clone()), instance.attributes.clone(), Cause::LeftOver);
     }
 }
 
-fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, reason: String) {
+fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, cause: Cause) {
     let purpose = format!("remove {address} {}", deposed.as_deref().unwrap_or_default());
-    let (action, reason) = match is_forgotten(run, address) {
-        true => (Action::Forget, "a `removed` block says that it is to be left as it is".to_owned()),
-        false => (Action::Delete, reason),
+    let (action, cause) = match is_forgotten(run, address) {
+        true => (Action::Forget, Cause::LeftAlone),
+        false => (Action::Delete, cause),
     };
     run.found().add(ResourceChange {
         address: address.clone(),
@@ -108,7 +108,8 @@ fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, 
         before: Some(before),
         after: None,
         requires_replace: Vec::new(),
-        reasons: vec![Reason::new(reason)],
+        reasons: vec![Reason::new(cause.to_string())],
+        cause: Some(cause),
         private: Json::Null,
         decided: true,
         forced: false,

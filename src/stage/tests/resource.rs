@@ -434,7 +434,7 @@ async fn a_run_that_is_asked_for_runs() {
     let bench = Bench::new();
     let first = bench.settle(None, &given([])).await;
     let plan = bench.plan_with(Some(&first), &given([]), true).await.unwrap();
-    assert_eq!((plan.effect, texts(&plan)), (Effect::Run, vec!["a new run was asked for"]));
+    assert_eq!((plan.effect, texts(&plan)), (Effect::Run, vec!["it was asked for"]));
     assert_eq!(bench.apply(Some(&first), &plan, &given([])).await.unwrap(), first);
     assert_eq!((bench.runs(), bench.restored()), (2, 0));
 

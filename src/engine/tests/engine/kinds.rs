@@ -241,7 +241,7 @@ impl Resource for Parity {
         };
         let reason = |text: &str| vec![Reason::on(&Path::of("input"), text)];
         Ok(match request.prior {
-            _ if request.replace => respond(Effect::Run, unknown, key, reason("a new run was asked for")),
+            _ if request.replace => respond(Effect::Run, unknown, key, vec![Reason::asked_for()]),
             None => respond(Effect::Run, unknown, key, reason("it has not run yet")),
             Some(_) if !input.is_known() => {
                 respond(Effect::RunIfChanged, unknown, Json::Null, reason("input `input` is known after apply"))
