@@ -154,6 +154,12 @@ impl Graph {
         };
         let mut wanted = Vec::new();
         graph.add_module(configuration, None, disabled, false, &mut wanted);
+        for block in &configuration.imports {
+            // An object is taken over when its block is planned. What its id comes from is the root module's, wherever the block is.
+            if let Some(node) = graph.find_object(&block.to.declaration) {
+                wanted.push(Wanted { node, module: ModuleId::ROOT, references: block.references() });
+            }
+        }
         for Wanted { node, module, references } in wanted {
             let mut seen = BTreeSet::new();
             for (reference, span) in references {

@@ -1,12 +1,15 @@
-//! Taking over an object that exists already: what `import ADDRESS ID` writes to the state.
+//! Taking over an object that exists already: for `import ADDRESS ID`, for `import` blocks, and once more when a saved plan is applied.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics};
-use pipectl_lang::{Configuration, Reference};
+use std::sync::Arc;
+
+use pipectl_core::{Address, Diagnostic, Diagnostics, Span};
+use pipectl_lang::Configuration;
 use pipectl_provider::context::Recorder;
-use pipectl_provider::{Instance, ReadOutcome};
+use pipectl_provider::{Instance, ReadOutcome, Resource};
 use pipectl_state::{Change, State};
 
 use crate::Engine;
+use crate::graph::Graph;
 use crate::instance::{Keeping, mark_by_schema, object_of};
 use crate::planner::{context, provider_mistake};
 
@@ -43,44 +46,50 @@ impl Engine {
             );
             return Err(problem("Resource already managed", detail).hint(format!("pipectl state rm {address}")).into());
         }
-        let Some(kind) = self.registry.resource(address.kind, &address.type_name) else {
-            let detail = format!("There is no kind `{}` that objects can be imported for.", address.type_name);
-            return Err(problem("Unknown kind", detail).at(block.span.clone()).into());
-        };
-        let about = |mut problems: Diagnostics| {
-            problems.iter_mut().for_each(|found| {
-                found.address.get_or_insert_with(|| address.to_string());
-            });
-            problems
-        };
-        let absent = || {
-            Diagnostics::from(problem(
-                "Object to import not found",
-                format!("There is no object with the id \"{id}\"."),
-            ))
-        };
-        let cx = context(self, address, String::new(), self.cancel.clone(), Recorder::none());
-        let imported = kind.import(&cx, id).await.map_err(about)?.ok_or_else(absent)?;
-        let instance = match kind.read(&cx, &imported).await.map_err(about)? {
-            ReadOutcome::Gone => return Err(absent()),
-            ReadOutcome::Present { instance, .. } => *instance,
-        };
-        let schema = kind.schema();
-        let instance = Instance { attributes: mark_by_schema(schema, instance.attributes.clone()), ..instance };
-        let references = block.body.references().into_iter().chain(block.meta.references());
-        let mut dependencies: Vec<Address> = references
-            .filter_map(|(reference, _)| match reference {
-                Reference::Object(needed) => Some(needed.block().in_module(&address.module)),
-                _ => None,
-            })
-            .filter(|needed| *needed != address.block())
-            .collect();
-        dependencies.sort();
-        dependencies.dedup();
-        let create_before_destroy = block.meta.lifecycle.create_before_destroy;
-        let keeping = Keeping { dependencies, tainted: false, create_before_destroy };
-        let object = object_of(schema, &instance, keeping)
+        let (kind, instance) =
+            take_over(self, address, id).await.map_err(|problems| located(problems, &block.span))?;
+        let graph = Graph::new(configuration);
+        let keeping = Keeping::of(configuration, &graph, &graph.objects_needed(), address);
+        let object = object_of(kind.schema(), &instance, keeping)
             .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
         Ok(Change::SetObject { address: address.clone(), object })
+    }
+}
+
+fn located(problems: Diagnostics, span: &Span) -> Diagnostics {
+    problems.into_iter().map(|problem| problem.or_at(Some(span))).collect()
+}
+
+/// Asks the kind of an object for what its provider knows as `id`, and reads it.
+///
+/// # Errors
+/// When there is no such kind or object, or it cannot be seen.
+pub(crate) async fn take_over(
+    engine: &Engine,
+    address: &Address,
+    id: &str,
+) -> Result<(Arc<dyn Resource>, Instance), Diagnostics> {
+    let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else {
+        let detail = format!("There is no kind `{}` that objects can be imported for.", address.type_name);
+        return Err(Diagnostic::error("Unknown kind", detail).about(address).into());
+    };
+    let about = |mut problems: Diagnostics| {
+        problems.iter_mut().for_each(|found| {
+            found.address.get_or_insert_with(|| address.to_string());
+        });
+        problems
+    };
+    let absent = || {
+        let detail = format!("There is no object with the id {id:?} that {address} could be.");
+        Diagnostic::error("Cannot import non-existent remote object", detail).about(address)
+    };
+    let cx = context(engine, address, String::new(), engine.cancel.clone(), Recorder::none());
+    let imported = kind.import(&cx, id).await.map_err(about)?.ok_or_else(absent)?;
+    match kind.read(&cx, &imported).await.map_err(about)? {
+        ReadOutcome::Gone => Err(absent().into()),
+        ReadOutcome::Present { instance, .. } => {
+            let attributes = mark_by_schema(kind.schema(), instance.attributes.clone());
+            Ok((Arc::clone(kind), Instance { attributes, ..*instance }))
+        }
     }
 }

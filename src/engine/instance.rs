@@ -1,14 +1,18 @@
 //! Instances in the state: between the JSON that is stored and the values that providers see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pipectl_core::json::{from_json, from_json_as, to_json, type_from_json, type_to_json};
 use pipectl_core::{
-    Address, Block, BlockBody, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, Schema, Type, Value,
+    Address, AddressKind, Block, BlockBody, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, Schema, Type, Value,
 };
+use pipectl_lang::Configuration;
 use pipectl_provider::{Instance, Resource};
 use pipectl_state::{AttributePath, ObjectState, OutputState};
 use serde_json::{Map, Value as Json};
+
+use crate::graph::Graph;
 
 /// What the state keeps beside an instance.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +23,26 @@ pub(crate) struct Keeping {
     pub(crate) tainted: bool,
     /// Whether a replacement is made before it is removed.
     pub(crate) create_before_destroy: bool,
+}
+
+impl Keeping {
+    /// Of an object that is whole: it must outlive what its block refers to, however far away. `needed` is [`Graph::objects_needed`].
+    pub(crate) fn of(
+        configuration: &Configuration,
+        graph: &Graph,
+        needed: &[Arc<BTreeSet<Address>>],
+        address: &Address,
+    ) -> Self {
+        let declaration = address.declaration();
+        let is_kept = |other: &&Address| **other != declaration && other.kind != AddressKind::Data;
+        let needed = graph.find_object(address).map(|node| Arc::clone(&needed[node.index()])).unwrap_or_default();
+        let block = configuration.object(address);
+        Self {
+            dependencies: needed.iter().filter(is_kept).cloned().collect(),
+            tainted: false,
+            create_before_destroy: block.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
+        }
+    }
 }
 
 /// The attributes of a stored object as a value of the kind's present schema, with what is sensitive marked.
@@ -225,7 +249,7 @@ mod tests {
 
     use super::*;
     use async_trait::async_trait;
-    use pipectl_core::{AddressKind, Attribute};
+    use pipectl_core::Attribute;
     use pipectl_provider::{ApplyOutcome, Cx, ReadOutcome};
 
     struct Fixed(Schema);

@@ -14,7 +14,7 @@ use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Target, Value};
 use pipectl_lang::Configuration;
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Cancel, Cx};
-use pipectl_state::State;
+use pipectl_state::{Change, State};
 use tokio::sync::Semaphore;
 
 use crate::evaluation::Evaluation;
@@ -45,8 +45,8 @@ struct Run {
     observations: Observations,
     /// Objects that were moved: by their new address, the one that the state knew them by.
     previous: BTreeMap<Address, Address>,
-    /// Objects that are imported: by address, their ids.
-    importing: BTreeMap<Address, String>,
+    /// By node: the blocks that it refers to.
+    needed: Vec<Arc<BTreeSet<Address>>>,
     /// What `removed` blocks name, and whether it is destroyed.
     removed: Vec<(Target, bool)>,
     /// Declarations whose replacements are made before the old object is removed: by their own words, or because something that needs them is.
@@ -67,6 +67,8 @@ struct Found {
     /// Modules, without instances, with something to be done inside.
     pending_modules: BTreeSet<ModulePath>,
     expansions: BTreeMap<Address, Expansion>,
+    /// What takes imported objects into the state.
+    imported: BTreeMap<Address, Change>,
     outputs: Vec<OutputChange>,
 }
 
@@ -165,6 +167,7 @@ pub(crate) async fn plan(
     diagnostics.extend(configuration.check_references());
     diagnostics.extend(crate::validate::check_kinds(engine, &configuration));
     diagnostics.extend(crate::validate::check_removed(&configuration));
+    diagnostics.extend(import::check(&configuration));
     if diagnostics.has_errors() {
         diagnostics.extend(Graph::new(&configuration).cycles());
         return Err(diagnostics);
@@ -183,21 +186,14 @@ pub(crate) async fn plan(
     let selection = Selection::of(&graph, Some(state), options)?;
     diagnostics.extend(left_out_moves(&selection, &moves.moved));
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
-    let (mut observations, problems) = refresh::observe(engine, state, &selection, options, &permits).await;
+    let (observations, problems) = refresh::observe(engine, state, &selection, options, &permits).await;
     diagnostics.extend(problems);
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let importing = match options.mode {
-        Mode::Normal => {
-            let imports =
-                import::Imports { engine, configuration: &configuration, graph: &graph, selection: &selection };
-            imports.take(&variables, state, &mut observations).await?
-        }
-        Mode::Destroy | Mode::RefreshOnly => BTreeMap::new(),
-    };
     let values = Values::new(engine, &graph);
     let creates_first = creates_first(&configuration, &graph);
+    let needed = if configuration.imports.is_empty() { Vec::new() } else { graph.objects_needed() };
     let run = Arc::new(Run {
         engine: engine.clone(),
         configuration: Arc::clone(&configuration),
@@ -208,7 +204,7 @@ pub(crate) async fn plan(
         values,
         observations,
         previous: moves.moved.iter().map(|moved| (moved.to.clone(), moved.from.clone())).collect(),
-        importing,
+        needed,
         removed: removed_blocks(&configuration),
         creates_first,
         permits,
@@ -243,7 +239,7 @@ pub(crate) async fn plan(
         targets: options.targets.clone(),
         excludes: options.excludes.clone(),
         moved: moves.moved,
-        observed: run.observations.changes.clone(),
+        observed: run.observations.changes.iter().cloned().chain(found.imported.into_values()).collect(),
         read_again: Vec::new(),
         drift: run.observations.drift.clone(),
         changes: found.changes,

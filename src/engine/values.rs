@@ -111,33 +111,51 @@ impl Values {
     pub(crate) fn scope_in(&self, graph: &Graph, node: NodeIndex, module: ModuleId, instance: usize) -> Scope {
         let mut scope = self.empty_scope(module);
         for need in graph.needs(node) {
-            let Some(value) = self.get(need, instance) else { continue };
-            let of = graph.module_of(need);
-            let inside = graph.module(of);
-            match (graph.node(need), &inside.parent) {
-                (Node::Output(output), Some((around, call))) if *around == module => {
-                    let is_disabled = self
-                        .instances(of)
-                        .is_some_and(|instances| *instances.expansion(instance) == Expansion::Disabled);
-                    let reference = match is_disabled {
-                        // It is null as a whole: what it would put out is no attribute of that.
-                        true => Reference::Module(call.clone()),
-                        false => Reference::ModuleOutput {
-                            module: call.clone(),
-                            output: output.clone(),
-                            of_instances: inside.has_keys,
-                        },
-                    };
-                    scope.set(&reference, value.clone());
-                }
-                (need, _) if of == module => {
-                    if let Some(reference) = need.reference() {
-                        scope.set(&reference, value.clone());
-                    }
-                }
-                _ => {}
-            }
+            self.bind_node(graph, module, instance, need, &mut scope);
         }
         scope
+    }
+
+    /// Sets what a reference in an instance of a module means, if it means a node that has a value.
+    pub(crate) fn bind(
+        &self,
+        graph: &Graph,
+        module: ModuleId,
+        instance: usize,
+        reference: &Reference,
+        scope: &mut Scope,
+    ) {
+        if let Some(node) = graph.resolve(module, reference) {
+            self.bind_node(graph, module, instance, node, scope);
+        }
+    }
+
+    fn bind_node(&self, graph: &Graph, module: ModuleId, instance: usize, need: NodeIndex, scope: &mut Scope) {
+        let Some(value) = self.get(need, instance) else { return };
+        let of = graph.module_of(need);
+        let inside = graph.module(of);
+        match (graph.node(need), &inside.parent) {
+            (Node::Output(output), Some((around, call))) if *around == module => {
+                let is_disabled = self
+                    .instances(of)
+                    .is_some_and(|instances| *instances.expansion(instance) == Expansion::Disabled);
+                let reference = match is_disabled {
+                    // It is null as a whole: what it would put out is no attribute of that.
+                    true => Reference::Module(call.clone()),
+                    false => Reference::ModuleOutput {
+                        module: call.clone(),
+                        output: output.clone(),
+                        of_instances: inside.has_keys,
+                    },
+                };
+                scope.set(&reference, value.clone());
+            }
+            (need, _) if of == module => {
+                if let Some(reference) = need.reference() {
+                    scope.set(&reference, value.clone());
+                }
+            }
+            _ => {}
+        }
     }
 }

@@ -220,6 +220,14 @@ pub struct ImportBlock {
     pub span: Span,
 }
 
+impl ImportBlock {
+    /// What it refers to.
+    pub fn references(&self) -> Vec<(Reference, Span)> {
+        let keys = self.to.module_keys.iter().chain([&self.to.key]).flatten();
+        self.for_each.iter().chain([&self.id]).chain(keys).flat_map(Expression::references).collect()
+    }
+}
+
 /// The address of an import: the block that declares the object, and the keys, which may use `each`.
 #[derive(Clone, Debug)]
 pub struct ImportTarget {

@@ -349,16 +349,7 @@ fn store(run: &Run, kind: &dyn Resource, address: &Address, instance: &mut Insta
 
 /// What the state keeps beside the attributes of an object.
 pub(super) fn keeping(run: &Run, address: &Address, tainted: bool) -> Keeping {
-    let node = run.graph.find_object(address);
-    let needed = node.map(|node| Arc::clone(&run.needed[node.index()])).unwrap_or_default();
-    let own = run.planned.configuration.object(address);
-    let declaration = address.declaration();
-    let is_kept = |other: &&Address| **other != declaration && other.kind != AddressKind::Data;
-    Keeping {
-        dependencies: needed.iter().filter(is_kept).cloned().collect(),
-        tainted,
-        create_before_destroy: own.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
-    }
+    Keeping { tainted, ..Keeping::of(&run.planned.configuration, &run.graph, &run.needed, address) }
 }
 
 /// Commits new attributes of an object that nothing was done with.

@@ -1,30 +1,33 @@
-//! `import` blocks: existing objects that are taken over.
+//! `import` blocks: existing objects that are taken over when the block that they name is planned.
+//!
+//! By then everything that an `import` block refers to has been planned: the graph has it among what the named block needs. So an id may come
+//! from anything that is known at plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::{
-    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, Span, Type, Value, convert,
+    Address, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, Span, Type, Value, convert,
 };
 use pipectl_lang::{Configuration, Expression, ImportBlock, Scope, evaluate};
-use pipectl_provider::{Instance, ReadOutcome, Resource};
-use pipectl_state::{Change, State};
+use pipectl_state::Change;
 
-use super::refresh::{Observations, Prior};
-use super::{evaluate_constants, reading};
-use crate::Engine;
+use super::Run;
+use super::refresh::Prior;
+use crate::Mode;
 use crate::expansion::Expansion;
-use crate::graph::{Graph, ModuleId};
-use crate::instance::{Keeping, mark_by_schema, object_of};
-use crate::selection::Selection;
-use crate::values::Values;
+use crate::graph::ModuleId;
+use crate::import::take_over;
+use crate::instance::{Keeping, object_of};
+use crate::planner::provider_mistake;
 
-/// What importing works with.
-pub(super) struct Imports<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) configuration: &'a Configuration,
-    pub(super) graph: &'a Graph,
-    pub(super) selection: &'a Selection,
+/// An object that was taken over.
+#[derive(Clone)]
+pub(super) struct Imported {
+    pub(super) id: String,
+    pub(super) prior: Prior,
+    /// What takes it into the state.
+    pub(super) change: Change,
 }
 
 /// One object that is wanted.
@@ -34,141 +37,89 @@ struct Wanted {
     span: Span,
 }
 
-impl Imports<'_> {
-    /// Takes over what `import` blocks name and the state does not have: writes it down as observed. Gives the ids by address.
-    ///
-    /// # Errors
-    /// When a block is no good, or there is no such object.
-    pub(super) async fn take(
-        &self,
-        variables: &BTreeMap<String, Value>,
-        state: &State,
-        observations: &mut Observations,
-    ) -> Result<BTreeMap<Address, String>, Diagnostics> {
-        if self.configuration.imports.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let values = evaluate_constants(self.engine, self.configuration, variables, self.graph);
-        let mut problems = Diagnostics::new();
-        let mut wanted: Vec<Wanted> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for block in &self.configuration.imports {
-            match self.wanted(block, &values) {
-                Ok(found) => wanted.extend(found),
-                Err(found) => problems.extend(found),
-            }
-        }
-        for Wanted { address, span, .. } in &wanted {
-            if !seen.insert(address.clone()) {
-                let detail = format!("More than one import block names {address}.");
-                problems.push(Diagnostic::error("Duplicate import configuration", detail).at(span.clone()));
-            }
-        }
-        if problems.has_errors() {
-            return Err(problems);
-        }
-        let needed = self.graph.objects_needed();
-        let mut importing = BTreeMap::new();
-        for Wanted { address, id, span } in wanted {
-            let is_known = state.object(&address).is_some() || observations.priors.contains_key(&address);
-            if is_known || !self.selection.has(&address) {
+/// Errors for `import` blocks that name what no block declares.
+pub(super) fn check(configuration: &Configuration) -> Diagnostics {
+    let undeclared = |block: &&ImportBlock| configuration.object(&block.to.declaration).is_none();
+    let problem = |block: &ImportBlock| {
+        let declaration = &block.to.declaration;
+        let detail = format!("There is no {declaration} in the configuration. Whatever is imported must be declared.");
+        Diagnostic::error("Configuration for import target does not exist", detail).at(block.to.span.clone())
+    };
+    configuration.imports.iter().filter(undeclared).map(problem).collect()
+}
+
+/// Takes over what `import` blocks want for a block and the state does not have. `instances` are those that the block has.
+///
+/// # Errors
+/// When an `import` block is no good, or there is no such object.
+pub(super) async fn take(
+    run: &Run,
+    declaration: &Address,
+    instances: &BTreeSet<&Address>,
+) -> Result<BTreeMap<Address, Imported>, Diagnostics> {
+    let blocks = run.configuration.imports.iter().filter(|block| block.to.declaration == *declaration);
+    let mut imported = BTreeMap::new();
+    let mut problems = Diagnostics::new();
+    let mut seen = BTreeSet::new();
+    for block in blocks.filter(|_| run.options.mode == Mode::Normal) {
+        let wanted = match wanted(run, block) {
+            Ok(wanted) => wanted,
+            Err(found) => {
+                problems.extend(found);
                 continue;
             }
-            match self.import(&address, &id).await {
-                Ok((kind, instance)) => {
-                    let keeping = self.keeping(&address, &needed);
-                    let object = object_of(kind.schema(), &instance, keeping)
-                        .ok_or_else(|| not_there(&address, &id).at(span.clone()))?;
-                    observations.changes.push(Change::SetObject { address: address.clone(), object });
-                    let prior = Prior { instance, tainted: false, drift: Vec::new() };
-                    observations.priors.insert(address.clone(), prior);
-                    importing.insert(address, id);
-                }
+        };
+        for Wanted { address, id, span } in wanted {
+            if !seen.insert(address.clone()) {
+                let detail = format!("More than one import block names {address}.");
+                problems.push(Diagnostic::error("Duplicate import configuration", detail).at(span));
+                continue;
+            }
+            if run.observations.priors.contains_key(&address) || !run.selection.has(&address) {
+                continue;
+            }
+            if !instances.contains(&address) {
+                let detail = format!("There is no object {address} in the configuration to import into.");
+                let problem = Diagnostic::error("Configuration for import target does not exist", detail);
+                problems.push(problem.at(span).about(&address));
+                continue;
+            }
+            match import(run, &address, id).await {
+                Ok(taken) => drop(imported.insert(address, taken)),
                 Err(found) => problems.extend(found.into_iter().map(|problem| problem.or_at(Some(&span)))),
             }
         }
-        if problems.has_errors() { Err(problems) } else { Ok(importing) }
     }
-
-    /// The objects that a block names.
-    fn wanted(&self, block: &ImportBlock, values: &Values) -> Result<Vec<Wanted>, Diagnostics> {
-        if self.configuration.object(&block.to.declaration).is_none() {
-            let detail = format!(
-                "There is no {} in the configuration. Whatever is imported must be declared.",
-                block.to.declaration
-            );
-            let problem = Diagnostic::error("Configuration for import target does not exist", detail);
-            return Err(problem.at(block.to.span.clone()).into());
-        }
-        let scope = Arc::new(self.scope(block, values)?);
-        let expansion = Expansion::evaluate(None, None, block.for_each.as_ref(), &scope)?;
-        let each = |key: Option<InstanceKey>| {
-            let scope = expansion.scope(&scope, key.as_ref());
-            Ok(Wanted { address: target(block, &scope)?, id: id(block, &scope)?, span: block.span.clone() })
-        };
-        expansion.keys().into_iter().map(each).collect()
-    }
-
-    /// A scope with everything that a block refers to: what is known without any object.
-    fn scope(&self, block: &ImportBlock, values: &Values) -> Result<Scope, Diagnostics> {
-        let keys = block.to.module_keys.iter().chain([&block.to.key]).flatten();
-        let expressions: Vec<&Expression> = block.for_each.iter().chain([&block.id]).chain(keys).collect();
-        let mut scope = values.empty_scope(ModuleId::ROOT);
-        for (reference, span) in expressions.into_iter().flat_map(Expression::references) {
-            let Some(node) = self.graph.resolve(ModuleId::ROOT, &reference) else { continue };
-            match values.get(node, 0) {
-                Some(value) => scope.set(&reference, value.clone()),
-                None => {
-                    let detail = format!(
-                        "Import blocks are evaluated before any object is planned, and {reference} depends on objects. Make it depend on variables \
-                         and locals only."
-                    );
-                    return Err(Diagnostic::error("Invalid import argument", detail).at(span).into());
-                }
-            }
-        }
-        Ok(scope)
-    }
-
-    /// What the state keeps beside the attributes: an imported object must outlive what its block refers to, like one that was made.
-    fn keeping(&self, address: &Address, needed: &[Arc<BTreeSet<Address>>]) -> Keeping {
-        let declaration = address.declaration();
-        let own = self.graph.find_object(address).map(|node| Arc::clone(&needed[node.index()])).unwrap_or_default();
-        let is_kept = |other: &&Address| **other != declaration && other.kind != AddressKind::Data;
-        let block = self.configuration.object(address);
-        Keeping {
-            dependencies: own.iter().filter(is_kept).cloned().collect(),
-            tainted: false,
-            create_before_destroy: block.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
-        }
-    }
-
-    /// Asks the kind of an object for it, and reads it.
-    async fn import(&self, address: &Address, id: &str) -> Result<(Arc<dyn Resource>, Instance), Diagnostics> {
-        let kind = self.engine.registry.resource(address.kind, &address.type_name);
-        // Kinds were judged before.
-        let kind = Arc::clone(kind.ok_or_else(Diagnostics::new)?);
-        let cx = reading(self.engine, address, String::new());
-        let about = |problems: Diagnostics| -> Diagnostics {
-            problems
-                .into_iter()
-                .map(|problem| if problem.address.is_none() { problem.about(address) } else { problem })
-                .collect()
-        };
-        let imported = kind.import(&cx, id).await.map_err(about)?.ok_or_else(|| not_there(address, id))?;
-        match kind.read(&cx, &imported).await.map_err(about)? {
-            ReadOutcome::Gone => Err(not_there(address, id).into()),
-            ReadOutcome::Present { instance, .. } => {
-                let attributes = mark_by_schema(kind.schema(), instance.attributes.clone());
-                Ok((kind, Instance { attributes, ..*instance }))
-            }
-        }
-    }
+    if problems.has_errors() { Err(problems) } else { Ok(imported) }
 }
 
-fn not_there(address: &Address, id: &str) -> Diagnostic {
-    let detail = format!("There is no object with the id {id:?} that {address} could be.");
-    Diagnostic::error("Cannot import non-existent remote object", detail).about(address)
+async fn import(run: &Run, address: &Address, id: String) -> Result<Imported, Diagnostics> {
+    let (kind, instance) = take_over(&run.engine, address, &id).await?;
+    let keeping = Keeping::of(&run.configuration, &run.graph, &run.needed, address);
+    let object = object_of(kind.schema(), &instance, keeping)
+        .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
+    let change = Change::SetObject { address: address.clone(), object };
+    Ok(Imported { id, prior: Prior { instance, tainted: false, drift: Vec::new() }, change })
+}
+
+/// The objects that a block names.
+fn wanted(run: &Run, block: &ImportBlock) -> Result<Vec<Wanted>, Diagnostics> {
+    let scope = Arc::new(scope(run, block));
+    let expansion = Expansion::evaluate(None, None, block.for_each.as_ref(), &scope)?;
+    let each = |key: Option<InstanceKey>| {
+        let scope = expansion.scope(&scope, key.as_ref());
+        Ok(Wanted { address: target(block, &scope)?, id: id(block, &scope)?, span: block.span.clone() })
+    };
+    expansion.keys().into_iter().map(each).collect()
+}
+
+/// A scope with everything that a block refers to. What was left out of the plan is not known.
+fn scope(run: &Run, block: &ImportBlock) -> Scope {
+    let mut scope = run.values.empty_scope(ModuleId::ROOT);
+    for (reference, _) in block.references() {
+        run.values.bind(&run.graph, ModuleId::ROOT, 0, &reference, &mut scope);
+    }
+    scope
 }
 
 /// The address of a block, with its keys evaluated.

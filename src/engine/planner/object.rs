@@ -1,5 +1,6 @@
 //! Planning the instances of one block.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
@@ -11,6 +12,7 @@ use pipectl_provider::planning::with_unknown_computed;
 use pipectl_provider::{DataSource, Effect, PlanRequest, PlanResponse, Reason, Resource};
 use serde_json::Value as Json;
 
+use super::import::{self, Imported};
 use super::refresh::{Prior, prior_value};
 use super::{Run, reading};
 use crate::conditions::Conditions;
@@ -48,19 +50,30 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
         run.report(problems);
         return false;
     }
+    let mut imported = match imported(run, declaration, &instances).await {
+        Ok(imported) => imported,
+        Err(problems) => {
+            run.report(problems);
+            return false;
+        }
+    };
+    let instances: Vec<Planning> = instances
+        .into_iter()
+        .map(|(address, scope)| Planning { imported: imported.remove(&address), address, scope })
+        .collect();
     // One instance needs no task of its own.
     let planned = if instances.len() <= 1 {
         let mut planned = Vec::with_capacity(1);
-        for (address, scope) in instances {
+        for planning in instances {
             let permit = Arc::clone(&run.permits).acquire_owned().await;
-            planned.push(plan_instance(run, &address, scope).await);
+            planned.push(plan_instance(run, planning).await);
             drop(permit);
         }
         planned
     } else {
-        let call = |(address, scope): (Address, Arc<Scope>)| {
+        let call = |planning: Planning| {
             let run = Arc::clone(run);
-            async move { plan_instance(&run, &address, scope).await }
+            async move { plan_instance(&run, planning).await }
         };
         each(instances, &run.permits, call).await
     };
@@ -81,20 +94,45 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
     worked
 }
 
+/// What `import` blocks want for a block; nothing to do in almost all.
+async fn imported(
+    run: &Run,
+    declaration: &Address,
+    instances: &[(Address, Arc<Scope>)],
+) -> Result<BTreeMap<Address, Imported>, Diagnostics> {
+    if !run.configuration.imports.iter().any(|block| block.to.declaration == *declaration) {
+        return Ok(BTreeMap::new());
+    }
+    let instances = instances.iter().map(|(address, _)| address).collect();
+    let imported = import::take(run, declaration, &instances).await?;
+    let changes = imported.iter().map(|(address, imported)| (address.clone(), imported.change.clone()));
+    run.found().imported.extend(changes);
+    Ok(imported)
+}
+
+/// An instance to plan.
+struct Planning {
+    address: Address,
+    scope: Arc<Scope>,
+    /// The object that is taken over for it.
+    imported: Option<Imported>,
+}
+
 type Outcome = (Value, Option<ResourceChange>, Diagnostics);
 
-async fn plan_instance(run: &Arc<Run>, address: &Address, scope: Arc<Scope>) -> Outcome {
+async fn plan_instance(run: &Arc<Run>, planning: Planning) -> Outcome {
+    let Planning { address, scope, imported } = &planning;
     let left_out = || prior_value(&run.observations, address).cloned().unwrap_or_else(|| Value::unknown(Type::Any));
     if !run.selection.has(address) {
         return (left_out(), None, Diagnostics::new());
     }
     if run.options.mode == Mode::RefreshOnly && address.kind != AddressKind::Data {
         let value = left_out();
-        let warnings = warn_of_conditions(run, address, &scope, &value);
+        let warnings = warn_of_conditions(run, address, scope, &value);
         return (value, None, warnings);
     }
     let mut diagnostics = Diagnostics::new();
-    match try_plan_instance(run, address, &scope, &mut diagnostics).await {
+    match try_plan_instance(run, address, scope, imported.as_ref(), &mut diagnostics).await {
         Ok((value, change)) => (value, Some(change), diagnostics),
         Err(problems) => {
             diagnostics.extend(problems);
@@ -163,6 +201,7 @@ async fn try_plan_instance(
     run: &Arc<Run>,
     address: &Address,
     scope: &Arc<Scope>,
+    imported: Option<&Imported>,
     warnings: &mut Diagnostics,
 ) -> Result<(Value, ResourceChange), Diagnostics> {
     let block = run.configuration.object(address).expect("the graph has the blocks of its configuration");
@@ -179,7 +218,7 @@ async fn try_plan_instance(
     } else {
         let kind =
             run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
-        plan_resource(run, block, address, scope, kind.as_ref(), warnings).await?
+        plan_resource(run, block, (address, imported), scope, kind.as_ref(), warnings).await?
     };
     let mut inside = Scope::inside(scope);
     inside.set(&Reference::SelfObject, value.clone());
@@ -268,7 +307,7 @@ fn is_pending(run: &Run, module: &ModulePath, reference: &Reference) -> bool {
 async fn plan_resource(
     run: &Arc<Run>,
     block: &ObjectBlock,
-    address: &Address,
+    (address, imported): (&Address, Option<&Imported>),
     scope: &Scope,
     kind: &dyn Resource,
     warnings: &mut Diagnostics,
@@ -277,7 +316,7 @@ async fn plan_resource(
     let Arguments { mut config, warnings: more } =
         arguments(block, address, schema, |config| kind.validate(config), scope)?;
     warnings.extend(more);
-    let prior = run.observations.priors.get(address);
+    let prior = run.observations.priors.get(address).or_else(|| imported.map(|imported| &imported.prior));
     if let Some(prior) = prior {
         config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
     }
@@ -319,7 +358,7 @@ async fn plan_resource(
         address: address.clone(),
         deposed: None,
         previous: run.previous.get(address).cloned(),
-        importing: run.importing.get(address).cloned(),
+        importing: imported.map(|imported| imported.id.clone()),
         action,
         before: prior.map(|prior| prior.instance.attributes.clone()),
         after: Some(response.planned.clone()),

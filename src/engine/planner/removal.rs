@@ -30,12 +30,6 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
                 None => continue,
             },
         };
-        if run.importing.contains_key(address) {
-            let detail = format!("There is no object {address} in the configuration to import into: {cause}.");
-            let problem = Diagnostic::error("Configuration for import target does not exist", detail);
-            run.report(problem.about(address).into());
-            continue;
-        }
         if let Some(block) = block
             && let Some(scope) = scope_of(run, &run.values, address)
         {
