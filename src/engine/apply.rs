@@ -20,10 +20,11 @@ use pipectl_state::{Change, OutputState, State, StateWriter};
 use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
+use crate::import::take_over;
 use crate::instance::{Keeping, instance_of, object_of, output_of};
 use crate::lifecycle::{Retry, limits};
 use crate::order::{Step, Steps, steps};
-use crate::planner::{context, judge_assertion, judge_validations, pruned_graph};
+use crate::planner::{context, judge_assertion, judge_validations, provider_mistake, pruned_graph};
 use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Outcome, Visit, walk};
@@ -48,6 +49,8 @@ struct Run {
     needed: Vec<Arc<BTreeSet<Address>>>,
     /// The plan's changes of objects that stay or come, by block.
     changes: BTreeMap<Address, BTreeMap<Address, usize>>,
+    /// What refresh saw of objects, in words.
+    drift: BTreeMap<Address, Vec<String>>,
     /// How many objects there are to work on.
     total: usize,
     begun: AtomicUsize,
@@ -143,10 +146,10 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     if let Some(stale) = stale(&planned.plan, writer.state(), &engine.workspace) {
         return nothing_done(writer.state(), stale.into());
     }
-    if let Err(problems) = prepare_state(engine, &planned.plan, writer.as_mut()).await {
+    let graph = pruned_graph(engine, &planned.configuration, &planned.plan.variables);
+    if let Err(problems) = prepare_state(engine, &planned, &graph, writer.as_mut()).await {
         return nothing_done(writer.state(), problems);
     }
-    let graph = pruned_graph(engine, &planned.configuration, &planned.plan.variables);
     let before = writer.state().clone();
     let ordered = selection(&planned.plan, &graph, &before).and_then(|selection| {
         let selected = |node| selection.has_node(node);
@@ -210,7 +213,13 @@ fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagnostic> {
 }
 
 /// Begins the state where there is none, and commits what was moved, what refresh saw and what was imported.
-async fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWriter) -> Result<(), Diagnostics> {
+async fn prepare_state(
+    engine: &Engine,
+    planned: &Planned,
+    graph: &Graph,
+    writer: &mut dyn StateWriter,
+) -> Result<(), Diagnostics> {
+    let plan = &planned.plan;
     let failed = |error: pipectl_state::StateError| Diagnostics::from(error.diagnostic());
     if writer.state().lineage.is_empty() {
         let lineage = plan.seed.draw("lineage");
@@ -220,10 +229,28 @@ async fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWrite
     if !plan.read_again.is_empty() {
         let prior = plan.prior_state(writer.state());
         for address in &plan.read_again {
-            changes.extend(read_again(engine, &prior, address).await?);
+            changes.extend(match plan.change(address).and_then(|change| change.importing.as_deref()) {
+                Some(id) => Some(import_again(engine, planned, graph, address, id).await?),
+                None => read_again(engine, &prior, address).await?,
+            });
         }
     }
     if changes.is_empty() { Ok(()) } else { writer.commit(changes).map_err(failed) }
+}
+
+/// Takes over an object whose attributes a saved plan does not hold.
+async fn import_again(
+    engine: &Engine,
+    planned: &Planned,
+    graph: &Graph,
+    address: &Address,
+    id: &str,
+) -> Result<Change, Diagnostics> {
+    let (kind, instance) = take_over(engine, address, id).await?;
+    let keeping = Keeping::of(&planned.configuration, graph, &graph.objects_needed(), address);
+    let object = object_of(kind.schema(), &instance, keeping)
+        .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
+    Ok(Change::SetObject { address: address.clone(), object })
 }
 
 /// Reads an object whose new attributes a saved plan does not hold.
@@ -293,6 +320,7 @@ impl Run {
             committer,
             blocks,
             changes,
+            drift: drift_by_object(&planned.plan),
             total: steps.node_weights().filter(|step| is_work(step)).count(),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
@@ -301,6 +329,14 @@ impl Run {
             graph,
         }
     }
+}
+
+fn drift_by_object(plan: &Plan) -> BTreeMap<Address, Vec<String>> {
+    let mut drift: BTreeMap<Address, Vec<String>> = BTreeMap::new();
+    for seen in &plan.drift {
+        drift.entry(seen.address.clone()).or_default().extend(seen.notes.iter().cloned());
+    }
+    drift
 }
 
 async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {

@@ -35,8 +35,8 @@ pub struct Plan {
     pub moved: Vec<Moved>,
     /// What refresh saw that the state does not say yet, and what was imported; apply commits it next.
     pub observed: Vec<Change>,
-    /// Objects that refresh saw changed and whose new attributes a saved plan does not hold, because some must not be shown: apply reads them
-    /// once more. Empty in a plan that was not saved.
+    /// Objects that refresh saw changed, or that are imported, and whose attributes a saved plan does not hold, because some must not be
+    /// shown: apply reads them once more. Empty in a plan that was not saved.
     pub read_again: Vec<Address>,
     /// What refresh saw, in words.
     pub drift: Vec<Drift>,

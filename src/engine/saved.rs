@@ -102,8 +102,8 @@ impl Plan {
     /// The plan as the bytes of a file, without what is sensitive, and encrypted where the state is.
     ///
     /// # Errors
-    /// When it cannot be encrypted, or when the plan takes over an object, of an interrupted run or by an import, that has sensitive attributes:
-    /// such a plan is applied at once, or not at all.
+    /// When it cannot be encrypted, or when the plan takes over an object of an interrupted run that has sensitive attributes: such a plan is
+    /// applied at once, or not at all.
     pub fn save(&self, encryption: &Encryption) -> Result<Vec<u8>, Diagnostics> {
         let (observed, read_again) = self.observed_in_clear()?;
         let saved = SavedPlan {
@@ -133,7 +133,7 @@ impl Plan {
         Ok(plan_file::wrap(&plan, root, encryption)?)
     }
 
-    /// What refresh saw, without sensitive attributes: objects that have some are read once more at apply.
+    /// What refresh saw and what is imported, without sensitive attributes: objects that have some are read once more at apply.
     fn observed_in_clear(&self) -> Result<(Vec<Change>, Vec<Address>), Diagnostics> {
         let mut kept = Vec::new();
         let mut read_again = self.read_again.clone();
@@ -144,16 +144,13 @@ impl Plan {
                         .observed
                         .iter()
                         .any(|other| matches!(other, Change::RemoveIntent { address: other } if other == address));
-                    let is_imported =
-                        self.changes.iter().any(|change| change.address == *address && change.importing.is_some());
-                    if is_taken_over || is_imported {
-                        let how = match is_imported {
-                            true => "is to be imported",
-                            false => "was made by an interrupted run and has been found again",
-                        };
+                    if is_taken_over {
                         return Err(Diagnostic::error(
                             "Plan cannot be saved",
-                            format!("{address} {how}. Its sensitive attributes belong in no file."),
+                            format!(
+                                "{address} was made by an interrupted run and has been found again. Its sensitive attributes belong in no \
+                                 file."
+                            ),
                         )
                         .about(address)
                         .hint("pipectl apply")

@@ -202,18 +202,11 @@ async fn plan_again(
 ) -> Result<Settled, Diagnostics> {
     let address = &change.address;
     let is_replacement = matches!(change.action, Action::Replace { .. });
-    let notes: Vec<String> = run
-        .plan()
-        .drift
-        .iter()
-        .filter(|drift| drift.address == *address)
-        .flat_map(|drift| drift.notes.clone())
-        .collect();
     let request = PlanRequest {
         address,
         config,
         prior: prior.filter(|_| change.action != Action::Create),
-        drift: &notes,
+        drift: run.drift.get(address).map_or(&[], Vec::as_slice),
         replace: change.forced || is_replacement,
     };
     let cx = context(&run.engine, address, change.token.clone(), run.engine.cancel.clone(), Recorder::none());
