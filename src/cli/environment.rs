@@ -42,6 +42,11 @@ pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::args_os()
 }
 
+/// The folder in which the program was started, whatever `-chdir` says: `path.cwd`. Empty where it is gone.
+pub fn started_in() -> PathBuf {
+    standing_folder(None).unwrap_or_default()
+}
+
 /// The folder that the user stands in, with `-chdir` applied.
 ///
 /// # Errors

@@ -29,7 +29,6 @@ mod stages;
 mod testing;
 mod variables;
 mod view;
-mod world;
 
 pub use stages::stages;
 

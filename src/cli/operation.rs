@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipectl_core::address::AddressError;
-use pipectl_core::{Address, Diagnostic, Diagnostics, Digest, SourceMap, Target, json};
+use pipectl_core::{Address, Diagnostic, Diagnostics, SourceMap, Target, json};
 use pipectl_engine::{Applied, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, missing_variables};
 use pipectl_provider::{Environment, Stop};
 use pipectl_state::{Holder, OutputState, State, StateError, StateStore as _, StateWriter};
@@ -62,7 +62,7 @@ pub async fn plan(
     mode: Mode,
     purpose: Purpose,
 ) -> Result<Ready, Exit> {
-    let options = plan_options(app, arguments, mode).map_err(|problems| {
+    let options = plan_options(arguments, mode).map_err(|problems| {
         reporter.diagnostics(&problems, &SourceMap::default());
         Exit::Failure
     })?;
@@ -286,7 +286,7 @@ pub fn root_of_plan(here: &Path, planned: &Planned, environment: &Arc<dyn Enviro
     Ok(project)
 }
 
-fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result<PlanOptions, Diagnostics> {
+fn plan_options(arguments: &OperationArguments, mode: Mode) -> Result<PlanOptions, Diagnostics> {
     let mut problems = Diagnostics::new();
     let targets: Vec<Target> = parse_addresses("target", &arguments.target, &mut problems);
     let excludes: Vec<Target> = parse_addresses("exclude", &arguments.exclude, &mut problems);
@@ -294,8 +294,7 @@ fn plan_options(app: &App, arguments: &OperationArguments, mode: Mode) -> Result
     if problems.has_errors() {
         return Err(problems);
     }
-    let seed = seed(&*app.environment);
-    Ok(PlanOptions { refresh: arguments.refresh, targets, excludes, replace, ..PlanOptions::new(mode, seed) })
+    Ok(PlanOptions { refresh: arguments.refresh, targets, excludes, replace, ..PlanOptions::new(mode, Seed::random()) })
 }
 
 fn parse_addresses<T: FromStr<Err = AddressError>>(flag: &str, texts: &[String], problems: &mut Diagnostics) -> Vec<T> {
@@ -320,20 +319,6 @@ fn targeting() -> Diagnostic {
          everyday use.",
     )
     .hint("pipectl plan")
-}
-
-/// Randomness of the operating system.
-pub fn seed(environment: &dyn Environment) -> Seed {
-    use std::io::Read as _;
-    let mut bytes = [0; 32];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
-    if read.is_err() {
-        // Where there is no such file: the time and the process tell two plans apart.
-        let text = format!("{:?} {}", environment.now(), std::process::id());
-        let digest = Digest::of(text.as_bytes()).hex();
-        bytes.copy_from_slice(&digest.as_bytes()[..32]);
-    }
-    Seed(bytes)
 }
 
 /// Becomes the only writer of the state, for the operation of this name. Says so when that takes waiting.

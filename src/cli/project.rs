@@ -12,6 +12,7 @@ use pipectl_lang::{Configuration, Files};
 use pipectl_provider::Environment;
 use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore as _};
 
+use crate::environment::started_in;
 use crate::files::RootFiles;
 use crate::roots::Root;
 use crate::{backend, encryption, required_version};
@@ -169,6 +170,7 @@ impl Project {
             workspace => format!("{}@{workspace}", self.pipeline),
         };
         Folders {
+            started_in: started_in(),
             root: self.folder.clone(),
             root_name: self.entry.clone(),
             work: self.work(),

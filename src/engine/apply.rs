@@ -314,7 +314,7 @@ impl Run {
         blocks.resize_with(graph.len(), OnceLock::new);
         Self {
             engine: engine.clone(),
-            values: Values::new(engine, &graph).drawn(engine),
+            values: Values::new(engine, &graph, Some(planned.plan.made)).drawn(engine),
             needed: graph.objects_needed(),
             before,
             committer,

@@ -43,6 +43,8 @@ pub struct Folders {
     pub root_name: String,
     /// Working files of this pipeline and workspace.
     pub work: PathBuf,
+    /// The folder in which the program was started: `path.cwd`. Nothing else depends on it.
+    pub started_in: PathBuf,
     /// The readable view of this pipeline's artifacts, relative to `root`.
     pub view: PathBuf,
 }

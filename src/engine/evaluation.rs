@@ -60,7 +60,11 @@ impl Evaluation<'_> {
             }),
             Node::Call(call) => self.call(node, own, call, instances),
             Node::Module(call) => {
-                self.whole(node, own, call, instances);
+                let is_asked_for =
+                    self.graph.needed_by(node).any(|other| !matches!(self.graph.node(other), Node::Module(_)));
+                if is_asked_for {
+                    self.whole_module(node, call);
+                }
                 Ok(Diagnostics::new())
             }
             Node::Output(output) => {
@@ -167,7 +171,7 @@ impl Evaluation<'_> {
         let mut problems = Diagnostics::new();
         for instance in 0..instances.len() {
             let scope = self.values.scope(self.graph, node, instance);
-            match Expansion::evaluate(block.enabled.as_ref(), block.count.as_ref(), block.for_each.as_ref(), &scope) {
+            match Expansion::of_module(block, &scope) {
                 Ok(expansion) => expansions.push(expansion),
                 Err(found) => extend_once(&mut problems, found),
             }
@@ -179,13 +183,14 @@ impl Evaluation<'_> {
         Ok(problems)
     }
 
-    /// A module as a value: its outputs, or its instances with their outputs.
-    fn whole(&self, node: NodeIndex, own: &Configuration, name: &str, instances: &Instances) {
-        let path = self.graph.module(self.graph.module_of(node)).path.child(name, None);
-        let block = own.modules.get(name).and_then(|block| block.configuration.as_deref());
-        let (Some(inside), Some(id)) = (block, self.graph.find_module(&path)) else { return };
-        let is_asked_for = self.graph.needed_by(node).any(|other| !matches!(self.graph.node(other), Node::Module(_)));
-        let Some(of_module) = self.values.instances(id).filter(|_| is_asked_for) else { return };
+    /// Sets a module as a value: its outputs, or its instances with their outputs.
+    pub(crate) fn whole_module(&self, node: NodeIndex, name: &str) {
+        let module = self.graph.module_of(node);
+        let path = self.graph.module(module).path.child(name, None);
+        let (Some(inside), Some(id)) = (self.configuration.module(&path), self.graph.find_module(&path)) else { return };
+        let (Some(instances), Some(of_module)) = (self.values.instances(module), self.values.instances(id)) else {
+            return;
+        };
         let values = (0..instances.len()).map(|instance| {
             let outputs = inside.outputs.keys().filter_map(|output| {
                 let node = self.graph.find(id, &Node::Output(output.clone()))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostic, Diagnostics, InstanceKey, Kind, Marks, Number, Refinement, Span, Type, Value, convert};
-use pipectl_lang::{Expression, ObjectBlock, Reference, Scope, evaluate};
+use pipectl_lang::{Expression, ModuleBlock, ObjectBlock, Reference, Scope, evaluate};
 
 use crate::Cause;
 
@@ -32,6 +32,11 @@ impl Expansion {
     pub(crate) fn of(block: &ObjectBlock, scope: &Scope) -> Result<Self, Diagnostics> {
         let meta = &block.meta;
         Self::evaluate(meta.enabled.as_ref(), meta.count.as_ref(), meta.for_each.as_ref(), scope)
+    }
+
+    /// The same of a `module` block.
+    pub(crate) fn of_module(block: &ModuleBlock, scope: &Scope) -> Result<Self, Diagnostics> {
+        Self::evaluate(block.enabled.as_ref(), block.count.as_ref(), block.for_each.as_ref(), scope)
     }
 
     /// The same from the arguments themselves.

@@ -104,6 +104,8 @@ pub(crate) struct Module {
 /// Blocks of which none of the arguments are evaluated.
 #[derive(Debug, Default)]
 pub(crate) struct Disabled {
+    /// Whether objects are given: all that is evaluated of any block of one is what says which instances there are.
+    given_objects: bool,
     /// Declarations of objects.
     pub(crate) objects: BTreeSet<Address>,
     /// Modules, without instances: nothing inside is evaluated.
@@ -140,6 +142,11 @@ impl Graph {
     /// The graph of everything in `configuration`. References to what is not declared are left out: who checks references reports them.
     pub(crate) fn new(configuration: &Configuration) -> Self {
         Self::without_arguments_of(configuration, &Disabled::default())
+    }
+
+    /// The same where objects are given, so that their blocks need only what decides which instances they have.
+    pub(crate) fn of_given_objects(configuration: &Configuration) -> Self {
+        Self::without_arguments_of(configuration, &Disabled { given_objects: true, ..Disabled::default() })
     }
 
     /// The same, where the blocks in `disabled` need nothing but what `enabled` refers to: none of their arguments are
@@ -233,7 +240,11 @@ impl Graph {
         }
         for (address, block) in &configuration.objects {
             let address = address.in_module(&path);
-            let references = if disabled.objects.contains(&address) {
+            let references = if disabled.given_objects {
+                let meta = &block.meta;
+                let given = [&meta.enabled, &meta.count, &meta.for_each].into_iter().flatten();
+                given.flat_map(|given| given.references()).collect()
+            } else if disabled.objects.contains(&address) {
                 // All that is evaluated of such a block is what says that it is one.
                 block.meta.enabled.iter().flat_map(|enabled| enabled.references()).collect()
             } else {

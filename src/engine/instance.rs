@@ -45,15 +45,10 @@ impl Keeping {
     }
 }
 
-/// The attributes of a stored object as a value of the kind's present schema, with what is sensitive marked.
+/// The stored object as an instance of the kind's present schema, with what is sensitive marked.
 ///
 /// # Errors
 /// When the stored form is of a version that the kind does not know, or does not fit the schema.
-pub fn stored_attributes(address: &Address, object: &ObjectState, kind: &dyn Resource) -> Result<Value, Diagnostics> {
-    instance_of(address, object, kind).map(|instance| instance.attributes)
-}
-
-/// The stored object as an instance.
 pub(crate) fn instance_of(
     address: &Address,
     object: &ObjectState,

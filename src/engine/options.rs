@@ -29,6 +29,13 @@ impl fmt::Debug for Seed {
 }
 
 impl Seed {
+    /// Randomness of the operating system.
+    pub fn random() -> Self {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the system has a source of randomness");
+        Self(bytes)
+    }
+
     /// 32 hex digits for one purpose: the same seed and purpose give the same digits.
     pub fn draw(&self, purpose: &str) -> String {
         let mut bytes = self.0.to_vec();

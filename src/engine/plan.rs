@@ -27,6 +27,8 @@ pub struct Plan {
     pub base: Option<StateIdentity>,
     /// Randomness that names and tokens are drawn from.
     pub seed: Seed,
+    /// When it was made, in seconds since 1970-01-01T00:00:00Z: what `plantimestamp` gives, at apply too.
+    pub made: i64,
     /// Only these and what they need, when there are any.
     pub targets: Vec<Target>,
     /// Not these and not what needs them.

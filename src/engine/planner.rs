@@ -191,7 +191,8 @@ pub(crate) async fn plan(
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let values = Values::new(engine, &graph);
+    let made = crate::values::seconds(&*engine.environment);
+    let values = Values::new(engine, &graph, Some(made));
     let creates_first = creates_first(&configuration, &graph);
     let needed = if configuration.imports.is_empty() { Vec::new() } else { graph.objects_needed() };
     let run = Arc::new(Run {
@@ -236,6 +237,7 @@ pub(crate) async fn plan(
         variables: run.variables.clone(),
         base: StateIdentity::of(known),
         seed: options.seed,
+        made,
         targets: options.targets.clone(),
         excludes: options.excludes.clone(),
         moved: moves.moved,
@@ -372,7 +374,7 @@ fn evaluate_constants(
     variables: &BTreeMap<String, Value>,
     graph: &Graph,
 ) -> Values {
-    let values = Values::new(engine, graph);
+    let values = Values::new(engine, graph, None);
     let needs_objects = graph.needs_objects();
     let evaluation = Evaluation { engine, configuration, variables, graph, values: &values, results: None };
     for &node in graph.order() {

@@ -36,6 +36,8 @@ struct SavedPlan {
     variables: BTreeMap<String, SavedVariable>,
     base: Option<StateIdentity>,
     seed: Seed,
+    #[serde(default)]
+    made: i64,
     targets: Vec<Target>,
     excludes: Vec<Target>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -118,6 +120,7 @@ impl Plan {
                 .collect(),
             base: self.base.clone(),
             seed: self.seed,
+            made: self.made,
             targets: self.targets.clone(),
             excludes: self.excludes.clone(),
             moved: self.moved.clone(),
@@ -253,6 +256,7 @@ impl Planned {
             variables,
             base: saved.base,
             seed: saved.seed,
+            made: saved.made,
             targets: saved.targets,
             excludes: saved.excludes,
             moved: saved.moved,

@@ -34,7 +34,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
         (name.clone(), Value::refined(block.ty.clone(), refinement).marked(variables::marks(block)))
     });
     let variables = variables.collect();
-    let values = Values::new(engine, &graph);
+    let values = Values::new(engine, &graph, None);
     let evaluation = Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values, results: None };
     // A node in error gets an unknown value: what refers to it is still judged, and nothing is told twice.
     for &node in graph.order() {

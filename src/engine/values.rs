@@ -16,10 +16,15 @@ use crate::instances::Instances;
 /// The clock and the dice of an apply.
 struct Outside(Arc<dyn Environment>);
 
+/// The time of an environment, in seconds since 1970-01-01T00:00:00Z.
+pub(crate) fn seconds(environment: &dyn Environment) -> i64 {
+    let since = environment.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 impl Ambient for Outside {
     fn now(&self) -> i64 {
-        let since = self.0.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        seconds(&*self.0)
     }
 
     fn fill(&self, bytes: &mut [u8]) {
@@ -39,14 +44,18 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// No values yet, and of the root module its one instance.
-    pub(crate) fn new(engine: &Engine, graph: &Graph) -> Self {
+    /// No values yet, and of the root module its one instance. `plan_time` is when the plan was made, where there is one.
+    pub(crate) fn new(engine: &Engine, graph: &Graph, plan_time: Option<i64>) -> Self {
+        let started_in = engine.folders.started_in.to_string_lossy();
         let base = |folder: &str| {
             let mut base = Scope::new(Arc::clone(&engine.files));
             base.set(&Reference::Terraform("workspace".to_owned()), Value::from(engine.workspace.as_str()));
-            for (name, folder) in [("module", folder), ("root", ""), ("cwd", "")] {
-                let folder = if folder.is_empty() { "." } else { folder };
+            let folder = if folder.is_empty() { "." } else { folder };
+            for (name, folder) in [("module", folder), ("root", "."), ("cwd", &started_in)] {
                 base.set(&Reference::Path(name.to_owned()), Value::from(folder));
+            }
+            if let Some(plan_time) = plan_time {
+                base.set_plan_time(plan_time);
             }
             Arc::new(base)
         };
@@ -62,10 +71,8 @@ impl Values {
     /// The same where `timestamp`, `uuid` and `bcrypt` give results, which a plan leaves open.
     pub(crate) fn drawn(self, engine: &Engine) -> Self {
         let outside: Arc<dyn Ambient> = Arc::new(Outside(Arc::clone(&engine.environment)));
-        let now = outside.now();
         let with_outside = |base: Arc<Scope>| {
             let mut base = (*base).clone();
-            base.set_plan_time(now);
             base.set_ambient(Arc::clone(&outside));
             Arc::new(base)
         };

@@ -6,24 +6,20 @@
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use pipectl_core::{Diagnostic, Diagnostics, Marks, SourceId, SourceMap, Value};
-use pipectl_engine::resolve_variables;
-use pipectl_lang::{Ambient, Configuration, parse_expression};
-use pipectl_provider::Environment;
+use pipectl_engine::{Inspection, objects_of, resolve_variables};
+use pipectl_lang::{Configuration, parse_expression};
 
-use crate::app::App;
+use crate::app::{App, Effort};
 use crate::arguments::ConsoleArguments;
 use crate::environment;
 use crate::exit::Exit;
-use crate::files::RootFiles;
-use crate::operation::seed;
 use crate::project::Project;
+use crate::reporter::Follower;
 use crate::roots;
 use crate::variables;
 use crate::view::{exact, literal};
-use crate::world::World;
 
 /// What Terraform's diagnostics call the text that was typed in.
 const INPUT: &str = "<console-input>";
@@ -40,12 +36,10 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
         Ok(project) => project,
         Err(exit) => return exit,
     };
-    let empty = Configuration::default();
-    let configuration = project.as_ref().map_or(&empty, |project| &*project.configuration);
-    let folder = project.as_ref().map_or(&app.here, |project| &project.folder);
+    let configuration = &*project.configuration;
     let mut sources = configuration.sources.clone();
     let settings = &arguments.variables.settings;
-    let collected = variables::collect(&app.here, folder, environment::variables(), settings, &mut sources);
+    let collected = variables::collect(&app.here, &project.folder, environment::variables(), settings, &mut sources);
     let inputs = match collected {
         Ok((inputs, _)) => inputs,
         Err(problems) => {
@@ -61,17 +55,14 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
         app.complain(&problems, &sources);
         return Exit::Failure;
     }
-    let files = Arc::new(RootFiles::new(folder.clone(), Arc::clone(&app.environment)));
-    let workspace = project.as_ref().map_or("default", |project| &project.workspace);
-    let mut world = World::new(configuration, &app.registry, values, files, folder, workspace)
-        .with_ambient(Arc::new(Surroundings(Arc::clone(&app.environment))));
-    if let Some(project) = &project {
-        match project.read_state() {
-            Ok(state) => world = world.with_state(&state.unwrap_or_default()),
-            Err(error) => return app.fail_in(error, &sources),
-        }
-    }
-    let session = Session { app, world, sources };
+    let state = match project.read_state() {
+        Ok(state) => state.unwrap_or_default(),
+        Err(error) => return app.fail_in(error, &sources),
+    };
+    let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
+    // Where nothing is planned, functions that use the clock or randomness have results.
+    let inspection = engine.inspect(configuration, values, objects_of(&app.registry, &state), (None, true));
+    let session = Session { app, inspection, sources };
     match (arguments.json, app.console.can_ask()) {
         (true, _) => session.json(),
         (false, true) => session.interactive(),
@@ -79,37 +70,21 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
     }
 }
 
-/// The root module, if there is one: without any configuration, the console is a calculator.
-fn project(app: &App, path: Option<&Path>) -> Result<Option<Project>, Exit> {
+/// The root module: without any configuration, the console is a calculator.
+fn project(app: &App, path: Option<&Path>) -> Result<Project, Exit> {
     if path.is_none() && !roots::has_configuration(&app.here) {
-        return Ok(None);
+        let (nothing, entry) = (Arc::new(Configuration::default()), ".".to_owned());
+        return Ok(Project::of(app.here.clone(), entry.clone(), entry, nothing, &app.environment));
     }
     let root = app.root(path)?;
     let (project, diagnostics) = Project::load(root, &app.environment);
     app.complain(&diagnostics, &project.configuration.sources);
-    if diagnostics.has_errors() { Err(Exit::Failure) } else { Ok(Some(project)) }
-}
-
-/// The clock and the randomness of this machine.
-struct Surroundings(Arc<dyn Environment>);
-
-impl Ambient for Surroundings {
-    fn now(&self) -> i64 {
-        let since = self.0.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(32) {
-            let drawn = seed(&*self.0).0;
-            chunk.copy_from_slice(&drawn[..chunk.len()]);
-        }
-    }
+    if diagnostics.has_errors() { Err(Exit::Failure) } else { Ok(project) }
 }
 
 struct Session<'a> {
     app: &'a App,
-    world: World<'a>,
+    inspection: Inspection<'a>,
     /// The files of the configuration; what is typed in comes after them.
     sources: SourceMap,
 }
@@ -233,9 +208,9 @@ impl Session<'_> {
         if let Some(inside) = inside_of_type(text)
             && let Ok(expression) = parse_expression(inside, id)
         {
-            return Ok(Evaluated::Type(literal::type_text(&self.world.evaluate(&expression)?.ty())));
+            return Ok(Evaluated::Type(literal::type_text(&self.inspection.evaluate(&expression)?.ty())));
         }
-        Ok(Evaluated::Value(self.world.evaluate(&parse_expression(text, id)?)?))
+        Ok(Evaluated::Value(self.inspection.evaluate(&parse_expression(text, id)?)?))
     }
 
     fn complain(&self, text: &str, problems: &Diagnostics) -> Exit {

@@ -1,6 +1,7 @@
 //! `import`: takes an object that exists already into the state.
 
 use pipectl_core::{Address, Diagnostic, SourceMap};
+use pipectl_engine::Seed;
 use pipectl_state::StateError;
 
 use super::state::address;
@@ -8,7 +9,7 @@ use super::state::edit::refuse_no_lock;
 use crate::app::App;
 use crate::arguments::{ImportArguments, split_root};
 use crate::exit::Exit;
-use crate::operation::{lock, seed};
+use crate::operation::lock;
 use crate::project::Project;
 use crate::reporter::{Follower, Reporter};
 
@@ -43,7 +44,7 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     })?;
     let state_error = |error: StateError| app.fail_in(project.state_error(&error), &SourceMap::default());
     if writer.state().lineage.is_empty() {
-        let lineage = seed(&*app.environment).draw("lineage");
+        let lineage = Seed::random().draw("lineage");
         writer.begin(&lineage, &project.entry).map_err(state_error)?;
     }
     writer.commit(vec![change]).map_err(state_error)?;

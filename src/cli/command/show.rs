@@ -1,6 +1,5 @@
 //! `show`: the state, or a saved plan.
 
-use std::path::Path;
 
 use pipectl_core::SourceMap;
 use pipectl_engine::{Planned, StateIdentity};
@@ -8,7 +7,6 @@ use serde_json::Value as Json;
 
 use crate::app::App;
 use crate::arguments::ShowArguments;
-use crate::clock::rfc3339_seconds;
 use crate::exit::Exit;
 use crate::operation::{self, outputs_of};
 use crate::view::document::{self, PlanView};
@@ -20,7 +18,7 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
     if let Some(path) = &arguments.path
         && let Some(bytes) = saved_plan::read(&app.here.join(path))
     {
-        return plan(app, path, &bytes, arguments.json);
+        return plan(app, &bytes, arguments.json);
     }
     let project = match app.project(arguments.path.as_deref()) {
         Ok(project) => project,
@@ -51,7 +49,7 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
     Exit::Success
 }
 
-fn plan(app: &App, path: &Path, bytes: &[u8], json: bool) -> Exit {
+fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
     // Secrets are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
     let inputs =
         match variables::collect(&app.here, &app.here, environment::variables(), &[], &mut SourceMap::default()) {
@@ -66,7 +64,7 @@ fn plan(app: &App, path: &Path, bytes: &[u8], json: bool) -> Exit {
         }
     };
     if json {
-        app.console.print(&plan_document(app, path, &planned).to_string());
+        app.console.print(&plan_document(app, &planned).to_string());
     } else {
         app.console.print(&plan_view::render(&app.registry, &planned.plan, app.console.paint()));
         app.complain(&planned.diagnostics, &operation::sources_of(&planned));
@@ -74,19 +72,17 @@ fn plan(app: &App, path: &Path, bytes: &[u8], json: bool) -> Exit {
     Exit::Success
 }
 
-fn plan_document(app: &App, path: &Path, planned: &Planned) -> Json {
+fn plan_document(app: &App, planned: &Planned) -> Json {
     let configuration = &*planned.configuration;
     // The state that the plan was made for, if it is still there and has not changed.
     let project = operation::root_of_plan(&app.here, planned, &app.environment).ok();
     let state = project.as_ref().and_then(|project| project.read_state().ok().flatten());
     let state = state.filter(|state| StateIdentity::of(state) == planned.plan.base);
-    let made = std::fs::metadata(app.here.join(path)).and_then(|file| file.modified());
     let view = PlanView {
         registry: &app.registry,
         plan: &planned.plan,
         configuration,
         state: state.as_ref(),
-        timestamp: made.ok().map(rfc3339_seconds),
     };
     document::plan(&view)
 }

@@ -9,19 +9,19 @@ use pipectl_core::{
     Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, Severity, SourceMap, Type, Value, convert,
 };
 use pipectl_engine::{
-    Action, Engine, InputValue, Mode, Origin, Plan, PlanOptions, Planned, VariableInput, resolve_variables,
+    Engine, InputValue, Inspection, Mode, Origin, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput, objects_of,
+    resolve_variables,
 };
 use pipectl_lang::{Argument, Reference, Rule, parse_expression};
 use pipectl_state::{MemoryStore, State, StateError, StateStore as _, StateWriter};
 
 use super::file::{RunCommand, TestFile, TestRun};
 use crate::app::{App, Effort};
-use crate::files::RootFiles;
-use crate::operation::{holder, outputs_of, seed};
+use crate::operation::{holder, outputs_of};
 use crate::project::Project;
 use crate::reporter::Follower;
+use crate::view::outputs::Output;
 use crate::view::value::{self, Detail};
-use crate::world::World;
 
 /// What came of a run.
 pub struct Outcome {
@@ -98,7 +98,7 @@ impl<'a> Session<'a> {
             refresh: run.refresh,
             targets: run.targets.iter().cloned().map(Into::into).collect(),
             replace: run.replace.clone(),
-            ..PlanOptions::new(run.mode, seed(&*self.app.environment))
+            ..PlanOptions::new(run.mode, Seed::random())
         };
         let configuration = Arc::clone(&self.project.configuration);
         let planned = match self.engine.plan(configuration, &inputs, state.as_ref(), &options).await {
@@ -110,20 +110,20 @@ impl<'a> Session<'a> {
         };
         let plan = planned.plan.clone();
         let outputs = {
-            let world = match run.command {
+            let (inspection, outputs) = match run.command {
                 RunCommand::Plan => {
                     judge.take(planned.diagnostics.clone(), false);
-                    self.world(&plan, state.as_ref())
+                    self.after_plan(&plan, state.as_ref())
                 }
                 RunCommand::Apply => match self.apply(planned, &mut judge).await {
-                    Some(state) => self.world_of_state(&plan, &state),
+                    Some(state) => self.after_apply(&plan, &state),
                     None => return judge.conclude(Some(plan)),
                 },
             };
             for rule in &run.assertions {
-                self.assert(rule, &world, &mut judge);
+                self.assert(rule, &inspection, &mut judge);
             }
-            world.all_outputs()
+            outputs
         };
         self.runs.insert(run.name.clone(), outputs);
         judge.conclude(Some(plan))
@@ -135,7 +135,7 @@ impl<'a> Session<'a> {
     /// What could not be removed.
     pub async fn tear_down(&mut self) -> Result<(), Diagnostics> {
         let Some(state) = self.state().filter(|state| !state.resources.is_empty()) else { return Ok(()) };
-        let options = PlanOptions::new(Mode::Destroy, seed(&*self.app.environment));
+        let options = PlanOptions::new(Mode::Destroy, Seed::random());
         let configuration = Arc::clone(&self.project.configuration);
         let planned = self.engine.plan(configuration, &self.last_inputs, Some(&state), &options).await?;
         let writer = self.lock()?;
@@ -180,14 +180,14 @@ impl<'a> Session<'a> {
         let mut inputs = self.inputs.clone();
         for arguments in [&self.file.variables, &run.variables] {
             let (variables, _) = resolve_variables(&self.project.configuration, &inputs);
-            let world = self.empty_world(variables);
-            let given = arguments.iter().map(|argument| self.input(argument, &world)).collect::<Result<Vec<_>, _>>()?;
+            let inspection = self.inspection(variables, BTreeMap::new(), None);
+            let given = arguments.iter().map(|argument| self.input(argument, &inspection)).collect::<Result<Vec<_>, _>>()?;
             inputs.extend(given);
         }
         Ok(inputs)
     }
 
-    fn input(&self, argument: &Argument, world: &World<'_>) -> Result<VariableInput, Diagnostics> {
+    fn input(&self, argument: &Argument, inspection: &Inspection<'_>) -> Result<VariableInput, Diagnostics> {
         let unknown_run = argument.value.references().into_iter().find_map(|(reference, span)| match reference {
             Reference::Object(address) if is_run(&address) && !self.runs.contains_key(&address.name) => {
                 Some((address.name, span))
@@ -200,61 +200,61 @@ impl<'a> Session<'a> {
             );
             return Err(Diagnostic::error("Reference to unknown run block", detail).at(span).into());
         }
-        let value = InputValue::Value(world.evaluate(&argument.value)?, Some(argument.value.span()));
+        let value = InputValue::Value(inspection.evaluate(&argument.value)?, Some(argument.value.span()));
         Ok(VariableInput { name: argument.name.clone(), value, origin: Origin::File(self.file.name.clone()) })
     }
 
-    fn empty_world(&self, variables: BTreeMap<String, Value>) -> World<'_> {
-        let files = Arc::new(RootFiles::new(self.project.folder.clone(), Arc::clone(&self.app.environment)));
+    fn inspection(
+        &self,
+        variables: BTreeMap<String, Value>,
+        objects: BTreeMap<Address, Value>,
+        plan_time: Option<i64>,
+    ) -> Inspection<'_> {
         let configuration = &self.project.configuration;
-        let folder = &self.project.folder;
-        let mut world =
-            World::new(configuration, &self.app.registry, variables, files, folder, &self.project.workspace);
+        let mut inspection = self.engine.inspect(configuration, variables, objects, (plan_time, false));
         for (name, outputs) in &self.runs {
-            let address = Address::new(AddressKind::Resource, "run", name);
-            world.set_other(Reference::Object(address), outputs.clone());
+            inspection.set_other(named("run", name), outputs.clone());
         }
-        world
+        inspection
     }
 
     /// What assertions see after a plan.
-    fn world(&self, plan: &Plan, state: Option<&State>) -> World<'_> {
-        let mut world = self.empty_world(plan.variables.clone());
-        if let Some(state) = state {
-            world = world.with_state(&plan.prior_state(state));
-        }
-        for change in plan.changes.iter().filter(|change| change.deposed.is_none()) {
-            match (change.action, &change.after) {
-                (Action::Delete | Action::Forget, _) => world.remove_object(&change.address),
-                (_, Some(after)) => world.set_object(&change.address, after.clone()),
-                (_, None) => {}
-            }
-        }
-        for output in &plan.outputs {
-            if let Some(after) = &output.after {
-                world.set_output(&output.name, after.clone());
-            }
-        }
-        world
+    fn after_plan(&self, plan: &Plan, state: Option<&State>) -> (Inspection<'_>, Value) {
+        let prior = plan.prior_state(state.unwrap_or(&State::default()));
+        let objects = plan.objects_after(&self.app.registry, &prior);
+        let known = |output: &OutputChange| Some((output.name.clone(), output.after.clone()?));
+        let outputs = plan.outputs.iter().filter_map(known).collect();
+        self.with_outputs(plan, objects, outputs)
     }
 
     /// What assertions see after an apply. Data sources are in no state: they are as they were when the plan read them.
-    fn world_of_state(&self, plan: &Plan, state: &State) -> World<'_> {
-        let mut world = self.empty_world(plan.variables.clone()).with_state(state);
-        for change in plan.changes.iter().filter(|change| change.address.kind == AddressKind::Data) {
-            if let Some(after) = &change.after {
-                world.set_object(&change.address, after.clone());
-            }
-        }
-        for (name, output) in outputs_of(state) {
+    fn after_apply(&self, plan: &Plan, state: &State) -> (Inspection<'_>, Value) {
+        let mut objects = objects_of(&self.app.registry, state);
+        let data = plan.changes.iter().filter(|change| change.address.kind == AddressKind::Data);
+        objects.extend(data.filter_map(|change| Some((change.address.clone(), change.after.clone()?))));
+        let marked = |(name, output): (String, Output)| {
             let marks = if output.sensitive { Marks::SENSITIVE } else { Marks::NONE };
-            world.set_output(&name, output.value.marked(marks));
-        }
-        world
+            (name, output.value.marked(marks))
+        };
+        self.with_outputs(plan, objects, outputs_of(state).into_iter().map(marked).collect())
     }
 
-    fn assert(&self, rule: &Rule, world: &World<'_>, judge: &mut Judge<'_>) {
-        let value = match world.evaluate(&rule.condition) {
+    /// The same with outputs, which only tests refer to; and all of them as one object, for later runs.
+    fn with_outputs(
+        &self,
+        plan: &Plan,
+        objects: BTreeMap<Address, Value>,
+        outputs: BTreeMap<String, Value>,
+    ) -> (Inspection<'_>, Value) {
+        let mut inspection = self.inspection(plan.variables.clone(), objects, Some(plan.made));
+        for (name, value) in &outputs {
+            inspection.set_other(named("output", name), value.clone());
+        }
+        (inspection, Value::object(outputs))
+    }
+
+    fn assert(&self, rule: &Rule, inspection: &Inspection<'_>, judge: &mut Judge<'_>) {
+        let value = match inspection.evaluate(&rule.condition) {
             Ok(value) => value,
             Err(problems) => return judge.assertion(problems),
         };
@@ -269,7 +269,7 @@ impl<'a> Session<'a> {
         let problem = match value.kind() {
             Kind::Bool(true) => return,
             Kind::Bool(false) => {
-                let message = world.evaluate(&rule.error_message).map(|message| match message.as_str() {
+                let message = inspection.evaluate(&rule.error_message).map(|message| match message.as_str() {
                     Some(text) if message.marks_deep().is_empty() => text.trim().to_owned(),
                     _ => "The error message cannot be shown: it is not a known text, or it is sensitive.".to_owned(),
                 });
@@ -289,24 +289,29 @@ impl<'a> Session<'a> {
             ),
         };
         let mut problem = problem.at(at);
-        problem.values = self.values_in(rule, world);
+        problem.values = self.values_in(rule, inspection);
         judge.assertion(problem.into());
     }
 
     /// What the condition refers to, with values.
-    fn values_in(&self, rule: &Rule, world: &World<'_>) -> Vec<(String, String)> {
+    fn values_in(&self, rule: &Rule, inspection: &Inspection<'_>) -> Vec<(String, String)> {
         let mut values: Vec<(String, String)> = Vec::new();
         for traversal in rule.condition.traversals() {
             let steps: String = traversal.steps.iter().map(ToString::to_string).collect();
             let text = format!("{}{steps}", traversal.reference);
             let id = self.sources.clone().add("", text.as_str());
-            let known = parse_expression(&text, id).ok().and_then(|expression| world.evaluate(&expression).ok());
+            let known = parse_expression(&text, id).ok().and_then(|expression| inspection.evaluate(&expression).ok());
             if let Some(found) = known.filter(|_| !values.iter().any(|(known, _)| *known == text)) {
                 values.push((text, value::render(&found, 0, Detail::Short)));
             }
         }
         values
     }
+}
+
+/// How a test refers to an output or to an earlier run: it reads like a resource.
+fn named(what: &str, name: &str) -> Reference {
+    Reference::Object(Address::new(AddressKind::Resource, what, name))
 }
 
 fn is_run(address: &Address) -> bool {

@@ -1,7 +1,7 @@
 //! Objects of the state for people.
 
-use pipectl_core::{Address, AddressKind, BlockBody, Schema, Value, json};
-use pipectl_engine::stored_attributes;
+use pipectl_core::{Address, AddressKind, BlockBody, Schema, Value};
+use pipectl_engine::attributes;
 use pipectl_provider::Registry;
 use pipectl_state::ObjectState;
 
@@ -35,15 +35,6 @@ pub fn object(
     format!("{headline}\n{word} \"{}\" \"{}\" {{\n{body}}}\n", address.type_name, address.name)
 }
 
-/// The attributes of a stored object, marked where they must not be shown.
-///
-/// Of a kind that this program does not know, or no longer understands, the stored JSON is shown, with what was sensitive left out.
-pub fn attributes(registry: &Registry, address: &Address, object: &ObjectState) -> Value {
-    let kind = registry.resource(address.kind, &address.type_name);
-    let known = kind.and_then(|kind| stored_attributes(address, object, kind.as_ref()).ok());
-    known.unwrap_or_else(|| plain(object))
-}
-
 /// Attributes and then nested blocks, indented by `indent`. What is null is left out, and so are the block's own labels.
 fn body(object: &Value, schema: Option<&Schema>, indent: usize, labels: &[String]) -> String {
     let margin = " ".repeat(indent);
@@ -72,12 +63,4 @@ fn body(object: &Value, schema: Option<&Schema>, indent: usize, labels: &[String
         }
     }
     text
-}
-
-fn plain(object: &ObjectState) -> Value {
-    let value = json::from_json(&object.attributes);
-    object.sensitive.iter().fold(value, |value, path| {
-        let path = pipectl_core::Path::from(path);
-        value.mark_at(&path.0, pipectl_core::Marks::SENSITIVE)
-    })
 }

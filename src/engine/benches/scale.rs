@@ -91,7 +91,7 @@ fn engine() -> Engine {
         environment: outside.environment,
         artifacts: outside.artifacts,
         files: Arc::new(NoFiles),
-        folders: Folders { root: "root".into(), root_name: ".".to_owned(), work: "work".into(), view: "view".into() },
+        folders: Folders { started_in: "/".into(), root: "root".into(), root_name: ".".to_owned(), work: "work".into(), view: "view".into() },
         workspace: "default".to_owned(),
         parallelism: 10,
         events: Arc::new(|_| {}),

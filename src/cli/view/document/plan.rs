@@ -1,9 +1,10 @@
 //! A plan as Terraform's plan representation.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
 
 use pipectl_core::{Address, Marks, ModulePath, Value};
-use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange};
+use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange, attributes};
 use pipectl_lang::{Configuration, ObjectBlock};
 use pipectl_provider::Registry;
 use pipectl_state::{Change, State};
@@ -13,10 +14,10 @@ use super::module_tree::root_module;
 use super::relevant::{refers_to_objects, relevant_attributes};
 use super::trees::{known, path, sensitive, unknown};
 use super::{TERRAFORM_VERSION, checks, configuration, named, state};
+use crate::clock::rfc3339_seconds;
 use crate::operation::outputs_of;
 use crate::view::action_reason::action_reason;
 use crate::view::outputs::Output;
-use crate::view::state::attributes;
 
 /// Version of the plan document.
 const FORMAT: &str = "1.2";
@@ -31,15 +32,13 @@ pub struct PlanView<'a> {
     pub configuration: &'a Configuration,
     /// The state it was made for, where that is still there.
     pub state: Option<&'a State>,
-    /// When it was made: `2026-11-22T23:58:45Z`.
-    pub timestamp: Option<String>,
 }
 
 /// The document of a plan.
 pub fn plan(view: &PlanView<'_>) -> Json {
     let plan = view.plan;
     let prior = view.state.map(|state| plan.prior_state(state));
-    let planned = view.planned(prior.as_ref());
+    let planned = plan.objects_after(view.registry, prior.as_ref().unwrap_or(&State::default()));
     let mut outputs: BTreeMap<String, Output> = prior.as_ref().map(outputs_of).unwrap_or_default();
     for output in &plan.outputs {
         // As in Terraform's: what the plan knows already of an output is told with the state before.
@@ -79,7 +78,8 @@ pub fn plan(view: &PlanView<'_>) -> Json {
     }
     add("relevant_attributes", relevant_attributes(plan, view.configuration).into());
     add("checks", checks::checks(plan, view.configuration).into());
-    add("timestamp", json!(view.timestamp));
+    let made = UNIX_EPOCH + Duration::from_secs(u64::try_from(plan.made).unwrap_or_default());
+    add("timestamp", json!(rfc3339_seconds(made)));
     document
 }
 
@@ -89,29 +89,6 @@ fn is_silent(change: &ResourceChange) -> bool {
 }
 
 impl PlanView<'_> {
-    /// Every object as it will be, by address.
-    fn planned(&self, prior: Option<&State>) -> BTreeMap<Address, Value> {
-        let mut objects = BTreeMap::new();
-        for (address, deposed, object) in prior.into_iter().flat_map(State::objects) {
-            if deposed.is_none() {
-                objects.insert(address.clone(), attributes(self.registry, address, object));
-            }
-        }
-        for change in self.plan.changes.iter().filter(|change| change.deposed.is_none()) {
-            match (change.action, &change.after) {
-                (Action::Delete | Action::Forget, _) => {
-                    objects.remove(&change.address);
-                }
-                (_, Some(after)) => {
-                    objects.insert(change.address.clone(), after.clone());
-                }
-                // Nothing changes: it is as the state says.
-                (_, None) => {}
-            }
-        }
-        objects
-    }
-
     fn planned_values(&self, planned: &BTreeMap<Address, Value>) -> Json {
         let objects = planned.iter().map(|(address, value)| {
             let kind = self.registry.resource(address.kind, &address.type_name);

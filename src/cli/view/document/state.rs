@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipectl_core::{Address, Marks, Value, json};
+use pipectl_engine::attributes;
 use pipectl_provider::Registry;
 use pipectl_state::{ObjectState, State};
 use serde_json::{Map, Value as Json, json};
@@ -12,7 +13,6 @@ use super::trees::{known, sensitive};
 use super::{TERRAFORM_VERSION, named};
 use crate::operation::outputs_of;
 use crate::view::outputs::Output;
-use crate::view::state::attributes;
 
 /// Version of the state document.
 const FORMAT: &str = "1.0";

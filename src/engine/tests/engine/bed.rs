@@ -63,6 +63,7 @@ impl Bed {
             artifacts: outside.artifacts,
             files: Arc::new(NoFiles),
             folders: Folders {
+                started_in: "/started/in".into(),
                 root: "root".into(),
                 root_name: "main.hcl".to_owned(),
                 work: "work".into(),

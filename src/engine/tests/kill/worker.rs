@@ -126,6 +126,7 @@ async fn apply(folder: &Path, version: Version, seed: u64) -> bool {
         artifacts: outside.artifacts,
         files: Arc::new(NoFiles),
         folders: Folders {
+            started_in: "/".into(),
             root: "root".into(),
             root_name: "main.hcl".into(),
             work: "work".into(),
