@@ -29,8 +29,8 @@ use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Outcome, Visit, walk};
 use crate::{
-    Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions, Planned,
-    StateIdentity, Summary,
+    Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions,
+    Planned, StateIdentity, Summary,
 };
 use committer::Committer;
 

@@ -187,7 +187,9 @@ impl Evaluation<'_> {
     pub(crate) fn whole_module(&self, node: NodeIndex, name: &str) {
         let module = self.graph.module_of(node);
         let path = self.graph.module(module).path.child(name, None);
-        let (Some(inside), Some(id)) = (self.configuration.module(&path), self.graph.find_module(&path)) else { return };
+        let (Some(inside), Some(id)) = (self.configuration.module(&path), self.graph.find_module(&path)) else {
+            return;
+        };
         let (Some(instances), Some(of_module)) = (self.values.instances(module), self.values.instances(id)) else {
             return;
         };

@@ -46,8 +46,7 @@ impl Engine {
             );
             return Err(problem("Resource already managed", detail).hint(format!("pipectl state rm {address}")).into());
         }
-        let (kind, instance) =
-            take_over(self, address, id).await.map_err(|problems| located(problems, &block.span))?;
+        let (kind, instance) = take_over(self, address, id).await.map_err(|problems| located(problems, &block.span))?;
         let graph = Graph::new(configuration);
         let keeping = Keeping::of(configuration, &graph, &graph.objects_needed(), address);
         let object = object_of(kind.schema(), &instance, keeping)

@@ -89,8 +89,7 @@ impl Inspection<'_> {
     }
 
     fn scope(&self, expression: &Expression) -> Result<Scope, Diagnostics> {
-        let references: Vec<Reference> =
-            expression.references().into_iter().map(|(reference, _)| reference).collect();
+        let references: Vec<Reference> = expression.references().into_iter().map(|(reference, _)| reference).collect();
         let nodes = references.iter().filter_map(|reference| self.graph.resolve(ModuleId::ROOT, reference));
         self.settle(nodes.collect())?;
         let mut scope = self.values.empty_scope(ModuleId::ROOT);
@@ -155,7 +154,11 @@ impl Inspection<'_> {
         let is_in_error = |need: NodeIndex| self.done().get(&need).is_some_and(Diagnostics::has_errors);
         let module = self.graph.module_of(node);
         if self.graph.needs(node).any(is_in_error) {
-            return self.graph.needs(node).flat_map(|need| self.done().get(&need).cloned().unwrap_or_default()).collect();
+            return self
+                .graph
+                .needs(node)
+                .flat_map(|need| self.done().get(&need).cloned().unwrap_or_default())
+                .collect();
         }
         let evaluation = Evaluation {
             engine: self.engine,

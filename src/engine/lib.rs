@@ -56,6 +56,8 @@ pub use lint::lint;
 pub use moves::{Moved, moves_between, moving_changes};
 pub use objects::{attributes, objects_of};
 pub use options::{Mode, PlanOptions, Seed};
-pub use plan::{Action, CheckResult, CheckStatus, Checked, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange};
+pub use plan::{
+    Action, CheckResult, CheckStatus, Checked, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange,
+};
 pub use plan_file::{MAGIC, is_plan_file, root_of_plan_file};
 pub use variables::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};

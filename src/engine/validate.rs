@@ -35,7 +35,8 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     });
     let variables = variables.collect();
     let values = Values::new(engine, &graph, None);
-    let evaluation = Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values, results: None };
+    let evaluation =
+        Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values, results: None };
     // A node in error gets an unknown value: what refers to it is still judged, and nothing is told twice.
     for &node in graph.order() {
         let module = graph.module_of(node);

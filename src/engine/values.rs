@@ -143,9 +143,8 @@ impl Values {
         let inside = graph.module(of);
         match (graph.node(need), &inside.parent) {
             (Node::Output(output), Some((around, call))) if *around == module => {
-                let is_disabled = self
-                    .instances(of)
-                    .is_some_and(|instances| *instances.expansion(instance) == Expansion::Disabled);
+                let is_disabled =
+                    self.instances(of).is_some_and(|instances| *instances.expansion(instance) == Expansion::Disabled);
                 let reference = match is_disabled {
                     // It is null as a whole: what it would put out is no attribute of that.
                     true => Reference::Module(call.clone()),

@@ -85,6 +85,9 @@ mod tests {
             format!("{}{steps}", traversal.reference)
         };
         let found: Vec<String> = expression.traversals().iter().map(shown).collect();
-        assert_eq!(found, [r#"var.a.b[0]["x y"]"#, "each.key", "local.d", "self.e", "f.g", r#"module.m["x"].o.p"#, "module.n.o"]);
+        assert_eq!(
+            found,
+            [r#"var.a.b[0]["x y"]"#, "each.key", "local.d", "self.e", "f.g", r#"module.m["x"].o.p"#, "module.n.o"]
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! `show`: the state, or a saved plan.
 
-
 use pipectl_core::SourceMap;
 use pipectl_engine::{Planned, StateIdentity};
 use serde_json::Value as Json;
@@ -78,11 +77,6 @@ fn plan_document(app: &App, planned: &Planned) -> Json {
     let project = operation::root_of_plan(&app.here, planned, &app.environment).ok();
     let state = project.as_ref().and_then(|project| project.read_state().ok().flatten());
     let state = state.filter(|state| StateIdentity::of(state) == planned.plan.base);
-    let view = PlanView {
-        registry: &app.registry,
-        plan: &planned.plan,
-        configuration,
-        state: state.as_ref(),
-    };
+    let view = PlanView { registry: &app.registry, plan: &planned.plan, configuration, state: state.as_ref() };
     document::plan(&view)
 }

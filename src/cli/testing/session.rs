@@ -9,8 +9,8 @@ use pipectl_core::{
     Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, Severity, SourceMap, Type, Value, convert,
 };
 use pipectl_engine::{
-    Engine, InputValue, Inspection, Mode, Origin, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput, objects_of,
-    resolve_variables,
+    Engine, InputValue, Inspection, Mode, Origin, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput,
+    objects_of, resolve_variables,
 };
 use pipectl_lang::{Argument, Reference, Rule, parse_expression};
 use pipectl_state::{MemoryStore, State, StateError, StateStore as _, StateWriter};
@@ -181,7 +181,8 @@ impl<'a> Session<'a> {
         for arguments in [&self.file.variables, &run.variables] {
             let (variables, _) = resolve_variables(&self.project.configuration, &inputs);
             let inspection = self.inspection(variables, BTreeMap::new(), None);
-            let given = arguments.iter().map(|argument| self.input(argument, &inspection)).collect::<Result<Vec<_>, _>>()?;
+            let given =
+                arguments.iter().map(|argument| self.input(argument, &inspection)).collect::<Result<Vec<_>, _>>()?;
             inputs.extend(given);
         }
         Ok(inputs)

@@ -6,15 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipectl_core::{
-    Address, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, Span, Type, Value, convert,
-};
+use pipectl_core::{Address, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, Span, Type, convert};
 use pipectl_lang::{Configuration, Expression, ImportBlock, Scope, evaluate};
 use pipectl_state::Change;
 
 use super::Run;
 use super::refresh::Prior;
-use crate::Mode;
 use crate::expansion::Expansion;
 use crate::graph::ModuleId;
 use crate::import::take_over;
@@ -61,7 +58,7 @@ pub(super) async fn take(
     let mut imported = BTreeMap::new();
     let mut problems = Diagnostics::new();
     let mut seen = BTreeSet::new();
-    for block in blocks.filter(|_| run.options.mode == Mode::Normal) {
+    for block in blocks {
         let wanted = match wanted(run, block) {
             Ok(wanted) => wanted,
             Err(found) => {
@@ -75,7 +72,8 @@ pub(super) async fn take(
                 problems.push(Diagnostic::error("Duplicate import configuration", detail).at(span));
                 continue;
             }
-            if run.observations.priors.contains_key(&address) || !run.selection.has(&address) {
+            let is_known = run.observations.priors.contains_key(&address) || run.observations.gone.contains(&address);
+            if is_known || !run.selection.has(&address) {
                 continue;
             }
             if !instances.contains(&address) {

@@ -100,7 +100,8 @@ async fn imported(
     declaration: &Address,
     instances: &[(Address, Arc<Scope>)],
 ) -> Result<BTreeMap<Address, Imported>, Diagnostics> {
-    if !run.configuration.imports.iter().any(|block| block.to.declaration == *declaration) {
+    let is_wanted = || run.configuration.imports.iter().any(|block| block.to.declaration == *declaration);
+    if run.options.mode != Mode::Normal || !is_wanted() {
         return Ok(BTreeMap::new());
     }
     let instances = instances.iter().map(|(address, _)| address).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pipectl_core::{Address, ModulePath, Target};
 use pipectl_core::suggest::did_you_mean;
+use pipectl_core::{Address, ModulePath, Target};
 use pipectl_state::{Change, State, StateWriter};
 
 use crate::app::App;

@@ -41,9 +41,8 @@ fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagno
         let detail = format!("Cannot move {from}: the state holds nothing at this address.{}", suggestion(state, from));
         return Err(Diagnostic::error("Invalid source address", detail).hint("pipectl state list"));
     }
-    let invalid = |why: String| {
-        Diagnostic::error("Invalid destination address", format!("Cannot move {from} to {to}: {why}."))
-    };
+    let invalid =
+        |why: String| Diagnostic::error("Invalid destination address", format!("Cannot move {from} to {to}: {why}."));
     match (from, to) {
         (Target::Object(from), Target::Object(to)) if (from.kind, &from.type_name) != (to.kind, &to.type_name) => {
             return Err(invalid("they are not of the same type".to_owned()));

@@ -3,8 +3,8 @@
 use pipectl_core::{Address, Diagnostic, Target};
 use pipectl_state::Change;
 
-use super::target;
 use super::edit::{Editing, forget, instances, suggestion};
+use super::target;
 use crate::app::App;
 use crate::arguments::{StateRmArguments, split_root};
 use crate::exit::Exit;

@@ -194,8 +194,7 @@ impl PlanView<'_> {
         let block = self.configuration.outputs.get(&output.name);
         let is_withheld = output.sensitive
             && after.is_sensitive()
-            && block
-                .is_some_and(|block| !refers_to_objects(self.configuration, &ModulePath::ROOT, &block.value, None));
+            && block.is_some_and(|block| !refers_to_objects(self.configuration, &ModulePath::ROOT, &block.value, None));
         after.is_wholly_known() || is_withheld
     }
 
