@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Block, BlockBody, Path, Schema, Value};
-use pipectl_provider::planning::{plan_by_schema, with_unknown_computed};
+use pipectl_core::{Path, Schema, Value};
+use pipectl_provider::planning::plan_by_schema;
 use pipectl_provider::{Effect, Instance, PlanRequest, PlanResponse, Reason};
 
 /// Default values by argument.
@@ -17,34 +17,10 @@ pub(crate) fn with_defaults(config: &Value, defaults: &Defaults) -> Value {
     })
 }
 
-/// The plan that follows from the schema, where absent arguments have their defaults, and where a changed block replaces the object if an
-/// argument in it does.
+/// The plan that follows from the schema, where absent arguments have their defaults.
 pub(crate) fn plan(schema: &Schema, defaults: &Defaults, request: PlanRequest<'_>) -> PlanResponse {
     let config = with_defaults(request.config, defaults);
-    let mut response = plan_by_schema(schema, &PlanRequest { config: &config, ..request });
-    let forcing: Vec<&str> =
-        schema.blocks.iter().filter(|(_, block)| forces_replacement(block)).map(|(name, _)| name.as_str()).collect();
-    let mut forced = Vec::new();
-    for reason in &mut response.reasons {
-        if let Some(name) = forcing.iter().find(|name| reason.path.as_deref() == Some(**name)) {
-            reason.text = format!("block `{name}` forces replacement");
-            forced.push(Path::of(name));
-        }
-    }
-    if !forced.is_empty() {
-        response.requires_replace.extend(forced);
-        response.effect = Effect::Replace;
-        response.planned = with_unknown_computed(schema, &config);
-    }
-    response
-}
-
-fn forces_replacement(block: &Block) -> bool {
-    let inside = |schema: &Schema| schema.attributes.values().any(|attribute| attribute.forces_replacement);
-    match &block.body {
-        BlockBody::Uniform(schema) => inside(schema),
-        BlockBody::ByLabel(schemas) => schemas.values().any(inside),
-    }
+    plan_by_schema(schema, &PlanRequest { config: &config, ..request })
 }
 
 /// The same for a kind with a map that forces replacement (`keepers`, `triggers`), unless all that changes is elements without a value.

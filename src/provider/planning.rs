@@ -1,6 +1,6 @@
 //! The plan that follows from a schema alone: what most kinds of resource need.
 
-use pipectl_core::{Kind, Path, Schema, Value};
+use pipectl_core::{Block, BlockBody, Kind, Path, Schema, Value};
 use serde_json::Value as Json;
 
 use crate::{Effect, PlanRequest, PlanResponse, Reason};
@@ -8,7 +8,7 @@ use crate::{Effect, PlanRequest, PlanResponse, Reason};
 /// Compares arguments with the prior instance attribute by attribute.
 ///
 /// An argument that is given counts; one that is absent keeps the prior value if the provider computed it, else becomes null.
-/// A change to an attribute that forces replacement replaces; on create and replace, computed attributes are unknown; on update, they stay,
+/// A change to an attribute that forces replacement replaces, and so does one to a block with such an attribute in it; on create and replace, computed attributes are unknown; on update, they stay,
 /// because only the kind knows which of them an update changes (it overrides `plan` to say so).
 pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanResponse {
     let private = request.prior.map_or(Json::Null, |prior| prior.private.clone());
@@ -43,12 +43,19 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
             reasons.push(Reason::on(&path, format!("argument `{name}` changed")));
         }
     }
-    for name in schema.blocks.keys() {
+    for (name, block) in &schema.blocks {
         let null = Value::null();
         let configured = request.config.attribute(name).unwrap_or(&null);
         let before = prior.attributes.attribute(name).unwrap_or(&null);
-        if !same(configured, before) {
-            reasons.push(Reason::on(&Path::of(name), format!("block `{name}` changed")));
+        if same(configured, before) {
+            continue;
+        }
+        let path = Path::of(name);
+        if forces_replacement(block) {
+            reasons.push(Reason::on(&path, format!("block `{name}` forces replacement")));
+            requires_replace.push(path);
+        } else {
+            reasons.push(Reason::on(&path, format!("block `{name}` changed")));
         }
     }
     if request.replace {
@@ -63,6 +70,18 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
         planned = with_unknown_computed(schema, request.config);
     }
     PlanResponse { effect, planned, private, reasons, requires_replace }
+}
+
+/// Whether a change of a block replaces the object: an argument in it, however deep, does.
+fn forces_replacement(block: &Block) -> bool {
+    let inside = |schema: &Schema| {
+        schema.attributes.values().any(|attribute| attribute.forces_replacement)
+            || schema.blocks.values().any(forces_replacement)
+    };
+    match &block.body {
+        BlockBody::Uniform(schema) => inside(schema),
+        BlockBody::ByLabel(schemas) => schemas.values().any(inside),
+    }
 }
 
 /// The arguments with every computed attribute that is not given unknown.
