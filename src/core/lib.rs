@@ -11,6 +11,7 @@ pub mod instance_key;
 pub mod json;
 pub mod module_path;
 pub mod number;
+mod number_verbs;
 pub mod path;
 pub mod schema;
 mod set_order;

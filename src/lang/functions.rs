@@ -20,7 +20,7 @@ mod json;
 mod network;
 mod number;
 mod pattern;
-mod quote;
+pub(crate) mod quote;
 mod rsa;
 mod secret;
 mod sets;

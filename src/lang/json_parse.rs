@@ -8,6 +8,8 @@ use std::sync::Arc;
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Diagnostic, Number, SourceId, Span};
 
+use crate::json_escape::unescape;
+
 /// How deeply arrays and objects may be nested.
 const MAX_DEPTH: usize = 64;
 
@@ -323,37 +325,6 @@ impl<'a> Parser<'a> {
         let detail = format!("No closing {bracket} was found for this JSON {what}.");
         Diagnostic::error(format!("Unclosed {what}"), detail).at(self.span(opening..opening + 1))
     }
-}
-
-/// The character that an escape stands for, and how many bytes it takes. Two `\u` that are halves of one character count as one.
-fn unescape(text: &str) -> Option<(char, usize)> {
-    let unit = |at: usize| {
-        let digits = text.get(at..at + 4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-        u32::from_str_radix(digits, 16).ok()
-    };
-    let simple = match text.as_bytes().get(1)? {
-        b'"' => '"',
-        b'\\' => '\\',
-        b'/' => '/',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => {
-            let first = unit(2)?;
-            if (0xd800..0xdc00).contains(&first)
-                && text.get(6..8) == Some("\\u")
-                && let Some(second) = unit(8).filter(|second| (0xdc00..0xe000).contains(second))
-            {
-                let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                return Some((char::from_u32(code)?, 12));
-            }
-            return Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6));
-        }
-        _ => return None,
-    };
-    Some((simple, 2))
 }
 
 fn is_json_number(text: &str) -> bool {

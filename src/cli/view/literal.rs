@@ -1,6 +1,7 @@
 //! Values as `console` prints them: exactly as Terraform's does, so that what it prints can be typed in again.
 
 use pipectl_core::{Kind, Marks, Type, Value};
+use pipectl_lang::quote;
 
 /// The value over as many lines as it takes, without the last line end.
 pub fn literal(value: &Value) -> String {
@@ -14,37 +15,6 @@ pub fn type_text(ty: &Type) -> String {
     let mut out = String::new();
     write_type(&mut out, ty, 0);
     out
-}
-
-/// A string in quotes with Go's escapes.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            c if is_printable(c) => out.push(c),
-            c if c < '\u{80}' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c if c <= '\u{ffff}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// What Go's `unicode.IsPrint` takes: letters, marks, numbers, punctuation, symbols, and the blank.
-fn is_printable(c: char) -> bool {
-    // The standard library knows the same classes, but hides them in what `Debug` escapes. After another character, it does not
-    // escape a combining mark.
-    c == '\'' || format!("a{c}").escape_debug().nth(2).is_none()
 }
 
 fn write(out: &mut String, value: &Value, indent: usize) {
@@ -143,7 +113,7 @@ fn mapping<'a>(out: &mut String, elements: impl ExactSizeIterator<Item = (&'a St
 fn string(out: &mut String, text: &str, indent: usize) {
     let lines: Vec<&str> = text.split('\n').collect();
     if lines.len() < 2 {
-        out.push_str(&quoted(text));
+        out.push_str(&quote(text));
         return;
     }
     let mut delimiter = "EOT".to_owned();
@@ -222,7 +192,7 @@ mod tests {
             ("it's \"x\" \\ ${y}", r#""it's \"x\" \\ ${y}""#),
             ("\u{e000}\u{f0000}😀", "\"\\ue000\\U000f0000😀\""),
         ] {
-            assert_eq!(quoted(text), expected);
+            assert_eq!(quote(text), expected);
         }
     }
 

@@ -238,7 +238,7 @@ fn append(verb: &Verb<'_>, value: &Value, result: &mut String) -> Result<(), Fai
     let text = match verb.letter {
         'v' => match value.kind() {
             Kind::String(text) if !verb.sharp => padded(verb, text),
-            Kind::Number(number) if !verb.sharp => padded(verb, &general(number, None, 'e')),
+            Kind::Number(number) if !verb.sharp => padded(verb, &number.to_general(None, 'e')),
             _ => padded(verb, &Arguments::json(value)),
         },
         't' => converted(&ValueType::Bool)?.as_bool().unwrap_or(false).to_string(),
@@ -350,55 +350,11 @@ fn float(verb: &Verb<'_>, number: &Number) -> String {
             );
         }
         (true, 'f') => number.magnitude().to_fixed(verb.precision.unwrap_or(6)),
-        (true, 'e' | 'E') => scientific(&number.magnitude(), verb.precision.unwrap_or(6), verb.letter),
+        (true, 'e' | 'E') => number.magnitude().to_scientific(verb.precision.unwrap_or(6), verb.letter),
         (true, letter) => {
             let exponent = if letter == 'G' { 'E' } else { 'e' };
-            general(&number.magnitude(), verb.precision, exponent)
+            number.magnitude().to_general(verb.precision, exponent)
         }
     };
     assembled(verb, number.signum() < 0, "", &digits)
-}
-
-/// `1.234500e+06`
-fn scientific(number: &Number, precision: usize, letter: char) -> String {
-    let (_, digits, exponent) = number.to_significant(precision + 1).unwrap_or((false, "0".repeat(precision + 1), 0));
-    exponential(&digits, exponent, letter)
-}
-
-fn exponential(digits: &str, exponent: i64, letter: char) -> String {
-    let (first, rest) = digits.split_at(1);
-    let point = if rest.is_empty() { "" } else { "." };
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{first}{point}{rest}{letter}{sign}{:02}", exponent.abs())
-}
-
-/// Go's `%g`: the shortest digits, or `precision` of them, with an exponent where the number is very large or small.
-fn general(number: &Number, precision: Option<usize>, letter: char) -> String {
-    let shortest = match precision {
-        None => number.to_shortest(),
-        Some(precision) => number.to_significant(precision.max(1)).map(|(negative, digits, exponent)| {
-            let trimmed = digits.trim_end_matches('0');
-            (negative, if trimmed.is_empty() { "0".to_owned() } else { trimmed.to_owned() }, exponent)
-        }),
-    };
-    let Some((negative, digits, exponent)) = shortest else {
-        return if number.signum() < 0 { "-Inf".to_owned() } else { "+Inf".to_owned() };
-    };
-    let limit = match precision {
-        None => 6,
-        Some(precision) if precision > digits.len() && digits.len() as i64 > exponent => digits.len() as i64,
-        Some(precision) => precision.max(1) as i64,
-    };
-    let sign = if negative { "-" } else { "" };
-    if exponent < -4 || exponent >= limit {
-        return format!("{sign}{}", exponential(&digits, exponent, letter));
-    }
-    if exponent < 0 {
-        return format!("{sign}0.{}{digits}", "0".repeat((-exponent - 1) as usize));
-    }
-    let whole = exponent as usize + 1;
-    match digits.len() <= whole {
-        true => format!("{sign}{digits}{}", "0".repeat(whole - digits.len())),
-        false => format!("{sign}{}.{}", &digits[..whole], &digits[whole..]),
-    }
 }

@@ -6,6 +6,7 @@ use pipectl_core::{Kind, Number, Refinement, Type as ValueType, Value};
 
 use crate::functions::ParameterType as Type;
 use crate::functions::{Arguments, Failure, Function, Parameter, plain};
+use crate::json_escape::unescape;
 
 /// How deep arrays and objects may be nested.
 const MAX_DEPTH: usize = 128;
@@ -278,40 +279,14 @@ impl<'a> Parser<'a> {
 
     fn escape(&mut self) -> Result<char, &'static str> {
         const INVALID: &str = "invalid character in string escape code";
-        let Some(next) = self.rest().chars().next() else { return Err("unexpected end of JSON input") };
-        self.at += next.len_utf8();
-        Ok(match next {
-            '"' | '\\' | '/' => next,
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let first = self.hex().ok_or(INVALID)?;
-                if !(0xD800..0xDC00).contains(&first) {
-                    return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
-                }
-                let before = self.at;
-                match self.take("\\u").then(|| self.hex()).flatten() {
-                    Some(second @ 0xDC00..0xE000) => {
-                        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-                    }
-                    _ => {
-                        self.at = before;
-                        char::REPLACEMENT_CHARACTER
-                    }
-                }
-            }
-            _ => return Err(INVALID),
-        })
-    }
-
-    fn hex(&mut self) -> Option<u32> {
-        let digits = self.rest().get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-        self.at += 4;
-        u32::from_str_radix(digits, 16).ok()
+        // The backslash is behind.
+        let start = self.at - 1;
+        if self.rest().is_empty() {
+            return Err("unexpected end of JSON input");
+        }
+        let (character, length) = unescape(&self.text[start..]).ok_or(INVALID)?;
+        self.at = start + length;
+        Ok(character)
     }
 }
 
