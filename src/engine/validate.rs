@@ -25,6 +25,11 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     // Whoever judges a configuration need not have its secrets.
     let engine = &Engine { files: Arc::new(WithoutSecrets(Arc::clone(&engine.files))), ..engine.clone() };
     let mut diagnostics = configuration.check_references();
+    // Whatever is not declared has been told, with all its places: evaluating meets it once more.
+    let undeclared: BTreeSet<String> = diagnostics.iter().map(|found| found.summary.clone()).collect();
+    let is_told = |found: &Diagnostic| {
+        found.summary.starts_with("Reference to undeclared") && undeclared.contains(&found.summary)
+    };
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));
     let graph = Graph::new(configuration);
@@ -77,7 +82,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
                 (Value::unknown(Type::Any), found.unwrap_or_else(|problems| problems))
             }
         };
-        diagnostics.extend(found);
+        diagnostics.extend(found.into_iter().filter(|found| !is_told(found)));
         // In validation one instance stands for all.
         values.set_everywhere(node, 1, &value);
     }
