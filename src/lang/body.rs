@@ -146,7 +146,8 @@ impl Body {
     }
 
     /// Where the value at `path` of the decoded object was written: `layer[1].units`, `optimizer.learning_rate`, and into tuple and
-    /// object constructors as far as they go. Nothing when not even the first step was written.
+    /// object constructors as far as they go. Nothing when not even the first step was written. A block that may be one of a `dynamic` block
+    /// stands where that does.
     pub fn span_of(&self, path: &Path) -> Option<Span> {
         let (PathStep::Name(name), rest) = path.0.split_first()? else { return None };
         if let Some(argument) = self.argument(name) {
@@ -156,9 +157,23 @@ impl Body {
             Some((PathStep::Index(position), rest)) => (*position, rest),
             _ => (0, rest),
         };
-        let block = self.blocks_of(name).nth(position)?;
-        let inside = block.body.span_of(&Path(rest.to_vec()));
-        Some(inside.unwrap_or_else(|| block.span.clone()))
+        let inside = Path(rest.to_vec());
+        let mut before = 0;
+        let mut blocks = self.blocks().filter(|block| block.kind == *name || dynamic_block::is_for(block, name));
+        while let Some(block) = blocks.next() {
+            if block.kind == *name {
+                if before == position {
+                    return Some(block.body.span_of(&inside).unwrap_or_else(|| block.span.clone()));
+                }
+                before += 1;
+                continue;
+            }
+            // How many blocks a dynamic one stands for is not known here: from there on it may be any, unless nothing follows.
+            let content = block.body.blocks_of("content").next().filter(|_| blocks.next().is_none());
+            let span = content.and_then(|content| content.body.span_of(&inside));
+            return Some(span.unwrap_or_else(|| block.span.clone()));
+        }
+        None
     }
 }
 

@@ -184,8 +184,9 @@ impl Story {
             WorkerEvent::Warning { text } => Some(format!("{} {text}", paint.on(Color::Yellow, "warning:"))),
             WorkerEvent::Value { name, value } => Some(format!("{name} = {value}")),
             WorkerEvent::Stopped => Some("stopped at a checkpoint, as asked".to_owned()),
-            WorkerEvent::Failed { summary, detail, .. } => {
-                Some(format!("{} {summary}\n{detail}", paint.on(Color::Red, "error:")))
+            WorkerEvent::Failed { summary, detail, path, .. } => {
+                let place = path.map(|path| format!(" (at `{path}`)")).unwrap_or_default();
+                Some(format!("{} {summary}{place}\n{detail}", paint.on(Color::Red, "error:")))
             }
         }
     }
@@ -230,6 +231,14 @@ mod tests {
         assert_eq!(tell(&progress("reading", 2)), None);
         assert_eq!(tell("no event"), None);
         assert_eq!(tell(r#"{"event":"message","text":"hello"}"#).unwrap(), "hello");
+        let failed = WorkerEvent::Failed {
+            summary: "Bad step".to_owned(),
+            detail: "It cannot be.".to_owned(),
+            path: Some("step[4].by".to_owned()),
+            transient: false,
+        };
+        let failed = serde_json::to_string(&failed).unwrap();
+        assert_eq!(tell(&failed).unwrap(), "error: Bad step (at `step[4].by`)\nIt cannot be.");
         assert_eq!(story.last().unwrap(), "reading 2/4 rows (50%)");
     }
 }

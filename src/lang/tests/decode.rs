@@ -255,6 +255,22 @@ fn places_of_values_are_where_they_were_written() {
 }
 
 #[test]
+fn blocks_after_a_dynamic_one_have_no_certain_place() {
+    let dynamic = "dynamic \"rule\" {\n    for_each = [1, 2]\n    content {\n      port = 6\n    }\n  }\n";
+    let rule = "rule {\n    port = 5\n  }\n";
+    let place = |blocks: &[&str], position: usize| {
+        let text = format!("resource \"t\" \"r\" {{\n  {}}}\n", blocks.join("  "));
+        let path = [Step::Name("rule".to_owned()), Step::Index(position), Step::Name("port".to_owned())];
+        let span = body_of("main.hcl", &text).span_of(&Path(path.to_vec()));
+        span.map(|span| text[span.range].to_owned())
+    };
+    assert_eq!(place(&[rule, dynamic], 0).as_deref(), Some("5"));
+    assert_eq!(place(&[rule, dynamic], 2).as_deref(), Some("6"), "whichever it is, it is written there");
+    assert_eq!(place(&[rule, dynamic, rule], 1).as_deref(), Some("dynamic \"rule\""), "or the one after it");
+    assert_eq!(place(&[dynamic, dynamic], 0).as_deref(), Some("dynamic \"rule\""));
+}
+
+#[test]
 fn models_name_their_own_inputs_and_layers() {
     let network = Schema::of([("output", Attribute::required(Type::String, "The last layer."))])
         .block("input", Block::list(Schema::default(), "An input.").labelled(["name"]))
