@@ -9,7 +9,7 @@ use crate::arguments::ShowArguments;
 use crate::exit::Exit;
 use crate::operation::{self, outputs_of};
 use crate::view::document::{self, PlanView};
-use crate::view::{outputs, plan as plan_view, state as state_view};
+use crate::view::{exact, outputs, plan as plan_view, state as state_view};
 use crate::{environment, saved_plan, variables};
 
 /// Runs the command.
@@ -28,7 +28,7 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
         Err(error) => return app.fail_in(error, &project.configuration.sources),
     };
     if arguments.json {
-        app.console.print(&document::state(&app.registry, &state).to_string());
+        app.console.print(&exact::text(&document::state(&app.registry, &state)));
         return Exit::Success;
     }
     if state.resources.is_empty() && state.outputs.is_empty() {
@@ -63,7 +63,7 @@ fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
         }
     };
     if json {
-        app.console.print(&plan_document(app, &planned).to_string());
+        app.console.print(&exact::text(&plan_document(app, &planned)));
     } else {
         app.console.print(&plan_view::render(&app.registry, &planned.plan, app.console.paint()));
         app.complain(&planned.diagnostics, &operation::sources_of(&planned));

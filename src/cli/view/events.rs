@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::action_reason::action_reason;
 use super::document::{TERRAFORM_VERSION, provider_key};
-use super::{diagnostic, figures, plan as plan_view};
+use super::{diagnostic, exact, figures, plan as plan_view};
 use crate::clock::{elapsed, rfc3339};
 
 /// Version of the events: Terraform's `ui` version whose events these extend.
@@ -57,7 +57,7 @@ impl Line {
         if let Some(pipeline) = pipeline {
             json["pipeline"] = json!(pipeline);
         }
-        json.to_string()
+        exact::text(&json)
     }
 }
 

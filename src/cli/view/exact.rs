@@ -34,27 +34,65 @@ pub fn lines(value: &Value) -> Result<String, NoJson> {
     Ok(out)
 }
 
-/// The value for a larger document, whose reader takes numbers as doubles: one that no double holds becomes the nearest. `None` when
+/// What a number begins with that stands as text in a document, because serde_json would round it. Nothing else begins so.
+const NUMBER: &str = "\u{0}number\u{0}";
+
+/// The value for a larger document, which [`text`] writes: numbers that are no small whole ones are kept as text until then. `None` when
 /// something inside is unknown or infinite.
-pub fn nearest(value: &Value) -> Option<Json> {
+pub fn part(value: &Value) -> Option<Json> {
     Some(match value.kind() {
         Kind::Null(_) => Json::Null,
         Kind::Unknown(_) => return None,
         Kind::Bool(flag) => Json::Bool(*flag),
-        Kind::Number(number) => match (number.to_i64(), number.to_u64()) {
-            (Some(small), _) => Json::from(small),
-            (None, Some(large)) => Json::from(large),
-            (None, None) => Json::Number(serde_json::Number::from_f64(number.to_f64())?),
+        Kind::Number(number) => match number.to_i64() {
+            Some(small) => Json::from(small),
+            None if number.is_finite() => Json::String(format!("{NUMBER}{number}")),
+            None => return None,
         },
         Kind::String(text) => Json::String(text.to_string()),
         Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
-            Json::Array(elements.iter().map(nearest).collect::<Option<_>>()?)
+            Json::Array(elements.iter().map(part).collect::<Option<_>>()?)
         }
         Kind::Map(_, attributes) | Kind::Object(attributes) => {
-            let each = |(name, value): (&String, &Value)| Some((name.clone(), nearest(value)?));
+            let each = |(name, value): (&String, &Value)| Some((name.clone(), part(value)?));
             Json::Object(attributes.iter().map(each).collect::<Option<_>>()?)
         }
     })
+}
+
+/// A document with what [`part`] has made in it, on one line.
+pub fn text(document: &Json) -> String {
+    let mut out = String::new();
+    write_document(&mut out, document);
+    out
+}
+
+fn write_document(out: &mut String, document: &Json) {
+    match document {
+        Json::String(text) => match text.strip_prefix(NUMBER) {
+            Some(number) => out.push_str(number),
+            None => string(out, text),
+        },
+        Json::Array(elements) => {
+            out.push('[');
+            for (position, element) in elements.iter().enumerate() {
+                begin(out, position, None);
+                write_document(out, element);
+            }
+            out.push(']');
+        }
+        Json::Object(members) => {
+            out.push('{');
+            for (position, (name, member)) in members.iter().enumerate() {
+                begin(out, position, None);
+                string(out, name);
+                out.push(':');
+                write_document(out, member);
+            }
+            out.push('}');
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => out.push_str(&document.to_string()),
+    }
 }
 
 fn write(out: &mut String, value: &Value, indent: Option<usize>) -> Result<(), NoJson> {
@@ -126,8 +164,10 @@ mod tests {
         assert!(text.starts_with("[0.3333333333333333333333333333333333") && text.ends_with(",12]"), "{text}");
         let large: Number = "123456789012345678901234567890".parse().unwrap();
         assert_eq!(line(&Value::from(large.clone())).unwrap(), "123456789012345678901234567890");
-        assert_eq!(nearest(&Value::from(large)), Some(serde_json::json!(1.234_567_890_123_456_8e29)));
+        let document = serde_json::json!({ "a": [part(&Value::from(large)), 0.5], "b": "x\"" });
+        assert_eq!(super::text(&document), r#"{"a":[123456789012345678901234567890,0.5],"b":"x\""}"#);
         let infinite = Number::from(1_i64).divide(&Number::from(0_i64)).unwrap();
+        assert_eq!(part(&Value::from(infinite.clone())), None);
         assert_eq!(line(&Value::from(infinite)), Err(NoJson::Infinite));
         assert_eq!(line(&Value::unknown(Type::Any)), Err(NoJson::Unknown));
     }

@@ -46,7 +46,7 @@ pub fn views(outputs: &BTreeMap<String, Output>) -> BTreeMap<String, OutputView>
     let view = |output: &Output| {
         let secret = output.sensitive || !output.value.marks_deep().is_empty();
         OutputView {
-            value: if secret { None } else { exact::nearest(&output.value) },
+            value: if secret { None } else { exact::part(&output.value) },
             ty: json::type_to_json(&output.value.ty()),
             sensitive: secret,
         }

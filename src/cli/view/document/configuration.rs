@@ -80,7 +80,7 @@ fn variable(block: &VariableBlock) -> Json {
     let mut json = json!({});
     if let Some(default) = &block.default {
         // The document shows no secrets, wherever they stand.
-        json["default"] = exact::nearest(default).filter(|_| !block.sensitive).unwrap_or(Json::Null);
+        json["default"] = exact::part(default).filter(|_| !block.sensitive).unwrap_or(Json::Null);
     }
     if let Some(description) = &block.description {
         json["description"] = json!(description);
@@ -176,7 +176,7 @@ fn expression(expression: &Expression) -> Json {
 
 fn constant(expression: &Expression) -> Option<Json> {
     let value: Value = evaluate(expression, &Scope::constant()).ok()?;
-    exact::nearest(&value)
+    exact::part(&value)
 }
 
 /// `["a.b[0].c", "a.b[0]", "a.b"]`

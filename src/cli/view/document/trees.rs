@@ -23,9 +23,7 @@ pub(super) fn known(value: &Value) -> Json {
             .map(|(name, value)| (name.clone(), known(value)))
             .collect::<Map<_, _>>()
             .into(),
-        Kind::Null(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
-            exact::nearest(value).unwrap_or(Json::Null)
-        }
+        Kind::Null(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => exact::part(value).unwrap_or(Json::Null),
     }
 }
 
