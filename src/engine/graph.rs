@@ -164,7 +164,10 @@ impl Graph {
         for block in &configuration.imports {
             // An object is taken over when its block is planned. What its id comes from is the root module's, wherever the block is.
             if let Some(node) = graph.find_object(&block.to.declaration) {
-                wanted.push(Wanted { node, module: ModuleId::ROOT, references: block.references() });
+                // That an id may not come from the object itself is not for the graph to say.
+                let is_other = |(reference, _): &(Reference, Span)| !block.to.is_meant(reference);
+                let references = block.references().into_iter().filter(is_other).collect();
+                wanted.push(Wanted { node, module: ModuleId::ROOT, references });
             }
         }
         for Wanted { node, module, references } in wanted {

@@ -241,6 +241,13 @@ pub struct ImportTarget {
     pub span: Span,
 }
 
+impl ImportTarget {
+    /// Whether a reference of the root module means the block.
+    pub fn is_meant(&self, reference: &Reference) -> bool {
+        matches!(reference, Reference::Object(address) if *address == self.declaration)
+    }
+}
+
 /// Arguments that mean the same in every block of an object.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {

@@ -87,3 +87,82 @@ fn what_a_root_module_has() {
     scenario.feed("console", "1");
     scenario.check("console_root");
 }
+
+#[test]
+fn modules_and_paths() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "n" {}
+
+resource "terraform_data" "one" {
+  input = "x"
+}
+
+resource "terraform_data" "zero" {
+  count = 0
+}
+
+module "m" {
+  source = "./m"
+  in     = terraform_data.one.output
+}
+
+module "each" {
+  source   = "./m"
+  for_each = toset(["a", "b"])
+  in       = each.key
+}
+
+module "empty" {
+  source = "./m"
+  count  = 0
+  in     = "q"
+}
+
+module "unknown" {
+  source = "./m"
+  count  = var.n
+  in     = "q"
+}
+"#,
+    );
+    scenario.write(
+        "m/main.tf",
+        r#"variable "in" {}
+
+resource "terraform_data" "inner" {
+  input = var.in
+}
+
+output "upper" {
+  value = upper(var.in)
+}
+
+output "made" {
+  value = terraform_data.inner.output
+}
+
+output "places" {
+  value = [path.module, path.root, path.cwd]
+}
+"#,
+    );
+    scenario.feed("console", "module.m\n");
+    scenario.quietly("apply -auto-approve -parallelism=1 -var n=1");
+    for text in [
+        "module.m\n",
+        "module.each\n",
+        "module.each[\"b\"].made\n",
+        "module.empty\n",
+        "module.unknown[0].upper\n",
+        "terraform_data.zero\n",
+        "[path.cwd, path.root, path.module]\n",
+        "module.none\n",
+        "module.m.nope\n",
+        "length(timestamp())\n",
+    ] {
+        scenario.feed("console", text);
+    }
+    scenario.check("console_modules");
+}

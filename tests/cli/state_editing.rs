@@ -78,7 +78,13 @@ fn importing() {
     let mut scenario = Scenario::empty();
     scenario.write(
         "main.tf",
-        "resource \"terraform_data\" \"a\" {}\n\nresource \"terraform_data\" \"b\" {\n  count = 1\n}\n",
+        "resource \"terraform_data\" \"a\" {}\n\nresource \"terraform_data\" \"b\" {\n  count = 1\n}\n\n\
+         resource \"terraform_data\" \"c\" {\n  input = [local.far, module.m.id]\n}\n\n\
+         locals {\n  far = local.near\n  near = terraform_data.a.id\n}\n\nmodule \"m\" {\n  source = \"./m\"\n}\n",
+    );
+    scenario.write(
+        "m/main.tf",
+        "resource \"terraform_data\" \"inner\" {}\n\noutput \"id\" {\n  value = terraform_data.inner.id\n}\n",
     );
     for line in [
         "import terraform_data.a an-id",
@@ -93,6 +99,13 @@ fn importing() {
     ] {
         scenario.run(line);
     }
+    // What an imported object needs, through whatever has a name, is kept with it: it must outlive that.
+    scenario.quietly("import terraform_data.c third");
+    let state: serde_json::Value =
+        serde_json::from_slice(&scenario.command("show -json").output().unwrap().stdout).unwrap();
+    let resources = state["values"]["root_module"]["resources"].as_array().unwrap();
+    let imported = resources.iter().find(|one| one["address"] == "terraform_data.c").unwrap();
+    assert_eq!(imported["depends_on"], serde_json::json!(["terraform_data.a", "module.m.terraform_data.inner"]));
     scenario.check("importing");
 }
 

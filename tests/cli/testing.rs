@@ -24,3 +24,112 @@ fn mistakes_in_a_test_file() {
     scenario.run("test");
     scenario.check("tests_with_mistakes");
 }
+
+#[test]
+fn what_assertions_see() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"resource "terraform_data" "zero" {
+  count = 0
+}
+
+resource "terraform_data" "none" {
+  for_each = toset([])
+}
+
+resource "terraform_data" "off" {
+  enabled = false
+}
+
+resource "terraform_data" "two" {
+  count = 2
+  input = "x${count.index}"
+}
+
+module "each" {
+  source   = "./m"
+  for_each = toset(["a", "b"])
+  in       = each.key
+}
+
+module "empty" {
+  source = "./m"
+  count  = 0
+  in     = "q"
+}
+
+output "places" {
+  value = [path.cwd, path.root, path.module]
+}
+
+output "when" {
+  value = plantimestamp()
+}
+"#,
+    );
+    scenario.write(
+        "m/main.tf",
+        r#"variable "in" {}
+
+resource "terraform_data" "inner" {
+  input = var.in
+}
+
+output "upper" {
+  value = upper(var.in)
+}
+
+output "made" {
+  value = terraform_data.inner.output
+}
+
+output "folder" {
+  value = path.module
+}
+"#,
+    );
+    // What a real Terraform says of the same, but for `off`, which it does not have.
+    let sees = r#"  assert {
+    condition     = length(terraform_data.zero) == 0 && length(terraform_data.none) == 0
+    error_message = "objects: ${jsonencode([terraform_data.zero, terraform_data.none])}"
+  }
+
+  assert {
+    condition     = terraform_data.off == null
+    error_message = "off"
+  }
+
+  assert {
+    condition     = [for one in terraform_data.two : one.input] == ["x0", "x1"]
+    error_message = "two"
+  }
+
+  assert {
+    condition     = module.each["a"].upper == "A" && length(module.each) == 2 && length(module.empty) == 0
+    error_message = "modules"
+  }
+
+  assert {
+    condition     = module.each["b"].folder == "m"
+    error_message = "folder"
+  }
+
+  assert {
+    condition     = output.places == [path.cwd, path.root, path.module] && path.root == "."
+    error_message = "places"
+  }
+
+  assert {
+    condition     = output.when == plantimestamp()
+    error_message = "time"
+  }
+"#;
+    let made = "  assert {\n    condition     = module.each[\"b\"].made == \"c\"\n    error_message = \"it is ${module.each[\"b\"].made}\"\n  }\n";
+    scenario.write(
+        "sees.tftest.hcl",
+        &format!("run \"plan\" {{\n  command = plan\n\n{sees}}}\n\nrun \"apply\" {{\n{sees}\n{made}}}\n"),
+    );
+    scenario.run("test");
+    scenario.check("tests_see");
+}

@@ -34,15 +34,21 @@ struct Wanted {
     span: Span,
 }
 
-/// Errors for `import` blocks that name what no block declares.
+/// Errors for `import` blocks that name what no block declares, and for those whose ids come from what they take over.
 pub(super) fn check(configuration: &Configuration) -> Diagnostics {
-    let undeclared = |block: &&ImportBlock| configuration.object(&block.to.declaration).is_none();
     let problem = |block: &ImportBlock| {
         let declaration = &block.to.declaration;
-        let detail = format!("There is no {declaration} in the configuration. Whatever is imported must be declared.");
-        Diagnostic::error("Configuration for import target does not exist", detail).at(block.to.span.clone())
+        if configuration.object(declaration).is_none() {
+            let detail =
+                format!("There is no {declaration} in the configuration. Whatever is imported must be declared.");
+            let problem = Diagnostic::error("Configuration for import target does not exist", detail);
+            return Some(problem.at(block.to.span.clone()));
+        }
+        let (_, span) = block.references().into_iter().find(|(reference, _)| block.to.is_meant(reference))?;
+        let detail = format!("The import ID cannot refer to {declaration} itself, which is what is being imported.");
+        Some(Diagnostic::error("Invalid import id argument", detail).at(span))
     };
-    configuration.imports.iter().filter(undeclared).map(problem).collect()
+    configuration.imports.iter().filter_map(problem).collect()
 }
 
 /// Takes over what `import` blocks want for a block and the state does not have. `instances` are those that the block has.

@@ -30,6 +30,7 @@ impl Journal {
 pub(crate) fn register(registry: &mut Registry, journal: &Journal) {
     registry.resources.insert("test_pointer".to_owned(), Arc::new(Pointer::new(journal.clone())));
     registry.resources.insert("test_liar".to_owned(), Arc::new(Liar::new()));
+    registry.resources.insert("test_vault".to_owned(), Arc::new(Vault::new()));
     registry.data_sources.insert("test_echo".to_owned(), Arc::new(Echo::new()));
     registry.stages.insert("parity".to_owned(), Arc::new(Parity::new(journal.clone())));
     let schema = Schema::of([("threads", Attribute::optional(Type::Number, "Threads."))]);
@@ -162,6 +163,50 @@ impl Resource for Liar {
 
     async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
         ApplyOutcome::gone()
+    }
+}
+
+/// Something with a secret that exists already: it is only ever imported.
+struct Vault {
+    schema: Schema,
+}
+
+impl Vault {
+    fn new() -> Self {
+        let schema = Schema::of([
+            ("id", Attribute::computed(Type::String, "What it is known by.")),
+            ("label", Attribute::optional(Type::String, "What is written on it.")),
+            ("key", Attribute::computed(Type::String, "What opens it.").sensitive()),
+        ]);
+        Self { schema }
+    }
+}
+
+#[async_trait]
+impl Resource for Vault {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+        Ok(ReadOutcome::unchanged(prior))
+    }
+
+    async fn create(&self, _cx: &Cx, _planned: &Instance) -> ApplyOutcome {
+        ApplyOutcome::failed(None, Diagnostic::error("No vault made", "Vaults can only be imported."))
+    }
+
+    async fn update(&self, _cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+        ApplyOutcome::done(planned.clone())
+    }
+
+    async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
+        ApplyOutcome::gone()
+    }
+
+    async fn import(&self, _cx: &Cx, id: &str) -> Result<Option<Instance>, Diagnostics> {
+        let attributes = [("id", id.into()), ("label", Value::null_of(Type::String)), ("key", "hunter2".into())];
+        Ok(Some(Instance::new(Value::object(attributes))))
     }
 }
 

@@ -143,3 +143,51 @@ async fn an_encrypted_plan_opens_with_its_passphrase_only() {
     assert!(Planned::open(&clear, &bed.inputs, &mine).is_ok());
     assert!(Planned::open(&clear, &bed.inputs, &mine.refusing_clear()).is_err());
 }
+
+const VAULT: &str = r#"
+resource "terraform_data" "before" {
+  input = "v-1"
+}
+resource "test_vault" "main" {
+  label = "mine"
+}
+import {
+  to = test_vault.main
+  id = terraform_data.before.input
+}
+output "key" {
+  value     = test_vault.main.key
+  sensitive = true
+}
+"#;
+
+#[tokio::test]
+async fn an_import_with_secrets_is_imported_again() {
+    for text in [VAULT.to_owned(), VAULT.replace("\"mine\"", "null")] {
+        let bed = Bed::calm();
+        let planned = bed.plan(&text).await.unwrap();
+        let bytes = planned.plan.save(&Encryption::none()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+        let opened = Planned::open(&bytes, &[], &Encryption::none()).unwrap();
+        assert_eq!(opened.plan.read_again.len(), 1);
+        assert_eq!(opened.plan.summary(), planned.plan.summary());
+        let applied = bed.apply_planned(opened).await;
+        assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+        assert_eq!(applied.summary.import, 1);
+        assert_eq!(applied.state.outputs["key"].value, "hunter2");
+        let again = bed.plan(&text).await.unwrap();
+        assert!(!again.plan.has_changes(), "{}", render::plan(&again.plan));
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_a_plan_is_that_of_its_apply() {
+    let text = "output \"when\" {\n  value = plantimestamp()\n}\n";
+    let bed = Bed::calm();
+    let mut planned = bed.plan(text).await.unwrap();
+    assert_eq!(planned.plan.outputs[0].after, Some("1970-01-01T00:00:00Z".into()), "it is known");
+    planned.plan.made = 60;
+    let opened = Planned::open(&planned.plan.save(&Encryption::none()).unwrap(), &[], &Encryption::none()).unwrap();
+    let applied = bed.apply_planned(opened).await;
+    assert_eq!(applied.state.outputs["when"].value, "1970-01-01T00:01:00Z");
+}
