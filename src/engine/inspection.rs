@@ -4,7 +4,7 @@
 //! is not asked of their kinds. Nodes are evaluated when something asks for them, and kept, so that one expression over a large configuration
 //! costs what it refers to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use petgraph::Direction;
@@ -13,7 +13,7 @@ use pipectl_core::{Address, Diagnostics, InstanceKey, Type, Value};
 use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, evaluate};
 
 use crate::Engine;
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, extend_once};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
 use crate::instances::Instances;
@@ -30,7 +30,7 @@ pub struct Inspection<'a> {
     others: BTreeMap<Reference, Value>,
     graph: Graph,
     values: Values,
-    done: Mutex<BTreeMap<NodeIndex, Diagnostics>>,
+    done: Mutex<BTreeMap<NodeIndex, Result<(), Diagnostics>>>,
 }
 
 impl Engine {
@@ -84,7 +84,8 @@ impl Inspection<'_> {
         evaluate(expression, &self.scope(expression)?)
     }
 
-    fn done(&self) -> MutexGuard<'_, BTreeMap<NodeIndex, Diagnostics>> {
+    /// How evaluating went, by node.
+    fn done(&self) -> MutexGuard<'_, BTreeMap<NodeIndex, Result<(), Diagnostics>>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,38 +129,39 @@ impl Inspection<'_> {
     /// # Errors
     /// Whatever stands in the way of one of them, told every time that it does.
     fn settle(&self, wanted: Vec<NodeIndex>) -> Result<(), Diagnostics> {
-        let needed = self.graph.closure(wanted.iter().copied(), Direction::Incoming);
-        let reachable: BTreeSet<NodeIndex> = self.graph.order().iter().copied().collect();
-        if needed.iter().enumerate().any(|(node, needed)| *needed && !reachable.contains(&NodeIndex::new(node))) {
+        let needed = self.graph.closure(wanted, Direction::Incoming);
+        let in_order: Vec<NodeIndex> = self.graph.order().iter().copied().filter(|node| needed[node.index()]).collect();
+        // What lies on a circle is in no order.
+        if in_order.len() < needed.iter().filter(|needed| **needed).count() {
             return Err(self.graph.cycles());
         }
-        let mut problems = Diagnostics::new();
-        for &node in self.graph.order().iter().filter(|node| needed[node.index()]) {
+        let mut problems = Ok(());
+        for node in in_order {
             let known = self.done().get(&node).cloned();
-            let found = match known {
-                Some(found) => found,
-                None => {
-                    let found = self.evaluate_node(node);
-                    self.done().insert(node, found.clone());
-                    found
-                }
-            };
-            problems.extend(found);
+            let evaluated = known.unwrap_or_else(|| {
+                let evaluated = self.evaluate_node(node);
+                self.done().insert(node, evaluated.clone());
+                evaluated
+            });
+            if let Err(found) = evaluated {
+                let mut all = problems.err().unwrap_or_default();
+                extend_once(&mut all, found);
+                problems = Err(all);
+            }
         }
-        if problems.has_errors() { Err(problems) } else { Ok(()) }
+        problems
     }
 
-    /// Errors, if there are any. A node in error has no values, and what needs it is not evaluated: it would be wrong for the same reason.
-    fn evaluate_node(&self, node: NodeIndex) -> Diagnostics {
-        let is_in_error = |need: NodeIndex| self.done().get(&need).is_some_and(Diagnostics::has_errors);
-        let module = self.graph.module_of(node);
+    /// Evaluates a node whose needs have been evaluated.
+    ///
+    /// # Errors
+    /// What is wrong with it. Nothing where something that it needs is wrong: that has been told.
+    fn evaluate_node(&self, node: NodeIndex) -> Result<(), Diagnostics> {
+        let is_in_error = |need: NodeIndex| self.done().get(&need).is_some_and(Result::is_err);
         if self.graph.needs(node).any(is_in_error) {
-            return self
-                .graph
-                .needs(node)
-                .flat_map(|need| self.done().get(&need).cloned().unwrap_or_default())
-                .collect();
+            return Err(Diagnostics::new());
         }
+        let module = self.graph.module_of(node);
         let evaluation = Evaluation {
             engine: self.engine,
             configuration: self.configuration,
@@ -168,35 +170,23 @@ impl Inspection<'_> {
             values: &self.values,
             results: None,
         };
-        let evaluated = match self.graph.node(node) {
-            Node::Object(declaration) => {
-                self.set_objects(node, declaration);
-                return Diagnostics::new();
-            }
-            Node::Module(name) => {
-                evaluation.whole_module(node, name);
-                return Diagnostics::new();
-            }
+        match self.graph.node(node) {
+            Node::Object(declaration) => self.set_objects(node, declaration),
+            Node::Module(name) => evaluation.whole_module(node, name),
             Node::Call(name) => match self.open_call(node, name) {
-                Some((inside, instances)) => {
-                    self.values.set_instances(inside, instances);
-                    return Diagnostics::new();
-                }
-                None => evaluation.evaluate(node),
+                Some((inside, instances)) => self.values.set_instances(inside, instances),
+                None => return evaluation.evaluate(node).map(drop),
             },
-            Node::Output(name) if module == ModuleId::ROOT => {
-                let _ = name;
-                return Diagnostics::new();
-            }
+            Node::Output(_) if module == ModuleId::ROOT => {}
             Node::Variable(_)
             | Node::Validation(_)
             | Node::Local(_)
             | Node::Model(_)
             | Node::Executor(..)
             | Node::Output(_)
-            | Node::Check(_) => evaluation.evaluate(node),
-        };
-        evaluated.err().unwrap_or_default()
+            | Node::Check(_) => return evaluation.evaluate(node).map(drop),
+        }
+        Ok(())
     }
 
     /// The instances of a module of which it is not known which there are: one stands for all of them, as in validation.
