@@ -106,7 +106,7 @@ impl Inspection<'_> {
 
     /// Where a name is not declared, others of its sort are: for "did you mean".
     fn offer_names(&self, reference: &Reference, scope: &mut Scope) {
-        if scope.get(reference).is_some() {
+        if scope.get(reference).is_some() || self.graph.resolve(ModuleId::ROOT, reference).is_some() {
             return;
         }
         let configuration = self.configuration;

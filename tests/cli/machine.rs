@@ -88,17 +88,20 @@ fn in_order(events: Vec<Json>) -> Vec<Json> {
 fn is_left_out(event: &Json) -> bool {
     let replaces = |event: &Json| event.pointer("/hook/action").and_then(Json::as_str) == Some("replace");
     let kind = event["type"].as_str();
+    // Of what it forgets, Terraform tells only that it is planned.
+    let forgets = event.pointer("/hook/resource/resource_name").and_then(Json::as_str) == Some("forgotten");
     // Terraform warns of every check that a plan cannot judge yet; here the plan's document says so.
     let waits =
         event.pointer("/diagnostic/summary").and_then(Json::as_str) == Some("Check block assertion known after apply");
     // What Terraform tells as a deletion and a creation is one step here.
-    kind == Some("version") || waits || replaces(event)
+    kind == Some("version") || waits || forgets || replaces(event)
 }
 
 /// A document without what differs between runs.
 fn settle(json: Json) -> Json {
     match json {
-        Json::String(text) => Json::String(without_ids(&text)),
+        // A diagnostic of what is forgotten names the program.
+        Json::String(text) => Json::String(without_ids(&text.replace(" managed by Terraform", " managed"))),
         Json::Array(elements) => {
             let mut elements: Vec<Json> = elements.into_iter().map(settle).collect();
             // Diagnostics and attributes come in any order.
@@ -147,7 +150,10 @@ fn settle(json: Json) -> Json {
 
 /// A message up to what is in ours only: a position, a duration, an id.
 fn settled_message(message: &str) -> String {
-    let end = [" after ", " [", ", 0 to run"].iter().filter_map(|mark| message.find(mark)).min();
+    let end = [" after ", " [", ", 0 to run", ", 1 to forget", ", 1 forgotten"]
+        .iter()
+        .filter_map(|mark| message.find(mark))
+        .min();
     message[..end.unwrap_or(message.len())].trim_end_matches(['.', ' ']).to_owned()
 }
 

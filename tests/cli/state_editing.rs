@@ -15,6 +15,7 @@ fn moving_and_forgetting() {
         "state show terraform_data.net",
         "state mv terraform_data.host[0] terraform_data.first",
         "state mv terraform_data.host terraform_data.first",
+        "state mv terraform_data.host[1] terraform_data.first[1]",
         "state mv terraform_data.first[1] terraform_data.net",
         "state mv terraform_data.first[1] terraform_date.x",
         "state mv terraform_data.first terraform_data.x[0]",

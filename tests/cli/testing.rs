@@ -125,7 +125,7 @@ output "folder" {
     error_message = "time"
   }
 "#;
-    let made = "  assert {\n    condition     = module.each[\"b\"].made == \"c\"\n    error_message = \"it is ${module.each[\"b\"].made}\"\n  }\n";
+    let made = "  assert {\n    condition     = module.each[\"b\"].made == \"b\"\n    error_message = \"it is ${module.each[\"b\"].made}\"\n  }\n";
     scenario.write(
         "sees.tftest.hcl",
         &format!("run \"plan\" {{\n  command = plan\n\n{sees}}}\n\nrun \"apply\" {{\n{sees}\n{made}}}\n"),

@@ -31,13 +31,19 @@ fn named(address: &Address) -> Json {
         "name": address.name,
         "provider_name": provider_name(address),
     });
-    if !address.module.is_root() {
-        json["module_address"] = json!(address.module.to_string());
-    }
     match &address.key {
         None => {}
         Some(InstanceKey::Index(index)) => json["index"] = json!(index),
         Some(InstanceKey::Name(name)) => json["index"] = json!(name),
+    }
+    json
+}
+
+/// The same where it does not stand in its module already.
+fn named_in_module(address: &Address) -> Json {
+    let mut json = named(address);
+    if !address.module.is_root() {
+        json["module_address"] = json!(address.module.to_string());
     }
     json
 }

@@ -109,10 +109,11 @@ pub fn plan(plan: &Plan) -> Vec<Line> {
         if let Some(id) = &change.importing {
             fields["change"]["importing"] = json!({ "id": id });
         }
-        // As Terraform's: what is only moved or imported is told as that.
+        // As Terraform's: what is only moved or imported is told as that, and what is forgotten as removed.
         let word = match (change.action, &change.importing, &change.previous) {
             (Action::NoOp, Some(_), _) => "import",
             (Action::NoOp, None, Some(_)) => "move",
+            (Action::Forget, _, _) => "remove",
             (action, _, _) => action.name(),
         };
         fields["change"]["action"] = json!(word);

@@ -71,7 +71,11 @@ fn entry(module: &ModulePath, subject: &Checked, shown: String, results: &[&Chec
     let mut json = json!({ "address": address, "status": word(worst(results).unwrap_or(nothing)) });
     // Results are sorted: those of an instance come one after the other.
     let is_same = |a: &&CheckResult, b: &&CheckResult| (&a.module, &a.subject) == (&b.module, &b.subject);
-    let instances: Vec<Json> = results.chunk_by(is_same).map(instance).collect();
+    let mut instances: Vec<Json> = results.chunk_by(is_same).map(instance).collect();
+    // An output of the root module is there in any case.
+    if let (true, true, Checked::Output(_)) = (instances.is_empty(), module.is_root(), subject) {
+        instances.push(json!({ "address": { "to_display": shown }, "status": word(CheckStatus::Unknown) }));
+    }
     if !instances.is_empty() {
         json["instances"] = instances.into();
     }

@@ -65,8 +65,9 @@ fn module_call(registry: &Registry, block: &ModuleBlock) -> Json {
         json["expressions"] = expressions;
     }
     for (name, given) in [("count_expression", &block.count), ("for_each_expression", &block.for_each)] {
-        if let Some(given) = given {
-            json[name] = expression(given);
+        // As Terraform's: of an expression that refers to nothing and is no constant there is nothing to say.
+        if let Some(given) = given.as_ref().map(expression).filter(|given| *given != json!({})) {
+            json[name] = given;
         }
     }
     json["module"] = block.configuration.as_ref().map_or_else(|| json!({}), |inside| module(registry, inside));
@@ -127,8 +128,9 @@ fn resource(registry: &Registry, address: &Address, block: &ObjectBlock) -> Json
         "schema_version": schema.map_or(0, |schema| schema.version),
     });
     for (name, given) in [("count_expression", &block.meta.count), ("for_each_expression", &block.meta.for_each)] {
-        if let Some(given) = given {
-            json[name] = expression(given);
+        // As Terraform's: of an expression that refers to nothing and is no constant there is nothing to say.
+        if let Some(given) = given.as_ref().map(expression).filter(|given| *given != json!({})) {
+            json[name] = given;
         }
     }
     if !block.meta.depends_on.is_empty() {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use super::module_tree::root_module;
 use super::relevant::{refers_to_objects, relevant_attributes};
 use super::trees::{known, path, sensitive, unknown};
-use super::{TERRAFORM_VERSION, checks, configuration, named, state};
+use super::{TERRAFORM_VERSION, checks, configuration, named_in_module, state};
 use crate::clock::rfc3339_seconds;
 use crate::operation::outputs_of;
 use crate::view::action_reason::action_reason;
@@ -124,7 +124,7 @@ impl PlanView<'_> {
             Action::Run | Action::RunIfChanged => &["create"],
             Action::Read => &["read"],
         };
-        let mut json = named(&change.address);
+        let mut json = named_in_module(&change.address);
         if let Some(previous) = &change.previous {
             json["previous_address"] = json!(previous.to_string());
         }
@@ -178,7 +178,9 @@ impl PlanView<'_> {
             true => (name.clone(), without_secrets(value)),
             false => (name.clone(), value.clone()),
         });
-        unknown(&Value::object(shown))
+        let shown = Value::object(shown);
+        // As Terraform's: where all is known, nothing is said of its parts.
+        if shown.is_wholly_known() { json!({}) } else { unknown(&shown) }
     }
 
     fn is_withheld(&self, module: &ModulePath, block: Option<&ObjectBlock>, argument: &str) -> bool {
@@ -226,7 +228,7 @@ impl PlanView<'_> {
     /// What refresh saw changed, as changes of objects; in words where the state before is not at hand.
     fn drift(&self) -> Json {
         let each = self.plan.drift.iter().map(|drift| {
-            let mut json = named(&drift.address);
+            let mut json = named_in_module(&drift.address);
             let previous = self.plan.previous_address(&drift.address);
             let before = self.state.and_then(|state| state.object(previous.unwrap_or(&drift.address)));
             let before = before.map(|object| attributes(self.registry, &drift.address, object));
