@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Address, ModulePath, Target};
+use pipectl_engine::Seed;
 use pipectl_state::{Change, State, StateWriter};
 
 use crate::app::App;
@@ -52,7 +53,7 @@ impl<'a> Editing<'a> {
     /// When they cannot be written; it has been said.
     pub(super) fn adopt(&mut self, lineage: &str, changes: Vec<Change>) -> Result<(), Exit> {
         if self.writer.state().lineage.is_empty() {
-            let drawn = operation::seed(&*self.app.environment).draw("lineage");
+            let drawn = Seed::random().draw("lineage");
             let lineage = if lineage.is_empty() { drawn.as_str() } else { lineage };
             let begun = self.writer.begin(lineage, &self.project.entry);
             begun.map_err(|error| self.app.fail(self.project.state_error(&error)))?;
