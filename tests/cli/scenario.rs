@@ -200,9 +200,13 @@ fn replacement(text: &str, before: Option<char>) -> (&'static str, usize) {
             return ("[HEX]", length);
         }
     }
-    for (start, replacement) in
-        [("after ", "after [DURATION]"), ("elapsed_seconds\":", "elapsed_seconds\":0"), ("process ", "process [PID]")]
-    {
+    // How many records an apply commits depends on what ends at the same time.
+    for (start, replacement) in [
+        ("after ", "after [DURATION]"),
+        ("elapsed_seconds\":", "elapsed_seconds\":0"),
+        ("process ", "process [PID]"),
+        ("snapshot-", "snapshot-[SERIAL]."),
+    ] {
         if let Some(rest) = text.strip_prefix(start) {
             let digits = rest.find(|c: char| !c.is_ascii_digit() && !".eE-".contains(c)).unwrap_or(rest.len());
             let unit = usize::from(start == "after " && rest[digits..].starts_with('s'));
