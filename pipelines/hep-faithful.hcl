@@ -184,51 +184,25 @@ stage "convert" "events" {
   }
 }
 
-model "gru" {
+model "classifier" {
   input "gru_input" { shape = [local.most_particles, length(local.particle)] }
   input "hlf_input" { shape = [local.event_features] }
 
   # As in the original, where it masks nothing either.
   layer "masking" "mask" { input = input.gru_input }
-  layer "gru" "memory" {
-    input = layer.mask
-    units = 50
+  # 12,353 parameters with a gru, 15,703 with an lstm.
+  layer "gru" "gru" {
+    enabled = var.cell == "gru"
+    input   = layer.mask
+    units   = 50
+  }
+  layer "lstm" "lstm" {
+    enabled = var.cell == "lstm"
+    input   = layer.mask
+    units   = 50
   }
   layer "dropout" "memory_dropout" {
-    input = layer.memory
-    rate  = 0.2
-  }
-  layer "dropout" "hlf_dropout" {
-    input = input.hlf_input
-    rate  = 0.2
-  }
-  layer "concat" "features" { input = [layer.memory_dropout, layer.hlf_dropout] }
-  layer "dense" "hidden" {
-    input      = layer.features
-    units      = 25
-    activation = "relu"
-  }
-  layer "dense" "class" {
-    input      = layer.hidden
-    units      = length(local.classes)
-    activation = "softmax"
-  }
-
-  output = layer.class
-}
-
-# The same around another recurrent layer: 15,703 parameters instead of 12,353.
-model "lstm" {
-  input "gru_input" { shape = [local.most_particles, length(local.particle)] }
-  input "hlf_input" { shape = [local.event_features] }
-
-  layer "masking" "mask" { input = input.gru_input }
-  layer "lstm" "memory" {
-    input = layer.mask
-    units = 50
-  }
-  layer "dropout" "memory_dropout" {
-    input = layer.memory
+    input = { gru = layer.gru, lstm = layer.lstm }[var.cell]
     rate  = 0.2
   }
   layer "dropout" "hlf_dropout" {
@@ -251,7 +225,7 @@ model "lstm" {
 }
 
 stage "train" "classifier" {
-  model             = { gru = model.gru, lstm = model.lstm }[var.cell]
+  model             = model.classifier
   dataset           = stage.convert.events["train"].dataset
   validation        = stage.convert.events["validation"].dataset
   workers           = var.workers

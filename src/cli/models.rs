@@ -65,7 +65,9 @@ fn layer(kind: &str) -> Schema {
     };
     let input =
         Attribute::required(Type::Any, "What the layer reads: `input.<name>`, `layer.<name>`, or a list of them.");
-    own.into_iter().fold(Schema::of([("input", input)]), |schema, (name, attribute)| schema.attribute(name, attribute))
+    let enabled = Attribute::optional(Type::Bool, "Whether the layer is part of the network. Default true.");
+    let of_all = Schema::of([("input", input), ("enabled", enabled)]);
+    own.into_iter().fold(of_all, |schema, (name, attribute)| schema.attribute(name, attribute))
 }
 
 /// Judges an evaluated block: `{ name, description, input = [...], layer = [...], output }`.
@@ -82,7 +84,9 @@ fn finish(block: Value) -> (Value, Diagnostics) {
         let unknown = Value::unknown(Type::Number);
         return (declaration.with_attribute("parameters", unknown), Diagnostics::new());
     };
-    match Network::from_json(&without_nulls(&declared)) {
+    let mut declared = without_nulls(&declared);
+    let kept = leave_out_disabled(&mut declared);
+    match Network::from_json(&declared) {
         Ok(network) => {
             let parameters = i64::try_from(network.parameter_count()).unwrap_or(i64::MAX);
             let value = json::from_json(&network.to_json());
@@ -90,13 +94,26 @@ fn finish(block: Value) -> (Value, Diagnostics) {
         }
         Err(errors) => {
             let broken = Value::unknown(Type::Any);
-            (broken, errors.iter().map(|error| diagnostic(&block, error)).collect())
+            (broken, errors.iter().map(|error| diagnostic(&block, error, &kept)).collect())
         }
     }
 }
 
-fn diagnostic(block: &Value, error: &NetworkError) -> Diagnostic {
-    let path = in_block(&Path::parse(&error.path));
+/// Takes out the layers with `enabled = false`. Answers where the others stood.
+fn leave_out_disabled(declaration: &mut serde_json::Value) -> Vec<usize> {
+    let Some(layers) = declaration["layers"].as_array_mut() else { return Vec::new() };
+    let is_enabled = |layer: &serde_json::Value| layer["enabled"] != false;
+    let kept = layers.iter().enumerate().filter(|(_, layer)| is_enabled(layer)).map(|(index, _)| index).collect();
+    layers.retain(is_enabled);
+    for layer in layers {
+        layer.as_object_mut().map(|layer| layer.remove("enabled"));
+    }
+    kept
+}
+
+/// `kept`: where the layers that the error counts stand in the block.
+fn diagnostic(block: &Value, error: &NetworkError, kept: &[usize]) -> Diagnostic {
+    let path = in_block(&Path::parse(&error.path), kept);
     let subject = match (path.0.first(), path.0.get(1)) {
         (Some(Step::Name(kind)), Some(Step::Index(index))) => {
             let name = block.at(&Path::of(kind).index(*index).name("name")).and_then(Value::as_str);
@@ -120,14 +137,16 @@ fn diagnostic(block: &Value, error: &NetworkError) -> Diagnostic {
     diagnostic.on(path)
 }
 
-/// `layers[3].units` of the declaration is `layer[3].units` of the block.
-fn in_block(path: &Path) -> Path {
-    let rename = |step: &Step| match step {
-        Step::Name(name) if name == "layers" => Step::Name("layer".to_owned()),
-        Step::Name(name) if name == "inputs" => Step::Name("input".to_owned()),
-        step => step.clone(),
+/// `layers[3].units` of the declaration is `layer[3].units` of the block, or `layer[4].units` when a layer before it is left out.
+fn in_block(path: &Path, kept: &[usize]) -> Path {
+    let is_layer = path.0.first().is_some_and(|step| matches!(step, Step::Name(name) if name == "layers"));
+    let translate = |(at, step): (usize, &Step)| match (at, step) {
+        (0, Step::Name(name)) if name == "layers" => Step::Name("layer".to_owned()),
+        (0, Step::Name(name)) if name == "inputs" => Step::Name("input".to_owned()),
+        (1, Step::Index(index)) if is_layer => Step::Index(kept.get(*index).copied().unwrap_or(*index)),
+        (_, step) => step.clone(),
     };
-    Path(path.0.iter().enumerate().map(|(at, step)| if at == 0 { rename(step) } else { step.clone() }).collect())
+    Path(path.0.iter().enumerate().map(translate).collect())
 }
 
 fn without_nulls(json: &serde_json::Value) -> serde_json::Value {
@@ -185,6 +204,28 @@ mod tests {
                 diagnostics.iter().filter_map(|diagnostic| Some(diagnostic.path.as_ref()?.to_string())).collect();
             assert!(paths.iter().any(|found| found.starts_with(path)), "{diagnostics:?}");
         }
+    }
+
+    #[test]
+    fn a_layer_that_is_not_enabled_is_left_out_and_counted_where_mistakes_are_placed() {
+        let off = Value::object([
+            ("kind", Value::from("dense")),
+            ("name", "other".into()),
+            ("input", "input.x".into()),
+            ("units", 5.into()),
+            ("enabled", false.into()),
+        ]);
+        let with_both = |units, reads| {
+            let block = classifier(units, reads);
+            let layers = block.attribute("layer").and_then(Value::as_slice).unwrap_or_default();
+            block.with_attribute("layer", Value::tuple([off.clone(), layers[0].clone()]))
+        };
+        let (value, diagnostics) = finish(with_both(3, "input.x"));
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        assert_eq!(value.attribute("parameters"), Some(&Value::from(14 * 3 + 3)));
+        let (_, diagnostics) = finish(with_both(3, "layer.other"));
+        let paths: Vec<_> = diagnostics.iter().filter_map(|found| Some(found.path.as_ref()?.to_string())).collect();
+        assert_eq!(paths, ["layer[1].input"], "{diagnostics:?}");
     }
 
     #[test]
