@@ -4,6 +4,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use pipectl_core::{Diagnostic, Diagnostics};
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
 use rsa::rand_core::OsRng;
+use rsa::traits::PrivateKeyParts as _;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use sha2::{Digest as _, Sha256};
 
@@ -81,8 +82,15 @@ impl PrivateKey {
     }
 
     fn from_pkcs1(content: &[u8]) -> Result<Self, TlsError> {
-        let key = RsaPrivateKey::from_pkcs1_der(content);
-        key.map(|key| Self::Rsa(Box::new(key))).map_err(|_| TlsError::new("the RSA key is malformed"))
+        RsaPrivateKey::from_pkcs1_der(content).map_err(|_| malformed_rsa()).and_then(Self::of_rsa)
+    }
+
+    /// A key of two different primes: that is what OpenSSH's form holds, and what the others are made for.
+    pub(super) fn of_rsa(key: RsaPrivateKey) -> Result<Self, TlsError> {
+        match key.primes().len() == 2 && key.crt_coefficient().is_some() {
+            true => Ok(Self::Rsa(Box::new(key))),
+            false => Err(malformed_rsa()),
+        }
     }
 
     /// `ECPrivateKey` of RFC 5915. The curve stands inside or around it.
@@ -202,6 +210,10 @@ pub(super) fn key_identifier(public_key_info: &[u8]) -> Result<Vec<u8>, TlsError
     Ok(sha1::Sha1::digest(wrapped).to_vec())
 }
 
+fn malformed_rsa() -> TlsError {
+    TlsError::new("the RSA key is malformed, or not one of two primes")
+}
+
 fn curve_of(parameters: &mut Reader<'_>) -> Result<Curve, TlsError> {
     let identifier = parameters.expect(OID)?.identifier()?;
     Curve::ALL
@@ -220,4 +232,26 @@ fn sec1(secret: &[u8], public: &[u8], curve: Option<&str>) -> Vec<u8> {
     parts.extend(parameters);
     parts.push(nested(explicit(1), &[der::bit_string(public)]));
     sequence(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use rsa::BigUint;
+
+    use super::*;
+
+    #[test]
+    fn an_rsa_key_has_two_different_primes() {
+        let key = |primes: &[u32]| {
+            let number = |number: u32| BigUint::from(number);
+            let primes: Vec<BigUint> = primes.iter().copied().map(number).collect();
+            let n = primes.iter().product();
+            RsaPrivateKey::from_components(n, number(17), number(2753), primes).map(PrivateKey::of_rsa)
+        };
+        assert!(key(&[61, 53]).unwrap().is_ok());
+        for unfit in [&[61, 61][..], &[61, 53, 59]] {
+            // The library may refuse it before.
+            assert!(key(unfit).ok().is_none_or(|key| key.is_err()), "{unfit:?}");
+        }
+    }
 }

@@ -96,7 +96,7 @@ pub(super) fn read_private(text: &str) -> Result<PrivateKey, TlsError> {
                 (0..6).map(|_| section.string().map(BigUint::from_bytes_be)).collect::<Result<Vec<_>, _>>()?;
             let [n, e, d, _inverse, p, q] = <[BigUint; 6]>::try_from(numbers).map_err(|_| malformed())?;
             let key = RsaPrivateKey::from_components(n, e, d, vec![p, q]).map_err(|_| malformed())?;
-            Ok(PrivateKey::Rsa(Box::new(key)))
+            PrivateKey::of_rsa(key)
         }
         name if name == ED25519.as_bytes() => {
             section.string()?;
@@ -132,7 +132,7 @@ fn public(key: &PrivateKey) -> Option<(String, Vec<u8>)> {
 fn private(key: &PrivateKey) -> Vec<u8> {
     match key {
         PrivateKey::Rsa(key) => {
-            let inverse = key.crt_coefficient().expect("a key of two primes has one");
+            let inverse = key.crt_coefficient().expect("a key of two different primes has one");
             let numbers = [key.n(), key.e(), key.d(), &inverse, &key.primes()[0], &key.primes()[1]];
             numbers.map(number).concat()
         }
