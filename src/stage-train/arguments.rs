@@ -61,10 +61,10 @@ impl Arguments {
         job.arguments_as()
     }
 
-    /// Rows of a global batch.
+    /// Rows of a global batch. More than a dataset can have is as good as all of them.
     pub fn global_batch(&self, workers: u32) -> usize {
-        let rows = self.global_batch_size.unwrap_or_else(|| self.batch_size.unwrap_or(128) * u64::from(workers));
-        rows as usize
+        let of_all = || self.batch_size.unwrap_or(128).saturating_mul(u64::from(workers));
+        usize::try_from(self.global_batch_size.unwrap_or_else(of_all)).unwrap_or(usize::MAX)
     }
 
     /// The optimiser.
@@ -96,7 +96,6 @@ impl Arguments {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -109,5 +108,14 @@ mod tests {
         let rates: Vec<f64> = (0..10).map(|epoch| arguments.learning_rate(epoch)).collect();
         assert_eq!(rates, [0.001, 0.001, 0.001, 0.001, 0.001, 0.0004, 0.0004, 0.0004, 0.0002, 0.0002]);
         assert_eq!(arguments.global_batch(3), 384);
+    }
+
+    #[test]
+    fn a_batch_beyond_all_numbers_is_all_rows() {
+        let json = serde_json::json!({ "model": {}, "epochs": 1, "batch_size": u64::MAX / 2 });
+        let arguments: Arguments = serde_json::from_value(json).unwrap();
+        let size = arguments.global_batch(4);
+        assert_eq!(crate::plan::steps(100, size), 1);
+        assert_eq!(crate::plan::batch(&[2, 0, 1], 0, size, |row| row as u64), [0, 1, 2]);
     }
 }

@@ -135,12 +135,14 @@ impl<'a> Run<'a> {
     /// All epochs that are left.
     fn go(&mut self, io: &StageIo) -> Result<(), StageError> {
         if self.job.rank == 0 && self.position == Position::default() {
+            let (workers, threads) = (self.job.workers, self.job.threads);
             io.message(format!(
-                "{} parameters, {} events, {} worker(s) of {} thread(s)",
+                "{} parameters, {} events, {workers} worker{} with {threads} thread{}{}",
                 self.network.parameter_count(),
                 self.rows,
-                self.job.workers,
-                self.job.threads
+                if workers == 1 { "" } else { "s" },
+                if threads == 1 { "" } else { "s" },
+                if workers == 1 { "" } else { " each" },
             ));
         }
         while self.position.epoch < self.arguments.epochs {
@@ -334,7 +336,7 @@ fn load(path: &Path, job: &Job) -> Result<(Learner, Position), StageError> {
     Ok((learner, position))
 }
 
-fn unusable(path: &Path, error: &dyn std::error::Error) -> StageError {
+fn unusable(path: &Path, error: &(dyn std::error::Error + 'static)) -> StageError {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let why = StageError::caused("", error).detail;
     StageError::new("Checkpoint not usable", format!("The checkpoint `{name}` cannot be used. {why}"))
