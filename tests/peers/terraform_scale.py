@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What planning and applying cost, pipectl beside Terraform on the same machine in one run.
 
-usage: tests/peers/terraform_scale.py [--pipectl FILE] [--nodes N,N,...] [--kinds KIND,...] [--all]
+usage: tests/peers/terraform_scale.py [--pipectl FILE] [--nodes N,N,...] [--kinds KIND,...] [--all | --alone]
 
 Prints a table: for each kind of graph, number of nodes and operation, CPU seconds (user and system, all threads), wall
 seconds, peak memory and bytes written of both programs, and how many times less pipectl takes. All nodes are
@@ -11,7 +11,7 @@ kinds   blocks: N blocks that need nothing; foreach: one block with `for_each` o
         block with two parents in the layer before; chain: each block refers to the one before
 
 Terraform takes hours for some of this: beyond 1,000 nodes it runs only where it ends within minutes (plans of blocks and
-layers), and beyond 10,000 not at all. --all lifts the first limit.
+layers), and beyond 10,000 not at all. --all lifts the first limit; with --alone it does not run.
 
 Linux only: it reads /proc.
 """
@@ -101,7 +101,9 @@ def operations(program: str) -> list[tuple[str, list[str]]]:
     ]
 
 
-def terraform_runs(kind: str, operation: str, nodes: int, everything: bool) -> bool:
+def terraform_runs(terraform: str | None, kind: str, operation: str, nodes: int, everything: bool) -> bool:
+    if terraform is None:
+        return False
     limit = TERRAFORM_LIMITS.get((kind, operation), TERRAFORM_LIMIT)
     return nodes <= (10_000 if everything else limit)
 
@@ -117,8 +119,9 @@ def main() -> None:
     parser.add_argument("--nodes", default="1000,10000,100000")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--all", action="store_true", help="run Terraform at 10,000 nodes for every operation")
+    parser.add_argument("--alone", action="store_true", help="run pipectl only")
     arguments = parser.parse_args()
-    terraform = shutil.which("terraform") or sys.exit("terraform is not on the PATH")
+    terraform = None if arguments.alone else shutil.which("terraform") or sys.exit("terraform is not on the PATH")
     print(f"{'kind':<8}{'nodes':>8}  {'operation':<11}{'':<10}{'CPU s':>9}{'wall s':>9}{'MiB':>7}{'MB written':>12}", flush=True)
     for nodes in [int(text) for text in arguments.nodes.split(",")]:
         for kind in arguments.kinds.split(","):
@@ -126,21 +129,26 @@ def main() -> None:
                 compare(kind, nodes, Path(arguments.pipectl).resolve(), terraform, Path(ours), Path(theirs), arguments.all)
 
 
-def compare(kind: str, nodes: int, pipectl: Path, terraform: str, ours: Path, theirs: Path, everything: bool) -> None:
+def compare(
+    kind: str, nodes: int, pipectl: Path, terraform: str | None, ours: Path, theirs: Path, everything: bool
+) -> None:
+    def terraform_takes(operation: str) -> bool:
+        return terraform_runs(terraform, kind, operation, nodes, everything)
+
     for folder in (ours, theirs):
         (folder / "main.tf").write_text(configuration(kind, nodes))
-    if terraform_runs(kind, "plan", nodes, everything):
+    if terraform_takes("plan"):
         run([terraform, "init", "-input=false"], theirs)
 
     applied = True
-    for (operation, command), (_, peer) in zip(operations(str(pipectl)), operations(terraform)):
+    for (operation, command), (_, peer) in zip(operations(str(pipectl)), operations(str(terraform))):
         our = run(command, ours)
         row = f"{kind:<8}{nodes:>8}  {operation:<11}"
         note = f"  (state {state_size(ours):.1f} MB)" if operation == "apply" else ""
         print(f"{row}{'pipectl':<10}{cells(our)}{note}", flush=True)
         # What comes after an apply that was left out has nothing to work on.
-        applied = applied and (operation == "plan" or terraform_runs(kind, operation, nodes, everything))
-        if not applied or not terraform_runs(kind, operation, nodes, everything):
+        applied = applied and (operation == "plan" or terraform_takes(operation))
+        if not applied or not terraform_takes(operation):
             continue
         their = run(peer, theirs)
         print(f"{row}{'terraform':<10}{cells(their)}")
