@@ -105,8 +105,6 @@ fn irregular(_kind: std::fs::FileType) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     struct Anna;

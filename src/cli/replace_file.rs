@@ -50,8 +50,6 @@ fn widen(_file: &std::fs::File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -225,8 +225,6 @@ fn declares_pipeline(source: &SourceFile) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -218,7 +218,6 @@ fn knock(address: &str, rank: u32, size: u32, token: &str) -> io::Result<TcpStre
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(20);

@@ -240,8 +240,6 @@ pub(crate) fn known_arguments(value: &Value) -> Json {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use async_trait::async_trait;
     use pipectl_core::Attribute;

@@ -239,8 +239,6 @@ fn is_sequence(spec: &ValueSpec) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::builder::{Attribute, GraphBuilder};
 

@@ -177,8 +177,6 @@ impl fmt::Display for SpecShape<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn specs() -> Vec<ValueSpec> {

@@ -167,7 +167,6 @@ fn uuid(address: &str, token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use pipectl_core::{Address, Marks};
     use pipectl_sim::context;
 

@@ -307,7 +307,6 @@ impl Decoder<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     struct Numbers(u64, u64);

@@ -216,7 +216,6 @@ fn shortened(name: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn many(classes: usize) -> (Vec<String>, Measures) {

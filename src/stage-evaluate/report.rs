@@ -178,7 +178,6 @@ impl Formatter for Layout {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -166,8 +166,6 @@ fn most_probable(values: &[f32]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use pipectl_onnx::ValueSpec;
 

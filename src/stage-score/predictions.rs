@@ -130,8 +130,6 @@ pub fn read_probabilities(path: &Path) -> Result<Predictions, ParquetReadError> 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -199,8 +199,6 @@ impl Story {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::io::Write as _;
 
     use super::*;

@@ -151,8 +151,6 @@ fn end(out: &mut String, is_empty: bool, indent: Option<usize>, bracket: char) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use pipectl_core::{Number, Type};
 
     use super::*;

@@ -200,8 +200,6 @@ fn flattened(written: &Expression) -> Option<(String, Vec<&Step>)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use crate::{SourceFile, load};
 
     fn loaded(text: &str) -> (crate::Configuration, Vec<String>) {

@@ -132,8 +132,6 @@ fn joined(folder: &str, source: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use pipectl_core::ModulePath;
 

@@ -1,7 +1,5 @@
 //! Values, shapes and mistakes of expressions.
 
-#![allow(clippy::unwrap_used)]
-
 use pipectl_formats::table::{Offsets, Values};
 use proptest::prelude::*;
 

@@ -1,7 +1,5 @@
 //! Figures against values worked out by hand and by scikit-learn.
 
-#![allow(clippy::unwrap_used)]
-
 #[path = "../tests/support/scores.rs"]
 mod scores;
 

@@ -1,6 +1,4 @@
 //! Kernels against the `f64` reference: outputs, and gradients by finite differences, on every level of this machine.
-#![allow(clippy::unwrap_used)]
-
 use super::reference::Reference;
 use super::*;
 

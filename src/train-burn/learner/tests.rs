@@ -1,6 +1,4 @@
 //! Whole networks against a plain `f64` evaluation: losses, and gradients by finite differences, dropout included.
-#![allow(clippy::unwrap_used)]
-
 use pipectl_network::{Activation, LayerKind, NodeRef};
 use serde_json::json;
 

@@ -78,8 +78,6 @@ fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagno
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use pipectl_core::Address;
     use pipectl_state::{Change, ObjectState, Record};
 
