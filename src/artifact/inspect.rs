@@ -131,7 +131,8 @@ impl LocalStore {
                 Err(error) => return Err(error),
             }
         }
-        self.cache.save()?;
+        // The cache only saves time: what was found counts also where nothing can be written.
+        let _ = self.cache.save();
         Ok(verified)
     }
 }

@@ -1,7 +1,7 @@
 //! The terminal: where text goes, whether it has colours, and questions to the person who sits there.
 //!
-//! Writing never fails and never panics: when the reader of a pipe has gone, what is left to say is dropped and the work goes on,
-//! because the state matters more than the words.
+//! Writing never fails and never panics: when the reader of a pipe has gone, or the disk is full that standard output goes to, what is
+//! left to say is dropped and the work goes on, because the state matters more than the words. The latter is told at the end.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,8 @@ struct Streams {
     can_ask: bool,
     bars: Mutex<Option<MultiProgress>>,
     has_spoken: AtomicBool,
+    /// Why words were lost, the first time.
+    lost: Mutex<Option<io::Error>>,
 }
 
 /// A colour of text.
@@ -82,22 +84,23 @@ impl Console {
             can_ask: output_is_terminal && io::stdin().is_terminal(),
             bars: Mutex::new(None),
             has_spoken: AtomicBool::new(false),
+            lost: Mutex::new(None),
         }))
     }
 
     /// A line, or several, on standard output.
     pub fn print(&self, text: &str) {
-        self.above_bars(|| write_all(io::stdout().lock(), text, true));
+        self.above_bars(|| self.write(io::stdout().lock(), text, true));
     }
 
     /// Text on standard output as it is, without a line end.
     pub fn print_raw(&self, text: &str) {
-        self.above_bars(|| write_all(io::stdout().lock(), text, false));
+        self.above_bars(|| self.write(io::stdout().lock(), text, false));
     }
 
     /// A line, or several, on standard error.
     pub fn complain(&self, text: &str) {
-        self.above_bars(|| write_all(io::stderr().lock(), text, true));
+        self.above_bars(|| self.write(io::stderr().lock(), text, true));
     }
 
     /// Paint for standard output.
@@ -143,6 +146,25 @@ impl Console {
         self.0.has_spoken.load(Ordering::Relaxed)
     }
 
+    /// Why not everything could be written that there was to say, unless it is that nobody listens any more.
+    pub fn take_loss(&self) -> Option<io::Error> {
+        lock(&self.0.lost).take()
+    }
+
+    fn write(&self, mut stream: impl Write, text: &str, end_line: bool) {
+        let mut whole = text.to_owned();
+        if end_line && !whole.ends_with('\n') {
+            whole.push('\n');
+        }
+        let written = stream.write_all(whole.as_bytes()).and_then(|()| stream.flush());
+        // A closed pipe is the reader's choice.
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            lock(&self.0.lost).get_or_insert(error);
+        }
+    }
+
     fn above_bars(&self, write: impl FnOnce()) {
         self.0.has_spoken.store(true, Ordering::Relaxed);
         let bars = lock(&self.0.bars).clone();
@@ -151,15 +173,6 @@ impl Console {
             None => write(),
         }
     }
-}
-
-fn write_all(mut stream: impl Write, text: &str, end_line: bool) {
-    let mut whole = text.to_owned();
-    if end_line && !whole.ends_with('\n') {
-        whole.push('\n');
-    }
-    // A closed pipe is the reader's choice.
-    let _ = stream.write_all(whole.as_bytes()).and_then(|()| stream.flush());
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

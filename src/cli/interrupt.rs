@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: first gently, then at once.
+//! Signals. Ctrl-C and SIGTERM: first gently, then at once. SIGXFSZ: a write that fails, like any other.
 
 use std::io;
 
@@ -33,6 +33,26 @@ pub fn watch(cancel: Cancel, say: impl Fn(&str) + Send + 'static) -> io::Result<
     });
     Ok(())
 }
+
+/// From now on a file that grows beyond what the process may write is an error of that write. Without this the system ends the process.
+///
+/// # Errors
+/// When no handler can be set.
+pub fn report_large_files() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // The handler stays when the runtime has gone.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _inside = runtime.enter();
+        drop(signal(SignalKind::from_raw(FILE_SIZE_SIGNAL))?);
+    }
+    Ok(())
+}
+
+/// SIGXFSZ, on all systems but MIPS.
+#[cfg(unix)]
+const FILE_SIZE_SIGNAL: i32 = 25;
 
 /// Streams of signals. They are made once: a signal between two looks is not lost.
 #[cfg(unix)]

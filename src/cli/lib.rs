@@ -56,19 +56,38 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    // Without the handler such a write ends the process as it always did.
+    let _ = interrupt::report_large_files();
     if let Command::Worker(arguments) = &line.command {
         return command::worker::run(arguments);
     }
     let console = Console::of_process(line.no_color);
+    let exit = command_in_folder(line, &console);
+    match console.take_loss() {
+        None => exit.into(),
+        Some(error) => exit.and(output_lost(&console, &error)).into(),
+    }
+}
+
+fn command_in_folder(line: CommandLine, console: &Console) -> Exit {
     match environment::standing_folder(line.chdir.as_deref()) {
-        Ok(here) => run(App::new(console, here), line.command).into(),
+        Ok(here) => run(App::new(console.clone(), here), line.command),
         Err(error) => {
             let folder = line.chdir.unwrap_or_default();
             let detail = format!("Cannot work in the folder `{}`: {error}.", folder.display());
             let here = std::path::PathBuf::new();
-            App::new(console, here).fail(Diagnostic::error("Folder not found", detail)).into()
+            App::new(console.clone(), here).fail(Diagnostic::error("Folder not found", detail))
         }
     }
+}
+
+/// Whoever reads the output must not take half of it for the whole.
+fn output_lost(console: &Console, error: &std::io::Error) -> Exit {
+    let detail = format!("Not everything could be written to standard output or standard error: {error}.");
+    let problem = Diagnostic::error("Output incomplete", detail).remedied(error);
+    let sources = pipectl_core::SourceMap::default();
+    console.complain(&view::diagnostic::render_all(&problem.into(), &sources, console.error_paint(), false));
+    Exit::Failure
 }
 
 fn run(app: App, command: Command) -> Exit {

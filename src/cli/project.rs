@@ -123,10 +123,15 @@ impl Project {
     ///
     /// # Errors
     /// When files cannot be written.
-    pub fn select_workspace(&mut self, name: &str) -> std::io::Result<()> {
+    pub fn select_workspace(&mut self, name: &str) -> Result<(), Diagnostic> {
         let folder = self.workspaces_folder();
-        std::fs::create_dir_all(folder.join(name))?;
-        crate::replace_file::replace_file(&folder.join(SELECTED), format!("{name}\n").as_bytes())?;
+        let selected = folder.join(SELECTED);
+        std::fs::create_dir_all(folder.join(name))
+            .and_then(|()| crate::replace_file::replace_file(&selected, format!("{name}\n").as_bytes()))
+            .map_err(|error| {
+                let detail = format!("Cannot write `{}`: {error}.", selected.display());
+                Diagnostic::error("Workspace not selected", detail).remedied(&error)
+            })?;
         name.clone_into(&mut self.workspace);
         Ok(())
     }

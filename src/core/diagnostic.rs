@@ -1,8 +1,9 @@
 //! Diagnostics are data: what is wrong, where, why, and what to do. Only `cli` turns them into text.
 
+use std::error::Error;
 use std::fmt;
 
-use crate::{Path, Span};
+use crate::{Path, Span, remedy};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +84,13 @@ impl Diagnostic {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds what a person can do about the cause, where that is known: see [`remedy`].
+    #[must_use]
+    pub fn remedied(mut self, cause: &(dyn Error + 'static)) -> Self {
+        self.hints.extend(remedy(cause).map(str::to_owned));
         self
     }
 }

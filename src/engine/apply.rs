@@ -165,7 +165,8 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     run.committer.commit_soon(remaining_outputs(&run, is_complete));
     let state = run.committer.finish().await;
     run.report(run.committer.take_failure().into_iter().collect());
-    let stopped = outcomes.contains(&Outcome::NotStarted) || !is_complete && engine.cancel.state() != Stop::No;
+    // A state that cannot be written ends the walk, too: that is a failure and was nobody's wish.
+    let stopped = !is_complete && engine.cancel.state() != Stop::No;
     let (diagnostics, summary) = {
         let mut results = run.results();
         let summary = Summary { import: run.plan().imported(), ..results.summary };

@@ -151,15 +151,10 @@ impl ParquetWriter {
     }
 
     /// Writes the footer. Without it the file is not readable.
-    pub fn finish(self) -> Result<(), ParquetWriteError> {
-        let path = self.path;
-        let finished = self.writer.into_inner().map_err(Into::into).and_then(|buffered| {
-            buffered
-                .into_inner()
-                .map_err(|error| Box::<dyn std::error::Error + Send + Sync>::from(error.into_error()))
-                .map(drop)
-        });
-        finished.map_err(|source| ParquetWriteError::Write { path, source })
+    pub fn finish(mut self) -> Result<(), ParquetWriteError> {
+        // `into_inner` would make a text of the error of a last flush, and nobody could tell a full disk any more.
+        let finished = self.writer.finish().map_err(Into::into).and_then(|_| Ok(self.writer.sync()?));
+        finished.map_err(|source| ParquetWriteError::Write { path: self.path, source })
     }
 }
 

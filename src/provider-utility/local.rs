@@ -30,5 +30,5 @@ pub(crate) fn path_of(cx: &Cx, object: &Value, name: &str) -> PathBuf {
 
 /// An error of the file system about the file that an argument names.
 pub(crate) fn file_error(summary: &str, doing: &str, shown: &str, error: &std::io::Error) -> Diagnostics {
-    Diagnostic::error(summary, format!("Cannot {doing} `{shown}`: {error}.")).into()
+    Diagnostic::error(summary, format!("Cannot {doing} `{shown}`: {error}.")).remedied(error).into()
 }

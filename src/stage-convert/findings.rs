@@ -20,7 +20,7 @@ pub(crate) fn of_declaration(problems: Vec<SpecProblem>) -> Diagnostics {
 /// Why a conversion failed. `input` is the argument that names what it reads.
 pub(crate) fn of_error(error: &ConvertError, input: &str) -> Diagnostics {
     let of_step = |index: usize| Path::of("step").index(index);
-    let whole = |summary: &str| Diagnostic::error(summary, sentence(error));
+    let whole = |summary: &str| Diagnostic::error(summary, sentence(error)).remedied(error);
     match error {
         ConvertError::Step { index, problems, kind: _ } => {
             of_problems("Step does not fit its columns", &of_step(*index), problems)

@@ -227,7 +227,7 @@ fn mismatch(error: pipectl_onnx::FeedError, rows: &[usize]) -> StageError {
 
 /// The executors that check: ONNX Runtime first when it is found, then our own.
 fn executors(bytes: &[u8], job: &Job, io: &StageIo) -> Result<Vec<Box<dyn Scorer>>, StageError> {
-    let refused = |error: &dyn std::error::Error| StageError::caused("Exported model not accepted", error);
+    let refused = |error: &(dyn std::error::Error + 'static)| StageError::caused("Exported model not accepted", error);
     let mut executors: Vec<Box<dyn Scorer>> = Vec::new();
     let library = io.variable(LIBRARY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
     match find(library.as_deref()) {

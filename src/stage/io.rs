@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipectl_core::{Diagnostics, Path as ValuePath};
+use pipectl_core::{Diagnostic, Diagnostics, Path as ValuePath, remedy};
 use pipectl_provider::Progress;
 use serde_json::Value as Json;
 
@@ -49,13 +49,30 @@ impl StageError {
     }
 
     /// A failure that an error explains: the detail is the error with all that caused it, as a [`sentence`].
-    pub fn caused(summary: impl Into<String>, error: &dyn Error) -> Self {
-        Self::new(summary, sentence(error))
+    pub fn caused(summary: impl Into<String>, error: &(dyn Error + 'static)) -> Self {
+        Self::new(summary, sentence(error)).remedied(error)
     }
 
-    /// A failure that is known as findings about the arguments: it has the summary and the path of the first, and the details of all.
+    /// A file that cannot be written, or a folder that cannot be made.
+    pub fn not_written(summary: impl Into<String>, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(summary, format!("Cannot write `{}`: {error}.", path.display())).remedied(error)
+    }
+
+    /// Adds what a person can do about the cause, where that is known.
+    fn remedied(mut self, cause: &(dyn Error + 'static)) -> Self {
+        if let Some(remedy) = remedy(cause) {
+            self.detail += &format!(" {remedy}");
+        }
+        self
+    }
+
+    /// A failure that is known as findings about the arguments: it has the summary and the path of the first, and the details of all,
+    /// each with its hints.
     pub fn found(findings: &Diagnostics) -> Self {
-        let details: Vec<&str> = findings.iter().map(|finding| finding.detail.as_str()).collect();
+        let text = |finding: &Diagnostic| {
+            finding.hints.iter().fold(finding.detail.clone(), |text, hint| format!("{text} {hint}"))
+        };
+        let details: Vec<String> = findings.iter().map(text).collect();
         let first = findings.iter().next();
         let summary = first.map_or("Stage failed", |first| first.summary.as_str());
         Self { path: first.and_then(|first| first.path.clone()), ..Self::new(summary, details.join("\n")) }
@@ -140,7 +157,7 @@ impl StageIo {
         let folder = path.parent().unwrap_or(&self.output);
         std::fs::create_dir_all(folder)
             .and_then(|()| std::fs::write(&path, bytes))
-            .map_err(|error| StageError::new("Output not writable", format!("Cannot write `{name}`: {error}.")))
+            .map_err(|error| StageError::not_written("Output not writable", &path, &error))
     }
 
     /// A folder for temporary files.

@@ -246,6 +246,7 @@ impl StageResource {
             Resources::from_value(arguments.attribute("resources")).map_err(|problem| problem.about(&cx.address))?;
         let folders = Folders::make(cx, key).map_err(|(path, error)| {
             Diagnostic::error("Working folder not writable", format!("Cannot make `{}`: {error}.", path.display()))
+                .remedied(&error)
                 .about(&cx.address)
         })?;
         let store = cx.artifacts.clone();
@@ -359,7 +360,9 @@ async fn blocking<T: Send + 'static, E: Send + 'static>(
 
 fn store_failed(cx: &Cx, error: &ArtifactError) -> Diagnostic {
     let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-    Diagnostic::error("Artifact store failed", format!("The artifact store {error}{why}.")).about(&cx.address)
+    Diagnostic::error("Artifact store failed", format!("The artifact store {error}{why}."))
+        .remedied(error)
+        .about(&cx.address)
 }
 
 #[async_trait]

@@ -110,6 +110,7 @@ impl StateError {
         match self {
             StateError::Io { doing, path, source } => {
                 Diagnostic::error("State not accessible", format!("Cannot {doing} `{}`: {source}.", path.display()))
+                    .remedied(source)
             }
             StateError::Damaged { path, offset, message } => Diagnostic::error(
                 "State damaged",

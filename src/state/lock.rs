@@ -71,7 +71,8 @@ impl Lock {
             file.seek(SeekFrom::Start(0))?;
             file.write_all(text.as_bytes())
         };
-        write(&mut file).map_err(StateError::io("write", &path))?;
+        // For people who wait. On a full disk there is no room for it, and what holds the lock may be about to make some.
+        let _ = write(&mut file);
         Ok(Self { file })
     }
 }

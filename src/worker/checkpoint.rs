@@ -18,8 +18,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 pub(crate) fn lock(folder: &Path, rank: u32, patience: Duration) -> Result<File, StageError> {
     // Hidden, so that no stage takes it for one of its own files.
     let path = folder.join(format!(".rank-{rank}.lock"));
-    let unusable = |error: std::io::Error| {
-        StageError::transient("Checkpoint not usable", format!("Cannot lock `{}`: {error}.", path.display()))
+    let unusable = |error: std::io::Error| StageError {
+        transient: true,
+        ..StageError::not_written("Checkpoint not usable", &path, &error)
     };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
     let until = Instant::now() + patience;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pipectl_core::Path;
 use pipectl_provider::{Cx, Event, Stop};
 use pipectl_stage::job::ControlLine;
-use pipectl_stage::{ExecuteError, Finished, Job, PROTOCOL, Task, WorkerEvent};
+use pipectl_stage::{ExecuteError, Finished, Job, PROTOCOL, StageError, Task, WorkerEvent};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -115,12 +115,9 @@ impl<'a> Group<'a> {
                 }),
                 Err(error) => {
                     let _ = std::fs::remove_file(&files.job);
-                    self.not_started = Some(Failure {
-                        summary: "Worker not started".to_owned(),
-                        detail: format!("Cannot start `{} worker`: {error}.", program.display()),
-                        path: None,
-                        transient: false,
-                    });
+                    let StageError { summary, detail, path, transient, stopped: _ } =
+                        StageError::caused("Worker not started", &error);
+                    self.not_started = Some(Failure { summary, detail, path, transient });
                     self.kill_all();
                     break;
                 }

@@ -258,7 +258,9 @@ pub(crate) fn write(attempt: &Path, verdict: &Verdict, ranks: &[Ended], started:
     };
     let json = serde_json::to_vec_pretty(&outcome).expect("an outcome is plain data");
     let beside = attempt.join("outcome.json.new");
-    let _ = fs::write(&beside, json).and_then(|()| fs::rename(&beside, attempt.join("outcome.json")));
+    if fs::write(&beside, json).and_then(|()| fs::rename(&beside, attempt.join("outcome.json"))).is_err() {
+        let _ = fs::remove_file(&beside);
+    }
 }
 
 #[cfg(test)]

@@ -109,11 +109,9 @@ fn run(job: &Job, stages: &Stages, control: StageControl) -> Result<(), StageErr
         StageError::new("Unsupported stage kind", detail)
     })?;
     for folder in [&job.output, &job.scratch, &job.checkpoint] {
-        fs::create_dir_all(folder).map_err(|error| {
-            StageError::transient(
-                "Working folder not writable",
-                format!("Cannot make `{}`: {error}.", folder.display()),
-            )
+        fs::create_dir_all(folder).map_err(|error| StageError {
+            transient: true,
+            ..StageError::not_written("Working folder not writable", folder, &error)
         })?;
     }
     let held = checkpoint::lock(&job.checkpoint, job.rank, checkpoint::PATIENCE)?;

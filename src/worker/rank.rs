@@ -54,6 +54,18 @@ pub(crate) enum Report {
     },
 }
 
+/// A worker could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} `{}`", path.display())]
+pub(crate) struct NotStarted {
+    /// A verb.
+    doing: &'static str,
+    /// The file or program.
+    path: PathBuf,
+    /// Why.
+    source: io::Error,
+}
+
 /// A worker process, and what it started: they end when this is dropped.
 pub(crate) struct Process {
     group: Option<Pid>,
@@ -69,9 +81,20 @@ impl Process {
         files: &RankFiles,
         tasks: &mut JoinSet<()>,
         reports: mpsc::Sender<Report>,
-    ) -> io::Result<Self> {
-        let open = |path: &Path| OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        io::Write::write_all(&mut open(&files.job)?, &serde_json::to_vec(job)?)?;
+    ) -> Result<Self, NotStarted> {
+        let failed = |doing: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |source| NotStarted { doing, path, source }
+        };
+        let open = |path: &Path| {
+            let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+            file.map_err(failed("write", path))
+        };
+        let job_text = serde_json::to_vec(job).map_err(|_| {
+            let why = "a path in it is not UTF-8 text. Stages run in folders whose whole path is";
+            failed("write", &files.job)(io::Error::other(why))
+        })?;
+        io::Write::write_all(&mut open(&files.job)?, &job_text).map_err(failed("write", &files.job))?;
         let (log, noise) = (open(&files.log)?, open(&files.log)?);
         let events = open(&files.events)?;
         let mut child = Command::new(program)
@@ -86,9 +109,10 @@ impl Process {
             // worker starts can be ended with it.
             .process_group(0)
             .kill_on_drop(true)
-            .spawn()?;
+            .spawn()
+            .map_err(failed("start", program))?;
         let (Some(orders), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::Error::other("the worker has no standard input or output"));
+            return Err(failed("start", program)(io::Error::other("it has no standard input or output")));
         };
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let ended = Arc::new(AtomicBool::new(false));

@@ -182,5 +182,5 @@ fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
 
 fn failed(app: &App, error: &ArtifactError) -> Exit {
     let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-    app.fail(Diagnostic::error("Artifact store failed", format!("The artifact store {error}{why}.")))
+    app.fail(Diagnostic::error("Artifact store failed", format!("The artifact store {error}{why}.")).remedied(error))
 }

@@ -78,7 +78,7 @@ fn one(app: &App, file: &Path, arguments: &FmtArguments) -> Exit {
         && let Err(error) = replace_file(file, formatted.as_bytes())
     {
         let detail = format!("Cannot write `{name}`: {error}. It is as it was.");
-        return app.fail(Diagnostic::error("Configuration not writable", detail));
+        return app.fail(Diagnostic::error("Configuration not writable", detail).remedied(&error));
     }
     if arguments.check { Exit::Unformatted } else { Exit::Success }
 }

@@ -54,7 +54,7 @@ async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArgumen
             // Who may read it is who may read the state: only the owner.
             crate::replace_file::replace_private_file(&app.here.join(out), &bytes).map_err(|error| {
                 let detail = format!("Cannot write `{}`: {error}.", out.display());
-                Diagnostic::error("Plan not saved", detail).into()
+                Diagnostic::error("Plan not saved", detail).remedied(&error).into()
             })
         });
         if let Err(problems) = saved {

@@ -123,10 +123,10 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
         ));
     }
     for folder in BTreeSet::from([doomed.state_folder(), doomed.work()]) {
-        match std::fs::remove_dir_all(folder) {
+        match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                let detail = format!("Cannot remove its folder: {error}.");
-                return Err(app.fail(Diagnostic::error("Workspace not deleted", detail)));
+                let detail = format!("Cannot remove `{}`: {error}.", folder.display());
+                return Err(app.fail(Diagnostic::error("Workspace not deleted", detail).remedied(&error)));
             }
             Ok(()) | Err(_) => {}
         }
@@ -137,9 +137,7 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
 }
 
 fn switch(app: &App, project: &mut Project, name: &str) -> Result<(), Exit> {
-    project.select_workspace(name).map_err(|error| {
-        app.fail(Diagnostic::error("Workspace not selected", format!("Cannot write the selection: {error}.")))
-    })
+    project.select_workspace(name).map_err(|error| app.fail(error))
 }
 
 fn absent(app: &App, name: &str) -> Exit {

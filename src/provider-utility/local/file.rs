@@ -204,7 +204,17 @@ fn make_folders(folder: &FilePath, _mode: u32) -> std::io::Result<()> {
 }
 
 /// Writes a file. The mode counts for a file that is made here; one that was there keeps its own, as in HashiCorp's provider.
+/// Half of a file that was made here does not stay: nobody would know whose it is.
 fn write(path: &FilePath, content: &[u8], mode: u32) -> std::io::Result<()> {
+    let was_there = path.symlink_metadata().is_ok();
+    let written = write_over(path, content, mode);
+    if written.is_err() && !was_there {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+fn write_over(path: &FilePath, content: &[u8], mode: u32) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
