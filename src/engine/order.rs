@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use petgraph::algo::{is_cyclic_directed, kosaraju_scc};
+use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use pipectl_core::{Address, Diagnostic, Diagnostics};
 use pipectl_state::State;
@@ -73,12 +73,12 @@ pub(crate) fn steps(
     builder.backward(plan, graph, state);
     let mut steps = builder.steps;
     for weakest in [Strength::Preferred, Strength::Released, Strength::Remembered] {
-        if !is_cyclic_directed(&steps) {
+        if !has_circle(&steps) {
             return Ok(steps);
         }
         open_circles(&mut steps, weakest);
     }
-    if is_cyclic_directed(&steps) {
+    if has_circle(&steps) {
         return Err(Diagnostic::error(
             "No order found",
             "The steps of the plan wait for each other in a circle. This is a mistake in pipectl.",
@@ -86,6 +86,11 @@ pub(crate) fn steps(
         .into());
     }
     Ok(steps)
+}
+
+/// Whether there is a circle. (petgraph's own question calls itself for each node of a path: a long chain would exhaust the stack.)
+fn has_circle<N, E>(graph: &DiGraph<N, E>) -> bool {
+    toposort(graph, None).is_err()
 }
 
 /// Removes edges of a strength that lie on a circle.
@@ -249,5 +254,26 @@ impl Builder {
         for ((dependant, removal), strength) in pairs {
             self.edge(dependant, removal, strength);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_may_be_longer_than_the_stack_is_deep() {
+        let mut chain = DiGraph::<(), ()>::new();
+        let nodes: Vec<NodeIndex> = (0..200_000).map(|_| chain.add_node(())).collect();
+        for pair in nodes.windows(2) {
+            chain.add_edge(pair[0], pair[1], ());
+        }
+        let small = std::thread::Builder::new().stack_size(256 << 10);
+        let found = small.spawn(move || {
+            let before = has_circle(&chain);
+            chain.add_edge(nodes[nodes.len() - 1], nodes[0], ());
+            (before, has_circle(&chain))
+        });
+        assert_eq!(found.unwrap().join().unwrap(), (false, true));
     }
 }
