@@ -15,8 +15,9 @@ use super::pace::{counts_epochs, is_news, overall};
 use crate::clock::elapsed;
 use crate::console::{Color, Console, Paint};
 
-/// How long a running object may be silent in a log.
+/// How long a running object may be silent in a log, at first and at most: see [`patience`].
 const QUIET: Duration = Duration::from_secs(10);
+const LONGEST_QUIET: Duration = Duration::from_secs(300);
 
 /// Tells people how an operation goes.
 pub struct ProgressView {
@@ -67,12 +68,14 @@ impl ProgressView {
             }
         }
         for (address, item) in &mut running.applying {
-            if now - item.last_line >= QUIET {
+            if now - item.last_line >= patience(now - item.begun) {
                 item.last_line = now;
                 let text = item.progress.as_ref().map(|progress| format!(" {}", progress_text(progress)));
                 let text = text.unwrap_or_default();
+                let left = item.progress.as_ref().and_then(|progress| left(progress, now - item.begun));
+                let left = left.map(|left| format!(", about {} left", elapsed(left))).unwrap_or_default();
                 let (doing, after) = (doing(item.action), elapsed(now - item.begun));
-                self.console.print(&format!("{address}: Still {}...{text} [{after} elapsed]", lower(doing)));
+                self.console.print(&format!("{address}: Still {}...{text} [{after} elapsed{left}]", lower(doing)));
             }
         }
     }
@@ -147,7 +150,7 @@ impl ProgressView {
         let line = item.progress.as_ref().is_none_or(|before| is_news(before, &told));
         if let Some(bar) = &item.bar {
             show_on_bar(bar, &told, item.progress.as_ref());
-        } else if line || item.last_line.elapsed() >= QUIET {
+        } else if line || item.last_line.elapsed() >= patience(item.begun.elapsed()) {
             item.last_line = Instant::now();
             let text = format!("{}... {}", doing(item.action), progress_text(&told));
             self.say(address, &text);
@@ -211,6 +214,18 @@ impl Observer for ProgressView {
             | Event::Outputs { .. } => {}
         }
     }
+}
+
+/// How long an object may be silent in a log that has run for so long. The longer it takes already, the less one more line says: a night's
+/// training is a hundred lines or two, and nobody waits for more than five minutes to see that it is alive.
+fn patience(running: Duration) -> Duration {
+    (running / 10).clamp(QUIET, LONGEST_QUIET)
+}
+
+/// How long it will still take if it goes on as in the time until now.
+fn left(progress: &Progress, running: Duration) -> Option<Duration> {
+    let (done, total) = overall(progress).filter(|(done, _)| *done > 0)?;
+    Duration::try_from_secs_f64(running.as_secs_f64() * (total - done) as f64 / done as f64).ok()
 }
 
 fn complete_text(
@@ -309,6 +324,16 @@ fn lower(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_run_is_told_of_less_and_less_often() {
+        assert_eq!(patience(Duration::from_secs(5)), QUIET);
+        assert_eq!(patience(Duration::from_secs(600)), Duration::from_secs(60));
+        assert_eq!(patience(Duration::from_secs(4_000)), LONGEST_QUIET);
+        let progress = Progress { done: 1, total: Some(4), ..Progress::default() };
+        assert_eq!(left(&progress, Duration::from_secs(600)), Some(Duration::from_secs(1_800)));
+        assert_eq!(left(&Progress::default(), Duration::from_secs(600)), None);
+    }
 
     #[test]
     fn says_how_far() {
