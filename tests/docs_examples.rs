@@ -3,6 +3,9 @@
 //!
 //! A fence marked `hcl` holds a whole root module and is handed to `pipectl validate`. A fragment is marked
 //! `hcl,ignore`. Whether an example does what the text says is for the tests of what it shows.
+//!
+//! A guide is worked through from its beginning, in a folder of its own: `hcl,file=NAME` writes a file, `hcl,append=NAME` adds to one,
+//! the commands of `sh,run` must end as they say (`# status 2`, else 0), and each line of `text,said` must stand in what they said.
 
 #![allow(clippy::unwrap_used)]
 
@@ -97,7 +100,8 @@ fn every_example_is_valid() {
             let at = format!("{}:{}", shown(&page), fence.line);
             match fence.info.as_str() {
                 "hcl" => {}
-                "hcl,ignore" | "sh" | "text" | "json" | "rust" => continue,
+                "hcl,ignore" | "sh" | "text" | "json" | "rust" | "sh,run" | "text,said" => continue,
+                info if info.starts_with("hcl,file=") || info.starts_with("hcl,append=") => continue,
                 other => {
                     failures.push(format!("{at}: a fence marked `{other}`: is it an example?"));
                     continue;
@@ -120,6 +124,63 @@ fn every_example_is_valid() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(examples > 0, "no page has an example");
+}
+
+#[test]
+fn every_guide_does_what_it_says() {
+    let mut commands = 0;
+    for page in pages() {
+        let fences = fences(&fs::read_to_string(&page).unwrap());
+        if !fences.iter().any(|fence| fence.info == "sh,run") {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(root().join("pipelines/data"), folder.path().join("data")).unwrap();
+        let mut said = String::new();
+        for fence in fences {
+            let at = format!("{}:{}", shown(&page), fence.line);
+            if let Some(name) = fence.info.strip_prefix("hcl,file=") {
+                fs::write(folder.path().join(name), &fence.text).unwrap();
+            } else if let Some(name) = fence.info.strip_prefix("hcl,append=") {
+                let path = folder.path().join(name);
+                let before = fs::read_to_string(&path).unwrap();
+                fs::write(path, format!("{before}\n{}", fence.text)).unwrap();
+            } else if fence.info == "sh,run" {
+                said.clear();
+                for line in fence.text.lines() {
+                    said.push_str(&carry_out(line, folder.path(), &at));
+                    commands += 1;
+                }
+            } else if fence.info == "text,said" {
+                for line in fence.text.lines() {
+                    assert!(said.contains(line.trim()), "{at}: nobody said `{line}`:\n{said}");
+                }
+            }
+        }
+    }
+    assert!(commands > 20, "{commands} commands are not many");
+}
+
+/// Runs a command line of a guide; what it said.
+fn carry_out(line: &str, folder: &Path, at: &str) -> String {
+    let (line, status) = match line.split_once(" # status ") {
+        Some((line, status)) => (line, status.parse().unwrap()),
+        None => (line, 0),
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_pipectl"));
+    let arguments = line.strip_prefix("pipectl ").unwrap_or_else(|| panic!("{at}: `{line}` is no command of ours"));
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(format!("\"$0\" {arguments}"))
+        .arg(program)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .env_remove("ORT_DYLIB_PATH")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(status), "{at}: {line}\n{said}");
+    said
 }
 
 #[test]
