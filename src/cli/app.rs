@@ -86,6 +86,14 @@ impl App {
         Ok(project)
     }
 
+    /// Whether questions may find an answer: from a person, or from what is piped in. In CI standard input is not ours to read: it may be
+    /// the rest of the job's script.
+    pub fn can_ask(&self) -> bool {
+        let in_ci =
+            || self.environment.variable("CI").is_some_and(|value| !["", "0", "false"].contains(&value.as_str()));
+        self.console.is_interactive() || self.console.is_piped() && !in_ci()
+    }
+
     /// The engine for a project.
     pub fn engine(&self, project: &Project, effort: Effort, follower: &Follower) -> Engine {
         Engine {

@@ -7,6 +7,7 @@ mod state;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use pipectl_engine::Mode;
 
@@ -15,12 +16,12 @@ use crate::app::Effort;
 pub use state::{
     ForceUnlockArguments, ImportArguments, StateCommand, StateImportTerraformArguments, StateListArguments,
     StateMvArguments, StatePushArguments, StateReplaceProviderArguments, StateRmArguments, StateShowArguments,
-    WorkspaceCommand,
+    TaintArguments, WorkspaceCommand,
 };
 
 /// From a bare cloud account to a scored model: one graph, one plan, one state.
 #[derive(Debug, Parser)]
-#[command(name = "pipectl", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
+#[command(name = "pipectl", version, disable_help_subcommand = true, args_override_self = true, after_help = AFTER_HELP)]
 pub struct CommandLine {
     /// Behave as if started in this folder.
     #[arg(long, global = true, value_name = "DIR")]
@@ -38,8 +39,10 @@ Long flags may be written with one dash, as in Terraform: -auto-approve.
 PATH is a folder, or a file ending in .hcl or .tf. Without it: the root module of the current folder, else every pipeline \
 of the current folder or of ./pipelines.
 
-Exit status: 0 it worked, 1 it failed, 2 changes are present (plan -detailed-exitcode), 3 not formatted (fmt -check), \
-130 interrupted.";
+Words in the variables TF_CLI_ARGS and TF_CLI_ARGS_plan (and so on) come before those of the command line.
+
+Exit status: 0 it worked, 1 it failed, 2 changes are present (plan -detailed-exitcode) or not formattable (fmt), 3 not \
+formatted (fmt -check), 130 interrupted.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -67,6 +70,11 @@ pub enum Command {
     /// Look into the state, or edit it.
     #[command(subcommand)]
     State(StateCommand),
+    /// Have an object made anew by the next apply; `plan -replace` shows first what that does.
+    Taint(TaintArguments),
+    /// Take that back.
+    #[command(override_usage = "pipectl untaint [OPTIONS] [PATH] ADDRESS")]
+    Untaint(TaintArguments),
     /// Take an object that exists already into the state.
     Import(ImportArguments),
     /// Say whether the state is locked; a lock never stays behind.
@@ -169,6 +177,9 @@ impl Args for VariableArguments {
     }
 }
 
+/// How many objects are worked on at the same time when nothing else is said.
+const DEFAULT_PARALLELISM: u32 = 10;
+
 /// What `plan`, `apply` and `destroy` share.
 #[derive(Clone, Debug, Args)]
 pub struct OperationArguments {
@@ -189,7 +200,7 @@ pub struct OperationArguments {
           require_equals = true, action = clap::ArgAction::Set)]
     pub refresh: bool,
     /// How many objects to work on at the same time; stages also wait for cores and memory.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_PARALLELISM)]
     pub parallelism: u32,
     /// Read source files and outputs again, even where their size and time are the same.
     #[arg(long)]
@@ -216,7 +227,9 @@ pub struct OperationArguments {
 impl OperationArguments {
     /// How the engine works.
     pub fn effort(&self) -> Effort {
-        Effort { parallelism: self.parallelism, verify: self.verify }
+        // As in Terraform, 0 asks for the default.
+        let parallelism = if self.parallelism == 0 { DEFAULT_PARALLELISM } else { self.parallelism };
+        Effort { parallelism, verify: self.verify }
     }
 }
 
@@ -325,7 +338,7 @@ pub struct PlanArguments {
     #[command(flatten)]
     pub mode: ModeArguments,
     /// Save the plan, for `apply FILE`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub out: Option<PathBuf>,
     /// Exit with status 2 when there is something to change.
     #[arg(long)]

@@ -18,7 +18,7 @@ struct Streams {
     /// Colours on standard output, and on standard error.
     colors: (bool, bool),
     output_is_terminal: bool,
-    can_ask: bool,
+    input_is_terminal: bool,
     bars: Mutex<Option<MultiProgress>>,
     has_spoken: AtomicBool,
     /// Why words were lost, the first time.
@@ -81,7 +81,7 @@ impl Console {
         Self(Arc::new(Streams {
             colors,
             output_is_terminal,
-            can_ask: output_is_terminal && io::stdin().is_terminal(),
+            input_is_terminal: io::stdin().is_terminal(),
             bars: Mutex::new(None),
             has_spoken: AtomicBool::new(false),
             lost: Mutex::new(None),
@@ -118,21 +118,42 @@ impl Console {
         self.0.output_is_terminal
     }
 
-    /// Whether someone sits there who can answer.
-    pub fn can_ask(&self) -> bool {
-        self.0.can_ask
+    /// Whether someone sits there.
+    pub fn is_interactive(&self) -> bool {
+        self.0.output_is_terminal && self.0.input_is_terminal
+    }
+
+    /// Whether standard input may hold answers that were given beforehand: it is a file or a pipe.
+    pub fn is_piped(&self) -> bool {
+        !self.0.input_is_terminal && holds_text(io::stdin())
     }
 
     /// Asks for one line; `None` when there is no answer.
     pub async fn ask(&self, question: &str) -> Option<String> {
+        self.ask_through(question, || {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).ok().filter(|length| *length > 0).map(|_| line)
+        })
+        .await
+    }
+
+    /// Asks for one line that a terminal does not show.
+    pub async fn ask_for_secret(&self, question: &str) -> Option<String> {
+        if !self.is_interactive() {
+            return self.ask(question).await;
+        }
+        self.ask_through(question, || ::console::Term::stdout().read_secure_line().ok()).await
+    }
+
+    async fn ask_through(
+        &self,
+        question: &str,
+        read: impl FnOnce() -> Option<String> + Send + 'static,
+    ) -> Option<String> {
         self.print_raw(question);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // A thread of its own: nothing waits for it when Ctrl-C comes before the answer.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = io::stdin().read_line(&mut line);
-            let _ = sender.send(read.ok().filter(|length| *length > 0).map(|_| line));
-        });
+        std::thread::spawn(move || sender.send(read()));
         receiver.await.ok().flatten().map(|line| line.trim().to_owned())
     }
 
@@ -173,6 +194,21 @@ impl Console {
             None => write(),
         }
     }
+}
+
+/// Whether a stream is something other than a device, such as `/dev/null`, and there at all.
+#[cfg(unix)]
+fn holds_text(stream: impl std::os::fd::AsFd) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let kind =
+        stream.as_fd().try_clone_to_owned().and_then(|stream| Ok(std::fs::File::from(stream).metadata()?.file_type()));
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_file() || kind.is_socket())
+}
+
+#[cfg(not(unix))]
+fn holds_text<T>(_stream: T) -> bool {
+    true
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

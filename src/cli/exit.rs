@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// |---|---|
 /// | 0 | it worked; with `-detailed-exitcode`, there is nothing to change |
 /// | 1 | it failed, or the command line is wrong |
-/// | 2 | `plan -detailed-exitcode`: it worked, and there is something to change |
+/// | 2 | `plan -detailed-exitcode`: it worked, and there is something to change; `fmt`: a file cannot be read, parsed or written |
 /// | 3 | `fmt -check`: a file is not in the canonical style |
 /// | 130 | Ctrl-C or SIGTERM stopped it; what was done until then is in the state |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Exit {
     Changes,
     /// A file is not in the canonical style, and the caller asked to be told.
     Unformatted,
+    /// A file cannot be put into the canonical style.
+    Unformattable,
     /// It was stopped.
     Interrupted,
 }
@@ -31,7 +33,7 @@ impl Exit {
         match self {
             Exit::Success => 0,
             Exit::Failure => 1,
-            Exit::Changes => 2,
+            Exit::Changes | Exit::Unformattable => 2,
             Exit::Unformatted => 3,
             Exit::Interrupted => 130,
         }
@@ -44,8 +46,9 @@ impl Exit {
             Exit::Success => 0,
             Exit::Changes => 1,
             Exit::Unformatted => 2,
-            Exit::Failure => 3,
-            Exit::Interrupted => 4,
+            Exit::Unformattable => 3,
+            Exit::Failure => 4,
+            Exit::Interrupted => 5,
         };
         if rank(other) > rank(self) { other } else { self }
     }

@@ -40,16 +40,28 @@ use pipectl_core::Diagnostic;
 use crate::app::App;
 use crate::arguments::{Command, CommandLine};
 use crate::console::Console;
+use crate::environment::ProcessEnvironment;
 use crate::exit::Exit;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let words = spelling::with_two_dashes(&CommandLine::command(), environment::arguments());
+    let definition = CommandLine::command();
+    let words = environment::arguments();
+    let words = match spelling::with_arguments_of_environment(&definition, words, &ProcessEnvironment) {
+        Ok(words) => spelling::with_two_dashes(&definition, words),
+        Err(name) => {
+            let detail = format!("The environment variable {name} has a quote that is not closed.");
+            let app = App::new(Console::of_process(false), std::path::PathBuf::new());
+            return app.fail(Diagnostic::error("Invalid arguments in the environment", detail)).into();
+        }
+    };
     let line =
         CommandLine::command().try_get_matches_from(words).and_then(|matches| CommandLine::from_arg_matches(&matches));
     let line = match line {
         Ok(line) => line,
-        Err(error) => {
+        Err(mut error) => {
+            // The advice to write `-- --name` would make a path of a mistyped flag.
+            error.remove(clap::error::ContextKind::Suggested);
             // Help and version are what was asked for; anything else is a mistake, with the status of all mistakes.
             let _ = error.print();
             let exit = if error.use_stderr() { Exit::Failure } else { Exit::Success };
@@ -125,6 +137,8 @@ async fn dispatch(app: &App, command: Command) -> Exit {
         Command::Show(arguments) => command::show::run(app, &arguments),
         Command::Output(arguments) => command::output::run(app, &arguments),
         Command::State(arguments) => command::state::run(app, &arguments).await,
+        Command::Taint(arguments) => command::state::taint(app, &arguments, true).await,
+        Command::Untaint(arguments) => command::state::taint(app, &arguments, false).await,
         Command::Import(arguments) => command::import::run(app, &arguments).await,
         Command::ForceUnlock(arguments) => command::force_unlock::run(app, &arguments),
         Command::Workspace(arguments) => command::workspace::run(app, &arguments),

@@ -91,7 +91,7 @@ pub async fn plan(
             return Err(fail(&diagnostics, &sources));
         }
     };
-    if arguments.input && !reporter.is_json() && app.console.can_ask() {
+    if arguments.input && !reporter.is_json() && app.can_ask() {
         ask_for_variables(app, &project, &mut inputs).await?;
     }
     let (state, writer) = match purpose {
@@ -207,7 +207,7 @@ pub async fn approved(
     if auto_approve {
         return Ok(true);
     }
-    if reporter.is_json() || !input || !app.console.can_ask() {
+    let nobody = || {
         let error = Diagnostic::error(
             "Approval required",
             "This needs a person's approval, and nobody can be asked here: standard input or output is not a terminal, or asking was \
@@ -216,7 +216,10 @@ pub async fn approved(
         .hint("-auto-approve")
         .hint("pipectl plan -out=FILE, and then pipectl apply FILE");
         reporter.diagnostics(&error.into(), &SourceMap::default());
-        return Err(Exit::Failure);
+        Exit::Failure
+    };
+    if reporter.is_json() || !input || !app.can_ask() {
+        return Err(nobody());
     }
     let (question, detail) = match mode {
         Mode::Destroy => (
@@ -240,17 +243,17 @@ pub async fn approved(
         () = app.cancel.reached(Stop::Gentle) => return Err(Exit::Interrupted),
     };
     app.console.print("");
-    Ok(answer.as_deref() == Some("yes"))
+    answer.map(|answer| answer == "yes").ok_or_else(nobody)
 }
 
-/// Why nothing is written without the lock.
-pub fn lock_required() -> Diagnostic {
-    Diagnostic::error(
-        "Lock required",
-        "Without the lock two runs could write one state. It is held by the operating system and ends with the process, so it never stays \
-         behind and never has to be broken.",
+/// What `-lock=false` comes to: whoever writes holds the lock.
+pub fn lock_is_held() -> Diagnostic {
+    Diagnostic::warning(
+        "The lock is held all the same",
+        "-lock=false changes nothing. Without the lock two runs could write one state. It ends with the process that holds it, so it never \
+         stays behind and never has to be broken.",
     )
-    .hint("-lock-timeout=10m")
+    .hint("-lock-timeout=10m waits for another run to end")
 }
 
 /// Outputs of a state as values.
@@ -291,6 +294,19 @@ fn plan_options(arguments: &OperationArguments, mode: Mode) -> Result<PlanOption
     let targets: Vec<Target> = parse_addresses("target", &arguments.target, &mut problems);
     let excludes: Vec<Target> = parse_addresses("exclude", &arguments.exclude, &mut problems);
     let replace: Vec<Address> = parse_addresses("replace", &arguments.replace, &mut problems);
+    let mut refuse = |flags: &str, detail: &str| {
+        problems.push(Diagnostic::error("Incompatible plan options", format!("{flags} do not go together: {detail}")));
+    };
+    match mode {
+        Mode::Destroy if !replace.is_empty() => refuse("-destroy and -replace", "what is destroyed is not made again."),
+        Mode::RefreshOnly if !replace.is_empty() => {
+            refuse("-refresh-only and -replace", "a refresh changes nothing but the state.");
+        }
+        Mode::RefreshOnly if !arguments.refresh => {
+            refuse("-refresh-only and -refresh=false", "nothing would be left to do.");
+        }
+        Mode::Normal | Mode::Destroy | Mode::RefreshOnly => {}
+    }
     if problems.has_errors() {
         return Err(problems);
     }
@@ -389,8 +405,12 @@ async fn ask_for_variables(app: &App, project: &Project, inputs: &mut Vec<Variab
             "{}\n{description}\n  Enter a value: ",
             app.console.paint().on(Color::Bold, &format!("var.{name}"))
         );
+        let asking = async {
+            let is_secret = block.is_some_and(|block| block.sensitive || block.ephemeral);
+            if is_secret { app.console.ask_for_secret(&question).await } else { app.console.ask(&question).await }
+        };
         let answer = tokio::select! {
-            answer = app.console.ask(&question) => answer,
+            answer = asking => answer,
             () = app.cancel.reached(Stop::Gentle) => return Err(Exit::Interrupted),
         };
         app.console.print("");

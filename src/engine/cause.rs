@@ -56,7 +56,7 @@ impl fmt::Display for Cause {
     /// A clause.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::Tainted => f.write_str("its creation failed half way"),
+            Cause::Tainted => f.write_str("it is marked as tainted"),
             Cause::Requested(address) => write!(f, "-replace={address} asks for it"),
             Cause::Triggered(reference) => write!(f, "{reference} changes, and `replace_triggered_by` names it"),
             Cause::CannotUpdate => f.write_str("an argument forces replacement"),

@@ -19,7 +19,7 @@ use crate::graph::Graph;
 pub(crate) struct Keeping {
     /// Blocks that it refers to.
     pub(crate) dependencies: Vec<Address>,
-    /// Whether its creation failed half way.
+    /// Whether it is marked as tainted.
     pub(crate) tainted: bool,
     /// Whether a replacement is made before it is removed.
     pub(crate) create_before_destroy: bool,

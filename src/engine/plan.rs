@@ -147,7 +147,7 @@ pub struct ResourceChange {
     pub private: Json,
     /// Whether all arguments were known, so that apply does exactly this without planning again.
     pub decided: bool,
-    /// Whether it is to be made anew whatever its arguments: by `-replace`, by `replace_triggered_by`, or because its creation failed half way.
+    /// Whether it is to be made anew whatever its arguments: by `-replace`, by `replace_triggered_by`, or because it is marked as tainted.
     pub forced: bool,
     /// Unique for the call that is to be made.
     pub token: String,

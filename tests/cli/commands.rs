@@ -10,7 +10,8 @@ fn usage() {
     let mut scenario = Scenario::of("values");
     scenario.run("plan -unknown");
     scenario.run("frobnicate");
-    scenario.run("plan -parallelism=0");
+    scenario.run("plan -parallelism=-1");
+    scenario.run("plan -json=maybe");
     scenario.run("plan -var greeting");
     scenario.run("plan -target=nothing");
     scenario.run("output -raw");
@@ -19,6 +20,49 @@ fn usage() {
     scenario.run("-chdir=absent plan");
     scenario.run("version -json");
     scenario.check("usage");
+}
+
+#[test]
+fn flags_are_spelt_as_in_terraform() {
+    let scenario = Scenario::of("cluster");
+    let status = |line: &str| scenario.command(line).output().unwrap().status.code().unwrap();
+    // The statuses are those of Terraform 1.11.4 on the same lines.
+    for (line, wanted) in [
+        ("plan -detailed-exitcode=true", 2),
+        ("plan -detailed-exitcode=false", 0),
+        ("plan -detailed-exitcode -detailed-exitcode", 2),
+        ("plan -detailed-exitcode -detailed-exitcode=f", 0),
+        ("plan -json=true", 0),
+        ("plan -input=0 -refresh=FALSE -lock=T", 0),
+        ("plan -out=", 0),
+        ("plan -parallelism=0", 0),
+        ("apply -auto-approve=true -lock=false", 0),
+        ("output -json=1", 0),
+        ("fmt -check=true", 0),
+        ("fmt absent.tf", 2),
+        ("workspace select -or-create=true w", 0),
+        ("plan -destroy -replace=terraform_data.network", 1),
+        ("plan -refresh-only -replace=terraform_data.network", 1),
+        ("plan -refresh-only -refresh=false", 1),
+    ] {
+        assert_eq!(status(line), wanted, "{line}");
+    }
+}
+
+#[test]
+fn the_environment_adds_arguments() {
+    let mut scenario = Scenario::of("cluster");
+    scenario.set("TF_CLI_ARGS_apply", "-auto-approve -parallelism=1");
+    scenario.set("TF_CLI_ARGS_state_list", "terraform_data.network");
+    scenario.quietly("apply");
+    let listed = scenario.command("-chdir=. state list").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "terraform_data.network\n");
+    scenario.set("TF_CLI_ARGS", "-bogus");
+    scenario.run("plan");
+    scenario.run("version");
+    scenario.set("TF_CLI_ARGS", "-var 'a=1");
+    scenario.run("plan");
+    scenario.check("arguments_of_the_environment");
 }
 
 #[test]

@@ -82,9 +82,25 @@ fn approval() {
     let mut scenario = Scenario::of("values");
     scenario.run("apply");
     scenario.run("apply -json");
-    scenario.run("apply -lock=false -auto-approve");
+    scenario.feed("apply", "");
+    scenario.feed("apply", "no\n");
     scenario.run("state list");
+    scenario.feed("apply -lock=false -parallelism=1", "yes\n");
+    scenario.run("state list");
+    // In CI standard input is the rest of the job's script.
+    scenario.set("CI", "true");
+    scenario.feed("destroy", "yes\n");
     scenario.check("approval");
+}
+
+#[test]
+fn missing_variables_and_approval_are_answered_through_a_pipe() {
+    let mut scenario = Scenario::of("cluster");
+    std::fs::remove_file(scenario.file("terraform.tfvars")).unwrap();
+    let output = scenario.feed("apply", "10.0.0.0/16\nyes\n");
+    assert!(output.status.success());
+    let shown = scenario.command("state show terraform_data.network").output().unwrap();
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("10.0.0.0/16"));
 }
 
 #[test]

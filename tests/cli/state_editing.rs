@@ -64,6 +64,27 @@ fn modules_move_with_everything_inside() {
 }
 
 #[test]
+fn tainting() {
+    let mut scenario = Scenario::of("cluster");
+    scenario.quietly("apply -auto-approve -parallelism=1");
+    for line in [
+        "taint terraform_data.network",
+        "taint terraform_data.network",
+        "plan",
+        "untaint terraform_data.network",
+        "untaint terraform_data.network",
+        "taint terraform_data.netwrok",
+        "untaint -allow-missing terraform_data.b",
+        "taint module.a",
+        "taint data.terraform_remote_state.a",
+        "plan -detailed-exitcode",
+    ] {
+        scenario.run(line);
+    }
+    scenario.check("tainting");
+}
+
+#[test]
 fn a_moved_block_is_not_made_again() {
     let mut scenario = Scenario::of("cluster");
     scenario.quietly("apply -auto-approve -parallelism=1");

@@ -101,6 +101,21 @@ pub struct StateReplaceProviderArguments {
     pub auto_approve: bool,
 }
 
+/// `taint`, `untaint`
+#[derive(Debug, Args)]
+#[command(override_usage = "pipectl taint [OPTIONS] [PATH] ADDRESS")]
+pub struct TaintArguments {
+    /// The root module, and the address of the object.
+    #[arg(value_name = "PATH|ADDRESS", num_args = 1..=2, required = true)]
+    pub words: Vec<String>,
+    /// End with status 0 if there is no such object.
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// The lock.
+    #[command(flatten)]
+    pub lock: LockArguments,
+}
+
 /// `import`
 #[derive(Debug, Args)]
 #[command(override_usage = "pipectl import [OPTIONS] [PATH] ADDRESS ID")]

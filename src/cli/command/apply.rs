@@ -34,9 +34,7 @@ pub async fn run_roots(
 ) -> Exit {
     let mut reporter =
         Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
-    if let Err(exit) = refuse_no_lock(&reporter, operation) {
-        return exit;
-    }
+    mention_lock(&reporter, operation);
     let roots = match app.roots(path) {
         Ok(roots) => roots,
         Err(exit) => return exit,
@@ -91,9 +89,7 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
         reporter.diagnostics(problems, sources);
         Exit::Failure
     };
-    if let Err(exit) = refuse_no_lock(&reporter, operation) {
-        return exit;
-    }
+    mention_lock(&reporter, operation);
     let chooses = !(operation.target.is_empty() && operation.exclude.is_empty() && operation.replace.is_empty());
     if mode != Mode::Normal || chooses {
         let error = Diagnostic::error(
@@ -129,11 +125,9 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
     operation::apply(app, &reporter, ready, operation).await
 }
 
-/// Whoever writes holds the lock.
-fn refuse_no_lock(reporter: &Reporter, operation: &OperationArguments) -> Result<(), Exit> {
-    if operation.lock {
-        return Ok(());
+/// Warns whoever asks for no lock.
+fn mention_lock(reporter: &Reporter, operation: &OperationArguments) {
+    if !operation.lock {
+        reporter.diagnostics(&operation::lock_is_held().into(), &SourceMap::default());
     }
-    reporter.diagnostics(&operation::lock_required().into(), &SourceMap::default());
-    Err(Exit::Failure)
 }

@@ -63,7 +63,7 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
     // Where nothing is planned, functions that use the clock or randomness have results.
     let inspection = engine.inspect(configuration, values, objects_of(&app.registry, &state), (None, true));
     let session = Session { app, inspection, sources };
-    match (arguments.json, app.console.can_ask()) {
+    match (arguments.json, app.console.is_interactive()) {
         (true, _) => session.json(),
         (false, true) => session.interactive(),
         (false, false) => session.piped(),

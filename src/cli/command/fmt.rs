@@ -29,7 +29,7 @@ pub fn run(app: &App, arguments: &FmtArguments) -> Exit {
                     exit = exit.and(one(app, &file, arguments));
                 }
             }
-            Err(error) => exit = exit.and(app.fail(error)),
+            Err(error) => exit = exit.and(fail(app, error)),
         }
     }
     exit
@@ -38,7 +38,7 @@ pub fn run(app: &App, arguments: &FmtArguments) -> Exit {
 fn standard_input(app: &App, arguments: &FmtArguments) -> Exit {
     let mut text = String::new();
     if let Err(error) = std::io::stdin().read_to_string(&mut text) {
-        return app.fail(Diagnostic::error("Standard input not readable", format!("Cannot read it: {error}.")));
+        return fail(app, Diagnostic::error("Standard input not readable", format!("Cannot read it: {error}.")));
     }
     match pipectl_lang::format(&text) {
         Ok(formatted) if arguments.check && formatted != text => Exit::Unformatted,
@@ -57,7 +57,7 @@ fn one(app: &App, file: &Path, arguments: &FmtArguments) -> Exit {
         Ok(text) => text,
         Err(error) => {
             let detail = format!("Cannot read `{name}`: {error}.");
-            return app.fail(Diagnostic::error("Configuration not readable", detail));
+            return fail(app, Diagnostic::error("Configuration not readable", detail));
         }
     };
     let formatted = match pipectl_lang::format(&text) {
@@ -78,7 +78,7 @@ fn one(app: &App, file: &Path, arguments: &FmtArguments) -> Exit {
         && let Err(error) = replace_file(file, formatted.as_bytes())
     {
         let detail = format!("Cannot write `{name}`: {error}. It is as it was.");
-        return app.fail(Diagnostic::error("Configuration not writable", detail).remedied(&error));
+        return fail(app, Diagnostic::error("Configuration not writable", detail).remedied(&error));
     }
     if arguments.check { Exit::Unformatted } else { Exit::Success }
 }
@@ -88,7 +88,12 @@ fn complain(app: &App, problems: Diagnostics, name: &str, text: &str) -> Exit {
     let mut sources = SourceMap::default();
     sources.add(name, text);
     app.complain(&problems, &sources);
-    Exit::Failure
+    Exit::Unformattable
+}
+
+fn fail(app: &App, error: Diagnostic) -> Exit {
+    app.fail(error);
+    Exit::Unformattable
 }
 
 fn difference(name: &str, before: &str, after: &str, paint: Paint) -> String {

@@ -5,7 +5,7 @@ use pipectl_engine::Seed;
 use pipectl_state::StateError;
 
 use super::state::address;
-use super::state::edit::refuse_no_lock;
+use super::state::edit::mention_lock;
 use crate::app::App;
 use crate::arguments::{ImportArguments, split_root};
 use crate::exit::Exit;
@@ -25,7 +25,7 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
         return Err(app.fail(error.hint("pipectl import [PATH] ADDRESS ID")));
     };
     let address = address(app, text)?;
-    refuse_no_lock(app, &arguments.lock)?;
+    mention_lock(app, &arguments.lock);
     let (project, diagnostics) = Project::load(app.root(root.as_deref())?, &app.environment);
     let sources = &project.configuration.sources;
     if diagnostics.has_errors() {

@@ -47,7 +47,7 @@ async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArgumen
     };
     reporter.plan(&app.registry, &planned.plan);
     reporter.diagnostics(&planned.diagnostics, &sources);
-    if let Some(out) = &arguments.out {
+    if let Some(out) = arguments.out.as_deref().filter(|out| !out.as_os_str().is_empty()) {
         let saved =
             project.encryption().map_err(Diagnostics::from).and_then(|encryption| planned.plan.save(&encryption));
         let saved = saved.and_then(|bytes| {

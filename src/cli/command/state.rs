@@ -7,6 +7,7 @@ mod pull;
 mod push;
 mod replace_provider;
 mod rm;
+mod taint;
 mod terraform_file;
 
 use std::str::FromStr;
@@ -16,7 +17,7 @@ use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Address, Diagnostic, Target};
 
 use crate::app::App;
-use crate::arguments::{StateCommand, StateListArguments, StateShowArguments, split_root};
+use crate::arguments::{StateCommand, StateListArguments, StateShowArguments, TaintArguments, split_root};
 use crate::exit::Exit;
 use crate::view::state as state_view;
 
@@ -33,6 +34,11 @@ pub async fn run(app: &App, command: &StateCommand) -> Exit {
         StateCommand::ReplaceProvider(arguments) => replace_provider::run(app, arguments),
     };
     result.unwrap_or_else(|exit| exit)
+}
+
+/// Runs `taint`, or `untaint`.
+pub async fn taint(app: &App, arguments: &TaintArguments, tainted: bool) -> Exit {
+    taint::run(app, arguments, tainted).await.unwrap_or_else(|exit| exit)
 }
 
 fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {

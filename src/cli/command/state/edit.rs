@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Address, ModulePath, Target};
+use pipectl_core::{Address, ModulePath, SourceMap, Target};
 use pipectl_engine::Seed;
 use pipectl_state::{Change, State, StateWriter};
 
@@ -27,7 +27,7 @@ impl<'a> Editing<'a> {
     /// # Errors
     /// When it cannot be had, or the state is another root's; it has been said.
     pub(super) async fn begin(app: &'a App, project: Project, lock: &LockArguments, word: &str) -> Result<Self, Exit> {
-        refuse_no_lock(app, lock)?;
+        mention_lock(app, lock);
         let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
         let writer = operation::lock(app, &reporter, &project, lock.lock_timeout, word).await?;
         project.check_owner(writer.state()).map_err(|error| app.fail_in(error, &project.configuration.sources))?;
@@ -62,12 +62,11 @@ impl<'a> Editing<'a> {
     }
 }
 
-/// Whoever writes holds the lock.
-///
-/// # Errors
-/// When someone asks for none; it has been said.
-pub(crate) fn refuse_no_lock(app: &App, lock: &LockArguments) -> Result<(), Exit> {
-    if lock.lock { Ok(()) } else { Err(app.fail(operation::lock_required())) }
+/// Warns whoever asks for no lock.
+pub(crate) fn mention_lock(app: &App, lock: &LockArguments) {
+    if !lock.lock {
+        app.complain(&operation::lock_is_held().into(), &SourceMap::default());
+    }
 }
 
 /// The objects that are meant: one, all instances of a block, or everything in a module, of which a path without a key means all instances.
