@@ -107,6 +107,54 @@ impl Body {
         Body { content: Arc::new(content) }
     }
 
+    /// This body as an override file changes it: an argument takes the place of one of the same name, and the nested blocks of a type that
+    /// of all of that type, `dynamic` ones too.
+    pub(crate) fn overridden_by(&self, changes: &Body) -> Body {
+        let made_by_dynamic = |block: &NestedBlock| match block.labels.first() {
+            Some((label, _)) if block.kind == "dynamic" => Some(label.clone()),
+            _ => None,
+        };
+        let mut replaced: Vec<String> =
+            changes.blocks().map(|block| made_by_dynamic(block).unwrap_or_else(|| block.kind.clone())).collect();
+        // What may be an argument or blocks replaces both.
+        let undecided = changes.members().into_iter().flat_map(Members::names);
+        replaced.extend(undecided.map(str::to_owned));
+        let names: Vec<&str> = replaced.iter().map(String::as_str).collect();
+        let is_undecided = |name: &str| self.members().is_some_and(|members| members.knows(name));
+        let mut arguments = self.content.arguments.clone();
+        arguments.retain(|name, _| !(names.contains(&name.as_str()) && is_undecided(name)));
+        arguments.extend(changes.content.arguments.clone());
+        let is_kept = |block: &&NestedBlock| {
+            let kind = made_by_dynamic(block).unwrap_or_else(|| block.kind.clone());
+            !names.contains(&kind.as_str())
+        };
+        let blocks = self.blocks().filter(is_kept).chain(changes.blocks()).cloned().collect();
+        let given: Vec<&str> =
+            names.into_iter().chain(changes.arguments().map(|argument| argument.name.as_str())).collect();
+        let members = match (self.members().map(|members| members.without(&given)), changes.members()) {
+            (Some(own), Some(others)) => Some(own.and(others)),
+            (own, others) => own.or_else(|| others.cloned()),
+        };
+        Body { content: Arc::new(Content { arguments, blocks, span: self.span(), members }) }
+    }
+
+    /// The same body with an argument in the place of one of the same name.
+    pub(crate) fn with_argument(&self, argument: Argument) -> Body {
+        let mut arguments = self.content.arguments.clone();
+        arguments.insert(argument.name.clone(), argument);
+        let (blocks, span, members) = (self.content.blocks.clone(), self.span(), self.content.members.clone());
+        Body { content: Arc::new(Content { arguments, blocks, span, members }) }
+    }
+
+    /// The same body with one nested block in the place of all of its type.
+    pub(crate) fn with_block(&self, block: NestedBlock) -> Body {
+        let rest = self.without(&[], &[&block.kind]);
+        let mut blocks = rest.content.blocks.clone();
+        blocks.push(block);
+        let (arguments, span, members) = (rest.content.arguments.clone(), rest.span(), rest.content.members.clone());
+        Body { content: Arc::new(Content { arguments, blocks, span, members }) }
+    }
+
     /// All references of all expressions inside, nested blocks too, each with where it stands.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let mut found = Vec::new();

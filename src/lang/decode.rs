@@ -182,7 +182,7 @@ impl Decoder<'_> {
     fn unsupported(&mut self, body: &Body, schema: &Schema) {
         for argument in body.arguments().filter(|argument| !schema.attributes.contains_key(&argument.name)) {
             let name = &argument.name;
-            if body.members().is_some() {
+            if body.members().is_some_and(|members| members.knows(name)) {
                 self.unsupported_property(argument, schema);
                 continue;
             }

@@ -19,8 +19,8 @@ use crate::syntax;
 /// The properties of a body that may be arguments or blocks, as they were written.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
-    source: SourceId,
-    members: Vec<Member>,
+    /// Each with its file: those of an override file join those of the file that it changes.
+    members: Vec<(SourceId, Member)>,
 }
 
 /// A part of a property that is looked through for references.
@@ -49,7 +49,10 @@ fn parse(text: &str, source: SourceId, shape: &'static BodyShape) -> (Body, Diag
     let whole = Span { source, range: 0..text.len() };
     match json_parse::parse(text, source) {
         Ok(value) => {
-            let body = converter.body(&value, shape);
+            let body = match converter.is_root(&value, shape) {
+                true => converter.body(&value, shape),
+                false => Body::new(IndexMap::new(), Vec::new(), whole),
+            };
             (body, in_order(converter.diagnostics))
         }
         Err(diagnostic) => (Body::new(IndexMap::new(), Vec::new(), whole), diagnostic.into()),
@@ -59,22 +62,43 @@ fn parse(text: &str, source: SourceId, shape: &'static BodyShape) -> (Body, Diag
 impl Members {
     /// The blocks that the properties of this name are, for a block type with so many labels.
     pub(crate) fn blocks(&self, kind: &str, labels: usize) -> (Vec<NestedBlock>, Diagnostics) {
-        let mut converter = Converter { source: self.source, diagnostics: Diagnostics::new(), text: None };
+        let mut diagnostics = Diagnostics::new();
         let mut blocks = Vec::new();
-        for member in self.members.iter().filter(|member| member.name.value == kind) {
+        for (source, member) in self.named(kind) {
+            let mut converter = Converter { source: *source, diagnostics, text: None };
             converter.blocks(member, labels, &json_shape::CONTENT, &mut blocks);
+            diagnostics = converter.diagnostics;
         }
-        (blocks, converter.diagnostics)
+        (blocks, diagnostics)
+    }
+
+    fn named<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m (SourceId, Member)> + Clone {
+        self.members.iter().filter(move |(_, member)| member.name.value == name)
+    }
+
+    /// Whether a property of this name is among them.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.named(name).next().is_some()
+    }
+
+    /// The names of the properties.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(_, member)| member.name.value.as_str())
+    }
+
+    /// These properties, and after them others.
+    pub(crate) fn and(mut self, others: &Self) -> Self {
+        self.members.extend(others.members.iter().cloned());
+        self
     }
 
     /// What is wrong with the property of this name when it is an argument after all: it, or a name in its value, stands twice.
     pub(crate) fn argument_mistakes(&self, name: &str) -> Diagnostics {
-        let mut converter = Converter { source: self.source, diagnostics: Diagnostics::new(), text: None };
-        let mut same = self.members.iter().filter(|member| member.name.value == name);
-        if let Some(first) = same.next() {
-            converter.check_names(&first.value);
-        }
-        for again in same {
+        let mut same = self.named(name);
+        let Some((source, first)) = same.next() else { return Diagnostics::new() };
+        let mut converter = Converter { source: *source, diagnostics: Diagnostics::new(), text: None };
+        converter.check_names(&first.value);
+        for (_, again) in same {
             converter.duplicate_argument(name, None, &again.name);
         }
         converter.diagnostics
@@ -82,20 +106,22 @@ impl Members {
 
     /// What a property refers to stands in, when there are `dynamic` blocks inside of it, whose iterators are no references.
     pub(crate) fn with_dynamic_blocks(&self, name: &str) -> Option<Vec<Part>> {
-        let mut same = self.members.iter().filter(|member| member.name.value == name);
-        if !same.clone().any(|member| has_dynamic(&member.value)) {
+        let same = self.named(name);
+        if !same.clone().any(|(_, member)| has_dynamic(&member.value)) {
             return None;
         }
-        let mut converter = Converter { source: self.source, diagnostics: Diagnostics::new(), text: None };
         let mut parts = Vec::new();
-        same.by_ref().for_each(|member| converter.parts(&member.value, &mut parts));
+        for (source, member) in same {
+            let mut converter = Converter { source: *source, diagnostics: Diagnostics::new(), text: None };
+            converter.parts(&member.value, &mut parts);
+        }
         Some(parts)
     }
 
     /// All but these properties.
     pub(crate) fn without(&self, names: &[&str]) -> Self {
-        let kept = self.members.iter().filter(|member| !names.contains(&member.name.value.as_str()));
-        Self { source: self.source, members: kept.cloned().collect() }
+        let kept = self.members.iter().filter(|(_, member)| !names.contains(&member.name.value.as_str()));
+        Self { members: kept.cloned().collect() }
     }
 }
 
@@ -110,6 +136,32 @@ impl Converter<'_> {
     fn report(&mut self, summary: &str, detail: impl Into<String>, range: &std::ops::Range<usize>) {
         let span = Span { source: self.source, range: range.clone() };
         self.diagnostics.push(Diagnostic::error(summary, detail).at(span));
+    }
+
+    /// Whether a value can be that of a whole file; what cannot is reported.
+    fn is_root(&mut self, value: &Json, shape: &'static BodyShape) -> bool {
+        let wrong = match &value.node {
+            json_parse::Node::Object(_) => None,
+            json_parse::Node::Array(_) if std::ptr::eq(shape, &json_shape::VALUES) => Some((
+                "Incorrect JSON value type",
+                "A JSON object is required here, whose properties are the variables.",
+                value,
+            )),
+            json_parse::Node::Array(elements) => {
+                elements.iter().find(|element| matches!(element.node, json_parse::Node::Null)).map(|element| {
+                    let detail = "A JSON object is required here, to define arguments and child blocks.";
+                    ("Incorrect JSON value type", detail, element)
+                })
+            }
+            _ => {
+                let detail = "The root value of a file must be either a JSON object or a JSON array of objects.";
+                Some(("Root value must be object", detail, value))
+            }
+        };
+        if let Some((summary, detail, value)) = &wrong {
+            self.report(summary, *detail, &value.range);
+        }
+        wrong.is_none()
     }
 
     fn span(&self, range: &std::ops::Range<usize>) -> Span {
@@ -154,7 +206,7 @@ impl Converter<'_> {
     fn body(&mut self, value: &Json, shape: &'static BodyShape) -> Body {
         let mut arguments: IndexMap<String, Argument> = IndexMap::new();
         let mut blocks = Vec::new();
-        let mut open: Vec<Member> = Vec::new();
+        let mut open: Vec<(SourceId, Member)> = Vec::new();
         for member in self.members(value, "define arguments and child blocks") {
             let name = member.name.value.as_str();
             if name == "//" {
@@ -173,14 +225,14 @@ impl Converter<'_> {
             let undecided = !shape.knows(name) && matches!(property, Shape::Expression);
             match arguments.get(name) {
                 // Blocks of a type may stand in several properties.
-                Some(_) if undecided && is_block_like(&member.value) => open.push(member.clone()),
+                Some(_) if undecided && is_block_like(&member.value) => open.push((self.source, member.clone())),
                 Some(first) => {
                     let first = first.name_span.clone();
                     self.duplicate_argument(name, Some(&first), &member.name);
                 }
                 None => {
                     if undecided {
-                        open.push(member.clone());
+                        open.push((self.source, member.clone()));
                     }
                     let Some(value) = self.property(&member.value, property, undecided) else { continue };
                     let name_span = self.span(&member.name.range);
@@ -189,7 +241,7 @@ impl Converter<'_> {
             }
         }
         let span = self.span(&value.range);
-        Body::from_json(arguments, blocks, span, Members { source: self.source, members: open })
+        Body::from_json(arguments, blocks, span, Members { members: open })
     }
 
     fn unknown_block(&self, member: &Member) -> NestedBlock {

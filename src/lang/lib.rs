@@ -50,7 +50,7 @@ pub use expression::Expression;
 pub use format::format;
 pub use functions::quote::quote;
 pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
-pub use load::{ModuleFolders, NoModules, SourceFile, load, load_with_modules};
+pub use load::{ModuleFolders, NoModules, SourceFile, is_block_type, load, load_with_modules};
 pub use reference::Reference;
 pub use scope::{Ambient, FileKind, Files, NoFiles, Scope, WithoutSecrets};
 pub use traversal::{Traversal, TraversalStep};

@@ -2,6 +2,7 @@
 
 mod modules;
 mod objects;
+mod overrides;
 mod reader;
 mod refactoring;
 mod settings;
@@ -11,7 +12,7 @@ mod values;
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 
-use crate::body::NestedBlock;
+use crate::body::{Body, NestedBlock};
 use crate::configuration::Configuration;
 use crate::json_syntax;
 use crate::syntax;
@@ -47,12 +48,18 @@ const OWN_BLOCKS: [&str; 4] = ["executor", "model", "pipeline", "stage"];
 /// Block types of Terraform that are not there yet.
 const LATER_BLOCKS: [&str; 1] = ["ephemeral"];
 
+/// Whether there are blocks of a type at the top of our files.
+pub fn is_block_type(kind: &str) -> bool {
+    TERRAFORM_BLOCKS.contains(&kind) || OWN_BLOCKS.contains(&kind) || LATER_BLOCKS.contains(&kind)
+}
+
 /// Reads the files of one module in `folder`, without the modules below. They are added to `sources`.
 fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> (Configuration, Diagnostics) {
     let block_types: Vec<&str> = TERRAFORM_BLOCKS.iter().chain(&OWN_BLOCKS).chain(&LATER_BLOCKS).copied().collect();
     let mut loader = Loader::default();
     loader.configuration.folder = folder.to_owned();
     loader.configuration.sources = std::mem::take(sources);
+    let mut parsed: Vec<ParsedFile> = Vec::new();
     for file in files {
         let source = loader.configuration.sources.add(file.name.clone(), file.text.as_str());
         loader.configuration.files.push(source);
@@ -60,6 +67,11 @@ fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> 
             true => json_syntax::parse_file(&file.text, source),
             false => syntax::parse_file(&file.text, source, &block_types),
         };
+        let blocks = body.blocks().cloned().collect();
+        parsed.push(ParsedFile { name: file.name, body, blocks, diagnostics });
+    }
+    overrides::merge(&mut parsed);
+    for ParsedFile { name, body, blocks, diagnostics } in parsed {
         loader.diagnostics.extend(diagnostics);
         for argument in body.arguments() {
             let hint = did_you_mean(&argument.name, block_types.iter().copied());
@@ -67,12 +79,21 @@ fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> 
                 format!("An argument named {:?} is not expected here: a file holds blocks only.{hint}", argument.name);
             loader.report(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
         }
-        for block in body.blocks() {
-            loader.block(block, file.name.ends_with(".tf") || json_syntax::is_json(&file.name));
+        for block in &blocks {
+            loader.block(block, name.ends_with(".tf") || json_syntax::is_json(&name));
         }
     }
     *sources = std::mem::take(&mut loader.configuration.sources);
     (loader.configuration, loader.diagnostics)
+}
+
+/// A file whose blocks are known and not yet read.
+struct ParsedFile {
+    name: String,
+    body: Body,
+    /// Its blocks as override files leave them.
+    blocks: Vec<NestedBlock>,
+    diagnostics: Diagnostics,
 }
 
 /// A configuration in the making.

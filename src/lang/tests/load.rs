@@ -1,8 +1,8 @@
 //! Reading the files of one root: what is kept of each block, and that one mistake hides no other.
 #![allow(clippy::unwrap_used)]
 
-use pipectl_core::{Address, AddressKind};
-use pipectl_lang::{Configuration, IgnoreChanges, Reference, SourceFile, load};
+use pipectl_core::{Address, AddressKind, Attribute, Block, Schema, Type, Value};
+use pipectl_lang::{Configuration, IgnoreChanges, Reference, Scope, SourceFile, decode, load};
 
 fn loaded(files: &[(&str, &str)]) -> (Configuration, Vec<String>) {
     let files =
@@ -116,4 +116,45 @@ fn every_prefix_of_a_file_is_read_without_a_panic() {
             configuration.check_references();
         }
     }
+}
+
+#[test]
+fn override_files_change_blocks_of_other_files() {
+    let (configuration, told) = loaded(&[
+        // What an earlier file has is changed by a later one, whatever their syntaxes are.
+        (
+            "a_override.tf",
+            "resource \"test_thing\" \"a\" {\n  name = \"a\"\n  rule {}\n  lifecycle {\n    ignore_changes = [size]\n  }\n}\n",
+        ),
+        (
+            "b_override.tf.json",
+            "{\"resource\": {\"test_thing\": {\"a\": {\"size\": 3, \"setting\": [{\"value\": \"json\"}]}}}}",
+        ),
+        (
+            "main.tf",
+            "resource \"test_thing\" \"a\" {\n  name = \"main\"\n  size = 1\n  setting {\n    value = \"main\"\n  }\n  \
+             dynamic \"rule\" {\n    for_each = []\n    content {}\n  }\n  lifecycle {\n    create_before_destroy = true\n    \
+             ignore_changes = [name]\n  }\n}\n",
+        ),
+        ("override.hcl", "locals {\n  not_an_override_file = 1\n}\n"),
+    ]);
+    assert!(told.is_empty(), "{told:?}");
+    let block = &configuration.objects[&Address::new(AddressKind::Resource, "test_thing", "a")];
+    assert_eq!(block.body.argument("name").unwrap().value.as_literal_str(), Some("a"));
+    assert_eq!(block.body.blocks().map(|block| block.kind.as_str()).collect::<Vec<_>>(), ["rule"]);
+    assert!(block.meta.lifecycle.create_before_destroy);
+    let IgnoreChanges::Paths(paths) = &block.meta.lifecycle.ignore_changes else { panic!("ignore_changes is a list") };
+    assert_eq!(paths.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["size"]);
+    let schema = Schema::of([
+        ("name", Attribute::required(Type::String, "Its name.")),
+        ("size", Attribute::optional(Type::Number, "Its size.")),
+    ])
+    .block("setting", Block::list(Schema::of([("value", Attribute::optional(Type::String, "A value."))]), "Settings."))
+    .block("rule", Block::list(Schema::default(), "Rules."));
+    let (value, found) = decode(&block.body, &schema, &Scope::constant());
+    assert!(found.is_empty(), "{found:?}");
+    let setting = Value::object([("value".to_owned(), Value::from("json"))]);
+    assert_eq!(value.attribute("size"), Some(&Value::from(3_i64)));
+    assert_eq!(value.attribute("setting"), Some(&Value::tuple([setting])));
+    assert_eq!(value.attribute("rule"), Some(&Value::tuple([Value::object(Vec::<(String, Value)>::new())])));
 }

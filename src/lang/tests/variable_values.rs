@@ -119,3 +119,24 @@ fn mistakes_of_values_in_json_are_told() {
     assert_eq!(file("a.tfvars.json", "").1, ["Missing JSON value"]);
     assert_eq!(file("a.tfvars.json", "{} {}").1, ["Extraneous data after value"]);
 }
+
+#[test]
+fn files_in_json_keep_all_digits_and_no_name_stands_twice() {
+    let read = |text: &str| parse_variable_file(SourceFile { name: "x.tfvars.json".to_owned(), text: text.to_owned() });
+    let text = "{\"//\": \"a comment\", \"n\": 12345678901234567890.000000000000000000001, \"s\": \"${x}\"}";
+    let (values, _, found) = read(text);
+    assert!(found.is_empty(), "{found:?}");
+    let shown: Vec<String> = values.iter().map(|(name, (value, _))| format!("{name} = {value}")).collect();
+    assert_eq!(shown, ["n = 12345678901234567890.000000000000000000001", "s = \"${x}\""]);
+    for (text, summary, place) in [
+        ("{\"a\": 1, \"a\": 2}", "Duplicate argument", 9),
+        ("{\"a\": {\"b\": 1, \"b\": 2}}", "Duplicate object attribute", 15),
+        ("null", "Root value must be object", 0),
+        ("[{\"a\": 1}]", "Incorrect JSON value type", 0),
+    ] {
+        let (_, _, found) = read(text);
+        let told: Vec<(&str, usize)> =
+            found.iter().map(|one| (one.summary.as_str(), one.span.as_ref().unwrap().range.start)).collect();
+        assert_eq!(told, [(summary, place)], "{text}");
+    }
+}
