@@ -11,6 +11,9 @@ use crate::load::reader::Reader;
 const META_ARGUMENTS: [&str; 6] = ["enabled", "count", "for_each", "depends_on", "provider", "timeout"];
 const META_BLOCKS: [&str; 2] = ["lifecycle", "retry"];
 
+/// Blocks of Terraform that do something beside making an object.
+const PROVISIONING: [&str; 2] = ["provisioner", "connection"];
+
 impl Loader {
     pub(super) fn object(&mut self, block: &NestedBlock) {
         let (kind, labels) = match block.kind.as_str() {
@@ -19,6 +22,7 @@ impl Loader {
             _ => (AddressKind::Resource, ["type", "name"]),
         };
         let labels = self.labels(block, labels);
+        let block = &self.without_provisioners(block);
         let meta = self.meta(block, kind);
         let Some([type_name, name]) = labels else { return };
         let address = Address::new(kind, &type_name, &name);
@@ -36,6 +40,25 @@ impl Loader {
         self.configuration
             .objects
             .insert(address.clone(), ObjectBlock { address, body, meta, span: block.span.clone() });
+    }
+
+    /// A block without provisioners and how they connect, which are reported. Every kind of resource could have them in Terraform.
+    fn without_provisioners(&mut self, block: &NestedBlock) -> NestedBlock {
+        if block.kind != "resource" {
+            return block.clone();
+        }
+        for inner in block.body.blocks().filter(|inner| PROVISIONING.contains(&inner.kind.as_str())) {
+            let kind = &inner.kind;
+            let detail = format!(
+                "Blocks of type {kind:?} are not supported: what a provisioner does is in no plan and in no state, so that it could be neither \
+                 shown before it is done nor repeated when it has to be. A machine sets itself up with cloud-init, from an argument like \
+                 user_data, or from an image that has everything; work on data is a stage; anything else is a step of the job that calls \
+                 pipectl, which reads what it needs from `pipectl output -json`."
+            );
+            let problem = Diagnostic::error("Provisioners not supported", detail).at(inner.span.clone());
+            self.report(problem);
+        }
+        NestedBlock { body: block.body.without(&[], &PROVISIONING), ..block.clone() }
     }
 
     fn meta(&mut self, block: &NestedBlock, kind: AddressKind) -> Meta {
