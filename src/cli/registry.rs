@@ -24,6 +24,7 @@ pub fn registry(environment: &dyn Environment) -> Registry {
         stages: stages().iter().map(stage).collect(),
         executors: [("local".to_owned(), local_executor())].into(),
         model: Some(models::model()),
+        ..Registry::default()
     };
     pipectl_provider_utility::register(&mut registry);
     registry

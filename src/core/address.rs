@@ -16,6 +16,8 @@ pub enum Kind {
     Data,
     /// A `stage` block.
     Stage,
+    /// An `ephemeral` block: it is in no plan and no state.
+    Ephemeral,
 }
 
 /// The address of one instance of a resource, data source or stage. Those of the root module come first in order, then module by module.
@@ -84,6 +86,7 @@ impl fmt::Display for Address {
             Kind::Resource => {}
             Kind::Data => f.write_str("data.")?,
             Kind::Stage => f.write_str("stage.")?,
+            Kind::Ephemeral => f.write_str("ephemeral.")?,
         }
         write!(f, "{}.{}", self.type_name, self.name)?;
         match &self.key {
@@ -110,6 +113,7 @@ impl FromStr for Address {
         let (kind, type_name, name) = match parts[..] {
             ["data", type_name, name] => (Kind::Data, type_name, name),
             ["stage", type_name, name] => (Kind::Stage, type_name, name),
+            ["ephemeral", type_name, name] => (Kind::Ephemeral, type_name, name),
             [type_name, name] => (Kind::Resource, type_name, name),
             _ => return Err(wrong()),
         };
@@ -144,6 +148,7 @@ mod tests {
             "data.oci_images.x",
             "stage.train.inclusive",
             "stage.train.a[\"x.y\"]",
+            "module.a.ephemeral.random_password.x[0]",
             "a_b.c[3]",
             "module.a.b.c",
             "module.a[\"x]\\\".y\"].module.b[7].stage.train.c[\"$${d}\"]",
@@ -187,7 +192,7 @@ mod tests {
 
     fn address() -> impl Strategy<Value = Address> {
         let name = "[a-z_][a-z0-9_-]{0,5}";
-        let kind = prop_oneof![Just(Kind::Resource), Just(Kind::Data), Just(Kind::Stage)];
+        let kind = prop_oneof![Just(Kind::Resource), Just(Kind::Data), Just(Kind::Stage), Just(Kind::Ephemeral)];
         (prop::collection::vec((name, key()), 0..4), kind, name, name, key()).prop_map(
             |(steps, kind, type_name, name, key)| {
                 let module = steps.into_iter().fold(ModulePath::ROOT, |module, (name, key)| module.child(&name, key));

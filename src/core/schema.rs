@@ -30,6 +30,8 @@ pub struct Attribute {
     pub computed: bool,
     /// Its value is never shown.
     pub sensitive: bool,
+    /// Its value is given to the provider and never stored: it is null in plans and states, and may be ephemeral.
+    pub write_only: bool,
     /// A change replaces the object.
     pub forces_replacement: bool,
     /// One sentence for the reference: meaning, unit, default.
@@ -64,6 +66,7 @@ impl Attribute {
             optional: false,
             computed: false,
             sensitive: false,
+            write_only: false,
             forces_replacement: false,
             description: description.to_owned(),
         }
@@ -73,6 +76,14 @@ impl Attribute {
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
+        self
+    }
+
+    /// Makes the value one that is never stored. That it has changed cannot be seen: kinds have an argument beside it, `NAME_version`, whose
+    /// change asks for the value to be written again.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.write_only = true;
         self
     }
 
@@ -135,6 +146,26 @@ impl Block {
     /// Any number of blocks without labels, in order.
     pub fn list(schema: Schema, description: &str) -> Self {
         Self { nesting: Nesting::List { minimum: 0 }, ..Self::single(schema, description) }
+    }
+
+    /// The schema of a block's body, by its first label where that decides: `label` gives the value of a label by its name.
+    pub fn body_of<'a, 'b>(&'a self, label: impl Fn(&str) -> Option<&'b str>) -> Option<&'a Schema> {
+        match &self.body {
+            BlockBody::Uniform(schema) => Some(schema),
+            BlockBody::ByLabel(schemas) => schemas.get(label(self.labels.first()?)?),
+        }
+    }
+
+    /// Whether there is such an attribute in the block, however deep.
+    pub fn has_attribute(&self, is_wanted: fn(&Attribute) -> bool) -> bool {
+        let inside = |schema: &Schema| {
+            schema.attributes.values().any(is_wanted)
+                || schema.blocks.values().any(|block| block.has_attribute(is_wanted))
+        };
+        match &self.body {
+            BlockBody::Uniform(schema) => inside(schema),
+            BlockBody::ByLabel(schemas) => schemas.values().any(inside),
+        }
     }
 
     /// The same block with labels.

@@ -549,10 +549,13 @@ impl fmt::Debug for Value {
 }
 
 impl fmt::Display for Value {
-    /// One line in the language's own syntax. What is sensitive is not shown.
+    /// One line in the language's own syntax. What is sensitive or ephemeral is not shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_sensitive() {
             return f.write_str("(sensitive value)");
+        }
+        if self.marks.contains(Marks::EPHEMERAL) {
+            return f.write_str("(ephemeral value)");
         }
         match &self.kind {
             Kind::Null(_) => f.write_str("null"),

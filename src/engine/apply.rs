@@ -8,26 +8,27 @@ mod removal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Type, Value};
-use pipectl_lang::Scope;
+use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Cancel, ReadOutcome, Stop};
 use pipectl_state::{Change, OutputState, State, StateWriter};
 
+use crate::ephemeral::{OpenValues, When, open_block};
 use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
 use crate::import::take_over;
 use crate::instance::{Keeping, instance_of, object_of, output_of};
-use crate::lifecycle::{Retry, limits};
+use crate::limits::{Concurrency, Limits};
 use crate::order::{Step, Steps, steps};
-use crate::planner::{context, judge_assertion, judge_validations, provider_mistake, pruned_graph};
+use crate::planner::{context, evaluate_constants, judge_assertion, judge_validations, provider_mistake, pruned_graph};
 use crate::selection::Selection;
 use crate::values::Values;
-use crate::walk::{Outcome, Visit, walk};
+use crate::walk::{Bound, Outcome, Visit, walk};
 use crate::{
     Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions,
     Planned, StateIdentity, Summary,
@@ -45,6 +46,14 @@ struct Run {
     committer: Committer,
     /// By node, and by instance of its module: what `Begin` has prepared for the instances of a block.
     blocks: Vec<OnceLock<Vec<Block>>>,
+    /// Whether any block bounds its calls: else nobody need be asked.
+    has_bounds: bool,
+    /// What follows from variables and locals alone, for objects that are removed without their block being begun.
+    constants: OnceLock<Values>,
+    /// Ephemeral values that are open.
+    open: OpenValues,
+    /// By node: whether an object that is worked on needs it.
+    needs_values: Vec<bool>,
     /// By node: the blocks that it refers to.
     needed: Vec<Arc<BTreeSet<Address>>>,
     /// The plan's changes of objects that stay or come, by block.
@@ -62,8 +71,7 @@ struct Run {
 struct Block {
     scope: Arc<Scope>,
     expansion: Expansion,
-    retry: Retry,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 /// What the tasks of an apply have come up with.
@@ -95,6 +103,47 @@ impl Run {
         let node = self.graph.find_object(address)?;
         let instance = self.values.instances(self.graph.module_of(node))?.find(&address.module)?;
         self.blocks[node.index()].get()?.get(instance)
+    }
+
+    /// The limits of an object's block. Where the object is removed before its block was begun, or the block is not begun at all, they are
+    /// those that follow from variables and locals alone; an object without a block has none.
+    fn limits(&self, address: &Address) -> Limits {
+        if let Some(begun) = self.begun(address) {
+            return begun.limits.clone();
+        }
+        let Some(block) = self.planned.configuration.object(address) else { return Limits::default() };
+        if block.meta.retry.is_none() && block.meta.timeout.is_none() && block.meta.concurrency.is_none() {
+            return Limits::default();
+        }
+        let constants = self.constants.get_or_init(|| {
+            evaluate_constants(&self.engine, &self.planned.configuration, &self.planned.plan.variables, &self.graph)
+        });
+        let Some(node) = self.graph.find_object(address) else { return Limits::default() };
+        let instances = constants.instances(self.graph.module_of(node));
+        let Some(instance) = instances.and_then(|instances| instances.find(&address.module)) else {
+            return Limits::default();
+        };
+        let scope = Arc::new(constants.scope(&self.graph, node, instance));
+        let expansion = Expansion::of(block, &scope).unwrap_or(Expansion::Single);
+        // What cannot be evaluated here has been reported by the plan, or needs objects that are about to go.
+        limits_of(block, &scope, &expansion).unwrap_or_default()
+    }
+
+    /// How many steps like this one may run at once.
+    fn bound(&self, step: &Step) -> Option<Bound> {
+        if !self.has_bounds {
+            return None;
+        }
+        let index = match step {
+            Step::Apply(index) | Step::Remove(index) => *index,
+            Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => {
+                return None;
+            }
+        };
+        let address = &self.plan().changes[index].address;
+        let Concurrency { group, limit } = self.limits(address).concurrency?;
+        let group = group.map_or_else(|| format!("block {}", address.declaration()), |group| format!("group {group}"));
+        Some(Bound { group, limit })
     }
 
     fn evaluation(&self) -> Evaluation<'_> {
@@ -161,6 +210,8 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     };
     let run = Arc::new(Run::new(engine, planned, graph, before, &steps, Committer::start(writer)));
     let outcomes = walk_steps(&run, &steps).await;
+    let problems = run.open.close(engine).await;
+    run.report(problems);
     let is_complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
     run.committer.commit_soon(remaining_outputs(&run, is_complete));
     let state = run.committer.finish().await;
@@ -313,9 +364,24 @@ impl Run {
         };
         let mut blocks = Vec::new();
         blocks.resize_with(graph.len(), OnceLock::new);
+        let worked_on: Vec<NodeIndex> = steps
+            .node_weights()
+            .filter_map(|step| match step {
+                Step::Apply(index) => graph.find_object(&planned.plan.changes[*index].address),
+                _ => None,
+            })
+            .collect();
         Self {
             engine: engine.clone(),
             values: Values::new(engine, &graph, Some(planned.plan.made)).drawn(engine),
+            has_bounds: planned
+                .configuration
+                .distinct_modules()
+                .iter()
+                .any(|module| module.objects.values().any(|block| block.meta.concurrency.is_some())),
+            constants: OnceLock::new(),
+            open: OpenValues::default(),
+            needs_values: graph.closure(worked_on, petgraph::Direction::Incoming),
             needed: graph.objects_needed(),
             before,
             committer,
@@ -342,7 +408,13 @@ fn drift_by_object(plan: &Plan) -> BTreeMap<Address, Vec<String>> {
 
 async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
     let visit = |place: NodeIndex| match steps[place] {
-        Step::Evaluate(node) => Visit::Ready(evaluate(run, node)),
+        Step::Evaluate(node) => match run.graph.node(node) {
+            Node::Ephemeral(_) => {
+                let run = Arc::clone(run);
+                Visit::Run(Work::Open(run, node))
+            }
+            _ => Visit::Ready(evaluate(run, node)),
+        },
         Step::Begin(node) => Visit::Ready(begin_block(run, node)),
         Step::End(node) => Visit::Ready(end_block(run, node)),
         Step::BeginRemoval(_) | Step::EndRemoval(_) => Visit::Ready(true),
@@ -371,11 +443,13 @@ async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
             run.end(&change.address, part(change.action, is_removal), end, None, None);
         }
     };
-    walk(steps, run.engine.parallelism, || run.is_stopping(), visit, skipped).await
+    let bound = |place: NodeIndex| run.bound(&steps[place]);
+    walk(steps, run.engine.parallelism, || run.is_stopping(), bound, visit, skipped).await
 }
 
 /// One task of the walk.
 enum Work {
+    Open(Arc<Run>, NodeIndex),
     Apply(Arc<Run>, usize),
     Remove(Arc<Run>, usize),
 }
@@ -383,10 +457,22 @@ enum Work {
 impl Work {
     async fn run(self) -> bool {
         match self {
+            Work::Open(run, node) => open(&run, node).await,
             Work::Apply(run, index) => object::apply(&run, index).await,
             Work::Remove(run, index) => removal::remove(&run, index).await,
         }
     }
+}
+
+/// Opens an ephemeral resource, where anything that is done needs it. Whether it worked.
+async fn open(run: &Arc<Run>, node: NodeIndex) -> bool {
+    let Node::Ephemeral(declaration) = run.graph.node(node) else { return true };
+    let when = When { waits: &|_, _| false, is_needed: run.needs_values[node.index()] };
+    let opened = open_block(run.evaluation(), &run.open, node, declaration, when).await;
+    let worked = opened.is_ok();
+    // The plan has told the warnings already.
+    run.report(opened.map_or_else(|problems| problems, |_| Diagnostics::new()));
+    worked
 }
 
 /// A replacement is done in two parts.
@@ -413,6 +499,7 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
         | Node::Model(_)
         | Node::Executor(..)
         | Node::Object(_)
+        | Node::Ephemeral(_)
         | Node::Call(_)
         | Node::Module(_)
         | Node::Output(_) => {
@@ -426,10 +513,16 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
 }
 
 fn root_output(run: &Run, node: NodeIndex, name: &str) -> Result<(), Diagnostics> {
-    let Some(block) = run.planned.configuration.outputs.get(name).filter(|block| !block.ephemeral) else {
+    let Some(block) = run.planned.configuration.outputs.get(name) else {
         return Ok(());
     };
     let value = evaluate_output(block, &run.values.scope(&run.graph, node, 0), &ModulePath::ROOT, &mut Vec::new())?;
+    if value.is_null() {
+        if run.before.outputs.contains_key(name) {
+            run.committer.commit_soon(vec![Change::RemoveOutput { name: name.to_owned() }]);
+        }
+        return Ok(());
+    }
     let output = output_of(&value, block.sensitive).filter(|output| run.before.outputs.get(name) != Some(output));
     if let Some(output) = output {
         run.committer.commit_soon(vec![Change::SetOutput { name: name.to_owned(), output }]);
@@ -470,13 +563,8 @@ fn begin_block(run: &Run, node: NodeIndex) -> bool {
     for module in 0..modules.len() {
         let scope = Arc::new(run.values.scope(&run.graph, node, module));
         let block = Expansion::of(block, &scope).and_then(|expansion| {
-            // `each` means nothing to the limits of a block: they are the same for all its instances, unless they use it.
-            let first = expansion.keys().into_iter().next().flatten();
-            let (retry, timeout) = match expansion {
-                Expansion::Disabled => (Retry::NEVER, None),
-                _ => limits(&block.meta, &expansion.scope(&scope, first.as_ref()))?,
-            };
-            Ok(Block { scope, expansion, retry, timeout })
+            let limits = limits_of(block, &scope, &expansion)?;
+            Ok(Block { scope, expansion, limits })
         });
         match block {
             Ok(block) => prepared.push(block),
@@ -489,6 +577,15 @@ fn begin_block(run: &Run, node: NodeIndex) -> bool {
     }
     let _ = run.blocks[node.index()].set(prepared);
     true
+}
+
+/// `each` means nothing to the limits of a block: they are the same for all its instances.
+fn limits_of(block: &ObjectBlock, scope: &Arc<Scope>, expansion: &Expansion) -> Result<Limits, Diagnostics> {
+    let first = expansion.keys().into_iter().next().flatten();
+    match expansion {
+        Expansion::Disabled => Ok(Limits::default()),
+        _ => Limits::of(&block.meta, &expansion.scope(scope, first.as_ref())),
+    }
 }
 
 /// Sets the values of a block from its instances: those that were worked on, and those that stay as they are.
@@ -561,6 +658,9 @@ fn remaining_outputs(run: &Run, is_complete: bool) -> Vec<Change> {
         match (output.action, &output.after) {
             // While something still exists, what is known of it is kept.
             (OutputAction::Delete, _) if plan.mode != Mode::Destroy || is_complete => {
+                changes.push(Change::RemoveOutput { name: output.name.clone() });
+            }
+            (OutputAction::Update, Some(after)) if plan.mode == Mode::RefreshOnly && after.is_null() => {
                 changes.push(Change::RemoveOutput { name: output.name.clone() });
             }
             (OutputAction::Create | OutputAction::Update, Some(after)) if plan.mode == Mode::RefreshOnly => {

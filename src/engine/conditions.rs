@@ -1,6 +1,6 @@
 //! Conditions: validation rules, preconditions, postconditions and assertions.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, ModulePath, Type, convert};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Marks, ModulePath, Type, convert};
 use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluate};
 
 use crate::{CheckResult, CheckStatus, Checked};
@@ -42,8 +42,13 @@ pub(crate) fn judge(rule: &Rule, scope: &Scope) -> Verdict {
 fn message(rule: &Rule, scope: &Scope) -> String {
     let text = evaluate(&rule.error_message, scope).ok().and_then(|value| convert::convert(&value, &Type::String).ok());
     match text {
-        Some(text) if !text.marks_deep().is_empty() => {
-            "The error message holds a sensitive value, so it is not shown.".to_owned()
+        Some(text) if text.marks_deep().contains(Marks::SENSITIVE) => {
+            "The condition does not hold. Its error message holds a sensitive value, so it is not shown.".to_owned()
+        }
+        Some(text) if text.marks_deep().contains(Marks::EPHEMERAL) => {
+            "The condition does not hold. Its error message holds an ephemeral value, so it is not shown; ephemeralasnull() takes such \
+             values out."
+                .to_owned()
         }
         Some(text) => {
             text.as_str().map_or_else(|| "The error message is not known.".to_owned(), |text| text.trim().to_owned())

@@ -100,7 +100,10 @@ impl Engine {
     /// Judges a configuration without state and without variable values: names, types, references, cycles, and every argument that does not
     /// depend on what is not known yet. All independent errors come in one run.
     pub fn validate(&self, configuration: &Configuration) -> Diagnostics {
-        crate::validate::validate(self, configuration)
+        match self.with_claimed_arguments(configuration) {
+            Some(configuration) => crate::validate::validate(self, &configuration),
+            None => crate::validate::validate(self, configuration),
+        }
     }
 
     /// Reads the objects of the state (unless told not to), and decides what is to be done. Changes nothing, takes no lock.
@@ -116,6 +119,7 @@ impl Engine {
         state: Option<&State>,
         options: &PlanOptions,
     ) -> Result<Planned, Diagnostics> {
+        let configuration = self.with_claimed_arguments(&configuration).map_or(configuration, Arc::new);
         crate::planner::plan(self, configuration, inputs, state, options).await
     }
 
@@ -124,6 +128,16 @@ impl Engine {
     /// A plan that was made for another state, or another version of it, is refused before anything is done.
     /// Dropping the future ends the run at once: what was announced in the state is found again by the next plan.
     pub async fn apply(&self, planned: Planned, writer: Box<dyn StateWriter>) -> Applied {
-        crate::apply::apply(self, planned, writer).await
+        let configuration =
+            self.with_claimed_arguments(&planned.configuration).map_or_else(|| planned.configuration.clone(), Arc::new);
+        crate::apply::apply(self, Planned { configuration, ..planned }, writer).await
+    }
+
+    /// The configuration where arguments that look like meta-arguments are those of their kinds; `None` where there are none such.
+    fn with_claimed_arguments(&self, configuration: &Configuration) -> Option<Configuration> {
+        configuration.with_claimed_arguments(&|address, name| {
+            let schema = self.registry.schema(address.kind, &address.type_name);
+            schema.is_some_and(|schema| schema.attributes.contains_key(name) || schema.blocks.contains_key(name))
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Diagnostic, Diagnostics, Marks, ModulePath, Value};
+use pipectl_core::{Diagnostic, Diagnostics, Kind, Marks, ModulePath, Type, Value};
 use pipectl_lang::{Configuration, OutputBlock, Scope, decode, decode_model, evaluate};
 
 use crate::conditions::Conditions;
@@ -34,7 +34,7 @@ impl Evaluation<'_> {
     /// Evaluates a variable, local, model, executor, module, or the output of a module, in all instances of its module, and sets its values.
     /// Returns warnings; the node has values then.
     ///
-    /// Objects, checks, validations and the outputs of the root module are the business of planning and applying.
+    /// Objects, ephemeral values, checks, validations and the outputs of the root module are the business of planning and applying.
     pub(crate) fn evaluate(&self, node: NodeIndex) -> Result<Diagnostics, Diagnostics> {
         let module = self.graph.module_of(node);
         // Where it is not known which instances there are, that has been reported.
@@ -44,7 +44,7 @@ impl Evaluation<'_> {
         let scope = |instance: usize| self.values.scope(self.graph, node, instance);
         let name = |instance: usize, name: String| qualified(instances.path(instance), &name);
         match self.graph.node(node) {
-            Node::Object(_) | Node::Check(_) | Node::Validation(_) => Ok(Diagnostics::new()),
+            Node::Object(_) | Node::Ephemeral(_) | Node::Check(_) | Node::Validation(_) => Ok(Diagnostics::new()),
             Node::Output(_) if self.graph.module(module).parent.is_none() => Ok(Diagnostics::new()),
             Node::Variable(variable) => self.each(node, instances, |instance| self.variable(node, instance, variable)),
             Node::Local(local) => self.each(node, instances, |instance| match own.locals.get(local) {
@@ -251,10 +251,32 @@ pub(crate) fn evaluate_output(
     if judged.problems.has_errors() {
         return Err(judged.problems);
     }
+    if module.is_root() && block.ephemeral {
+        let detail = "The outputs of a root module are stored and shown, so none of them can be ephemeral. Those of other modules can.";
+        return Err(Diagnostic::error("Ephemeral output not allowed", detail)
+            .at(block.span.clone())
+            .about(&address)
+            .into());
+    }
     let value = evaluate(&block.value, scope)?;
     let marks = value.marks_deep();
     let problem =
         |summary: &str, detail: String| Diagnostic::error(summary, detail).at(block.value.span()).about(&address);
+    if module.is_root() && marks.contains(Marks::SECRET) && !block.ephemeral {
+        let detail = format!(
+            "The value of output \"{}\" holds what `secret` gives, and outputs are stored in the state. Whoever needs the secret reads it from \
+             where it is.",
+            block.name
+        );
+        return Err(problem("Secret value not allowed", detail).into());
+    }
+    if module.is_root() && marks.contains(Marks::SENSITIVE) && !block.sensitive {
+        let detail = format!(
+            "The value of output \"{}\" holds something sensitive, and outputs are shown. If that is meant, mark the output as sensitive.",
+            block.name
+        );
+        return Err(problem("Output refers to sensitive values", detail).hint("sensitive = true").into());
+    }
     if marks.contains(Marks::EPHEMERAL) && !block.ephemeral {
         let detail = match module.is_root() {
             true => {
@@ -265,26 +287,23 @@ pub(crate) fn evaluate_output(
         let problem = problem("Ephemeral value not allowed", detail);
         return Err(if module.is_root() { problem } else { problem.hint("ephemeral = true") }.into());
     }
-    if module.is_root() && marks.contains(Marks::SECRET) && !block.ephemeral {
+    if block.ephemeral && !marks.contains(Marks::EPHEMERAL) && !is_dynamic(&value) {
         let detail = format!(
-            "The value of output \"{}\" holds what `secret` gives, and outputs are stored in the state. Whoever needs the secret reads it from \
-             where it is.",
+            "The output \"{}\" is declared to be ephemeral, so it can only be set to an ephemeral value, and this one is not.",
             block.name
         );
-        return Err(problem("Secret value not allowed", detail).into());
+        return Err(problem("Value not allowed in ephemeral output", detail).into());
     }
     if !module.is_root() {
         return Ok(if block.sensitive { value.marked(Marks::SENSITIVE) } else { value });
     }
-    if marks.contains(Marks::SENSITIVE) && !block.sensitive {
-        let detail = format!(
-            "The value of output \"{}\" holds something sensitive, and outputs are shown. If that is meant, mark the output as sensitive.",
-            block.name
-        );
-        return Err(problem("Output refers to sensitive values", detail).hint("sensitive = true").into());
-    }
     let (plain, _) = value.unmark_deep();
     Ok(if block.sensitive { plain.marked(Marks::SENSITIVE) } else { plain })
+}
+
+/// Whether nothing is known of a value: something in it failed, and that has been reported.
+fn is_dynamic(value: &Value) -> bool {
+    matches!(value.kind(), Kind::Unknown(unknown) if unknown.ty == Type::Any)
 }
 
 /// Diagnostics about a value, with the places in the configuration that the value was written at.

@@ -16,6 +16,18 @@ pub trait Observer: Send + Sync {
     fn observe(&self, event: Event);
 }
 
+/// What is done with an ephemeral value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EphemeralOperation {
+    /// It is made.
+    Open,
+    /// It is made to last longer.
+    Renew,
+    /// It is given back.
+    Close,
+}
+
 impl<F: Fn(Event) + Send + Sync> Observer for F {
     fn observe(&self, event: Event) {
         self(event);
@@ -73,6 +85,15 @@ pub enum Event {
         address: Address,
         /// What the call tells.
         progress: pipectl_provider::Event,
+    },
+    /// An ephemeral value is being opened, renewed or closed, or was.
+    Ephemeral {
+        /// The value.
+        address: Address,
+        /// What is done with it.
+        operation: EphemeralOperation,
+        /// Whether that is over.
+        done: bool,
     },
     /// A call failed and is made again.
     ApplyRetry {

@@ -193,6 +193,9 @@ fn type_of(instances: &[Value]) -> Type {
 pub(crate) fn evaluate_enabled(expression: &Expression, scope: &Scope) -> Result<bool, Diagnostics> {
     let invalid = |detail: String| invalid("Invalid enabled argument", detail, &expression.span());
     let value = evaluate(expression, scope)?;
+    if value.marks().contains(Marks::EPHEMERAL) {
+        return Err(invalid(ephemeral_detail("enabled", "whether the block exists")));
+    }
     let value = convert::convert(&value, &Type::Bool)
         .map_err(|error| invalid(format!("The `enabled` argument must be true or false: {error}.")))?;
     match value.kind() {
@@ -205,6 +208,9 @@ pub(crate) fn evaluate_enabled(expression: &Expression, scope: &Scope) -> Result
 fn evaluate_count(expression: &Expression, scope: &Scope) -> Result<Expansion, Diagnostics> {
     let invalid = |detail: String| invalid("Invalid count argument", detail, &expression.span());
     let value = evaluate(expression, scope)?;
+    if value.marks().contains(Marks::EPHEMERAL) {
+        return Err(invalid(ephemeral_detail("count", "how many instances there are")));
+    }
     let value = convert::convert(&value, &Type::Number)
         .map_err(|error| invalid(format!("The `count` argument must be a whole number: {error}.")))?;
     match value.kind() {
@@ -225,6 +231,10 @@ fn evaluate_for_each(expression: &Expression, scope: &Scope) -> Result<Expansion
         return Err(invalid(
             "Sensitive values, or values derived from them, cannot be `for_each` arguments: they would show in the addresses of instances.".to_owned(),
         ));
+    }
+    let elements_are_keys = matches!(value.kind(), Kind::Set(..));
+    if value.marks().contains(Marks::EPHEMERAL) || elements_are_keys && value.marks_deep().contains(Marks::EPHEMERAL) {
+        return Err(invalid(ephemeral_detail("for_each", "which instances there are")));
     }
     match value.kind() {
         Kind::Unknown(_) => Err(invalid(unknown_detail("for_each", "which instances there will be"))),
@@ -273,6 +283,13 @@ fn unknown_detail(argument: &str, what: &str) -> String {
     format!(
         "The `{argument}` argument depends on values that are known only after apply, so the plan cannot say {what}. Make it depend on variables and \
          locals only, or apply what it depends on first with -target."
+    )
+}
+
+fn ephemeral_detail(argument: &str, what: &str) -> String {
+    format!(
+        "The `{argument}` argument is derived from an ephemeral value, which may be another when the plan is applied, so the plan cannot say {what}. \
+         Use values that are not ephemeral."
     )
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Span};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Span};
 use pipectl_lang::{Configuration, ModuleBlock, Reference};
 
 /// One node. Names are those of its module; addresses of objects tell the module, too.
@@ -31,6 +31,8 @@ pub(crate) enum Node {
     Executor(String, String),
     /// All instances of a resource, data source or stage in all instances of its module.
     Object(Address),
+    /// All instances of an ephemeral resource in all instances of its module.
+    Ephemeral(Address),
     /// Which instances a module has.
     Call(String),
     /// A module with everything inside.
@@ -49,7 +51,7 @@ impl fmt::Display for Node {
             Node::Local(name) => write!(f, "local.{name}"),
             Node::Model(name) => write!(f, "model.{name}"),
             Node::Executor(kind, name) => write!(f, "executor.{kind}.{name}"),
-            Node::Object(address) => write!(f, "{address}"),
+            Node::Object(address) | Node::Ephemeral(address) => write!(f, "{address}"),
             Node::Call(name) => write!(f, "module.{name} (expand)"),
             Node::Module(name) => write!(f, "module.{name}"),
             Node::Output(name) => write!(f, "output.{name}"),
@@ -59,6 +61,19 @@ impl fmt::Display for Node {
 }
 
 impl Node {
+    /// The node of a block of objects or ephemeral values, by the block's declaration.
+    fn of(declaration: Address) -> Self {
+        match declaration.kind {
+            AddressKind::Resource | AddressKind::Data | AddressKind::Stage => Node::Object(declaration),
+            AddressKind::Ephemeral => Node::Ephemeral(declaration),
+        }
+    }
+
+    /// Whether its value comes from a provider.
+    pub(crate) fn takes_calls(&self) -> bool {
+        matches!(self, Node::Object(_) | Node::Ephemeral(_))
+    }
+
     /// How expressions of its module refer to it; `None`: they cannot.
     pub(crate) fn reference(&self) -> Option<Reference> {
         Some(match self {
@@ -66,7 +81,7 @@ impl Node {
             Node::Local(name) => Reference::Local(name.clone()),
             Node::Model(name) => Reference::Model(name.clone()),
             Node::Executor(kind, name) => Reference::Executor { kind: kind.clone(), name: name.clone() },
-            Node::Object(address) => Reference::Object(address.inside_module()),
+            Node::Object(address) | Node::Ephemeral(address) => Reference::Object(address.inside_module()),
             Node::Module(name) => Reference::Module(name.clone()),
             Node::Call(_) | Node::Validation(_) | Node::Output(_) | Node::Check(_) => return None,
         })
@@ -255,7 +270,7 @@ impl Graph {
                 references.extend(block.body.references());
                 references
             };
-            want(self.add(id, Node::Object(address)), id, references);
+            want(self.add(id, Node::of(address)), id, references);
         }
         for (name, block) in &configuration.outputs {
             let mut references = block.value.references();
@@ -289,7 +304,7 @@ impl Graph {
                 self.nodes.add_edge(call, part, block.span.clone());
                 let counts = matches!(
                     self.node(part),
-                    Node::Object(_) | Node::Output(_) | Node::Module(_) | Node::Validation(_)
+                    Node::Object(_) | Node::Ephemeral(_) | Node::Output(_) | Node::Module(_) | Node::Validation(_)
                 );
                 if counts {
                     self.nodes.add_edge(part, whole, block.span.clone());
@@ -314,7 +329,7 @@ impl Graph {
         let node = match reference {
             Reference::Variable(name) => Node::Variable(name.clone()),
             Reference::Local(name) => Node::Local(name.clone()),
-            Reference::Object(address) => Node::Object(address.block().in_module(&self.module(module).path)),
+            Reference::Object(address) => Node::of(address.block().in_module(&self.module(module).path)),
             Reference::Model(name) => Node::Model(name.clone()),
             Reference::Executor { kind, name } => Node::Executor(kind.clone(), name.clone()),
             Reference::Module(name) => Node::Module(name.clone()),
@@ -431,7 +446,7 @@ impl Graph {
     pub(crate) fn name(&self, index: NodeIndex) -> String {
         let (module, node) = &self.nodes[index];
         match (node, self.module(*module).path.is_root()) {
-            (Node::Object(_), _) | (_, true) => node.to_string(),
+            (Node::Object(_) | Node::Ephemeral(_), _) | (_, true) => node.to_string(),
             (_, false) => format!("{}.{node}", self.module(*module).path),
         }
     }
@@ -459,7 +474,7 @@ impl Graph {
     /// Where the block of an object is.
     pub(crate) fn find_object(&self, address: &Address) -> Option<NodeIndex> {
         let module = self.find_module(&address.module)?;
-        self.find(module, &Node::Object(address.declaration()))
+        self.find(module, &Node::of(address.declaration()))
     }
 
     /// What a node needs directly.
@@ -505,13 +520,12 @@ impl Graph {
         found
     }
 
-    /// For each node whether an object is among what it needs, however far away.
+    /// For each node whether an object, or an ephemeral value, is among what it needs, however far away.
     pub(crate) fn needs_objects(&self) -> Vec<bool> {
         // What lies on a cycle is never evaluated before the cycle is reported: it counts as if it needed an object.
         let mut needs = vec![true; self.len()];
         for &node in &self.order {
-            needs[node.index()] =
-                self.needs(node).any(|need| needs[need.index()] || matches!(self.node(need), Node::Object(_)));
+            needs[node.index()] = self.needs(node).any(|need| needs[need.index()] || self.node(need).takes_calls());
         }
         needs
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, Diagnostics, InstanceKey, Type, Value};
+use pipectl_core::{Address, Diagnostics, InstanceKey, Marks, Type, Value};
 use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, evaluate};
 
 use crate::Engine;
@@ -172,6 +172,12 @@ impl Inspection<'_> {
         };
         match self.graph.node(node) {
             Node::Object(declaration) => self.set_objects(node, declaration),
+            // Nothing is opened for a question.
+            Node::Ephemeral(_) => {
+                let instances = self.values.instances(module).map_or(0, Instances::len);
+                let value = Value::unknown(Type::Any).marked(Marks::EPHEMERAL);
+                self.values.set_everywhere(node, instances, &value);
+            }
             Node::Module(name) => evaluation.whole_module(node, name),
             Node::Call(name) => match self.open_call(node, name) {
                 Some((inside, instances)) => self.values.set_instances(inside, instances),

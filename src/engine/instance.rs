@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use pipectl_core::json::{from_json, from_json_as, to_json, type_from_json, type_to_json};
 use pipectl_core::{
-    Address, AddressKind, Block, BlockBody, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, Schema, Type, Value,
+    Address, AddressKind, Block, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, Schema, Type, Value,
 };
 use pipectl_lang::Configuration;
+use pipectl_provider::planning::without_write_only;
 use pipectl_provider::{Instance, Resource};
 use pipectl_state::{AttributePath, ObjectState, OutputState};
 use serde_json::{Map, Value as Json};
@@ -91,7 +92,7 @@ fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
 
 /// The instance as the state keeps it. `None` when something inside is unknown.
 pub(crate) fn object_of(schema: &Schema, instance: &Instance, keeping: Keeping) -> Option<ObjectState> {
-    let (plain, _) = instance.attributes.unmark_deep();
+    let (plain, _) = without_write_only(schema, instance.attributes.clone()).unmark_deep();
     let attributes = to_json(&plain)?;
     let mut types = BTreeMap::new();
     for (name, value) in plain.as_object().into_iter().flatten() {
@@ -131,7 +132,10 @@ pub(crate) fn mark_by_schema(schema: &Schema, value: Value) -> Value {
     let attributes = schema.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
     let mut value = attributes.fold(value, |value, (name, _)| value.mark_at(&Path::of(name).0, Marks::SENSITIVE));
     for (name, block) in &schema.blocks {
-        let Some(inside) = value.attribute(name).filter(|_| has_sensitive(block)) else { continue };
+        let Some(inside) = value.attribute(name).filter(|_| block.has_attribute(|attribute| attribute.sensitive))
+        else {
+            continue;
+        };
         let marked = match inside.kind() {
             Kind::Tuple(elements) => Value::tuple(elements.iter().map(|element| mark_block(block, element))),
             Kind::Object(_) => mark_block(block, inside),
@@ -144,26 +148,9 @@ pub(crate) fn mark_by_schema(schema: &Schema, value: Value) -> Value {
 }
 
 fn mark_block(block: &Block, value: &Value) -> Value {
-    body_of(block, |label| value.attribute(label).and_then(Value::as_str))
+    block
+        .body_of(|label| value.attribute(label).and_then(Value::as_str))
         .map_or_else(|| value.clone(), |schema| mark_by_schema(schema, value.clone()))
-}
-
-fn has_sensitive(block: &Block) -> bool {
-    let inside = |schema: &Schema| {
-        schema.attributes.values().any(|attribute| attribute.sensitive) || schema.blocks.values().any(has_sensitive)
-    };
-    match &block.body {
-        BlockBody::Uniform(schema) => inside(schema),
-        BlockBody::ByLabel(schemas) => schemas.values().any(inside),
-    }
-}
-
-/// The schema of a block's body, by its first label where that decides.
-fn body_of<'a, 'b>(block: &'a Block, label: impl Fn(&str) -> Option<&'b str>) -> Option<&'a Schema> {
-    match &block.body {
-        BlockBody::Uniform(schema) => Some(schema),
-        BlockBody::ByLabel(schemas) => schemas.get(label(block.labels.first()?)?),
-    }
 }
 
 type Misfit = (String, String);
@@ -198,7 +185,7 @@ fn attribute_of(schema: &Schema, name: &str, json: &Json, stored_type: Option<&J
 fn block_of(block: &Block, json: &Json) -> Result<Value, Misfit> {
     let one = |json: &Json| {
         let members = json.as_object().cloned().unwrap_or_else(Map::new);
-        let Some(schema) = body_of(block, |label| members.get(label).and_then(Json::as_str)) else {
+        let Some(schema) = block.body_of(|label| members.get(label).and_then(Json::as_str)) else {
             return Ok(from_json(json));
         };
         let mut value = attributes_of(schema, json, &BTreeMap::new())?;

@@ -1,104 +1,7 @@
-//! Meta-arguments that change how an object is treated: `ignore_changes`, `prevent_destroy`, `retry`, `timeout`.
-
-use std::time::Duration;
+//! Meta-arguments that change what is planned for an object: `ignore_changes` and `prevent_destroy`.
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Schema, Span, Step, Type, Value, convert};
-use pipectl_core::{Attribute, Path};
-use pipectl_lang::{Expression, IgnoreChanges, Meta, ObjectBlock, Scope, decode, evaluate};
-
-/// How failed calls are made again.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Retry {
-    /// Calls in all; at least 1.
-    pub(crate) attempts: u32,
-    /// Wait before the second; each further wait is twice as long, five minutes at most.
-    pub(crate) backoff: Duration,
-}
-
-impl Retry {
-    /// One call.
-    pub(crate) const NEVER: Retry = Retry { attempts: 1, backoff: Duration::ZERO };
-
-    /// How long to wait after a failed attempt, from 1.
-    pub(crate) fn wait(self, attempt: u32) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(300);
-        self.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST)
-    }
-}
-
-/// The evaluated `retry` and `timeout` of a block.
-///
-/// # Errors
-/// When they are no good.
-pub(crate) fn limits(meta: &Meta, scope: &Scope) -> Result<(Retry, Option<Duration>), Diagnostics> {
-    let retry = match &meta.retry {
-        None => Retry::NEVER,
-        Some(body) => {
-            let schema = Schema::of([
-                ("max_attempts", Attribute::required(Type::Number, "Calls in all.")),
-                (
-                    "backoff_seconds",
-                    Attribute::optional(
-                        Type::Number,
-                        "Seconds before the second call; each further wait is twice as long.",
-                    ),
-                ),
-            ]);
-            let (value, diagnostics) = decode(body, &schema, scope);
-            if diagnostics.has_errors() {
-                return Err(diagnostics);
-            }
-            let invalid = |name: &str, detail: &str| {
-                let span = body.span_of(&Path::of(name)).unwrap_or_else(|| body.span());
-                Diagnostics::from(Diagnostic::error("Invalid retry block", detail).at(span))
-            };
-            let number =
-                |name: &str| value.set_attribute(name).filter(|value| value.is_known()).and_then(Value::as_number);
-            let attempts = number("max_attempts")
-                .map_or(Some(1), |attempts| attempts.to_u64().and_then(|attempts| u32::try_from(attempts).ok()));
-            let attempts = attempts
-                .filter(|attempts| *attempts >= 1)
-                .ok_or_else(|| invalid("max_attempts", "The number of attempts must be a whole number, 1 or more."))?;
-            let backoff = number("backoff_seconds").map_or(10.0, pipectl_core::Number::to_f64);
-            let backoff = Duration::try_from_secs_f64(backoff)
-                .map_err(|_| invalid("backoff_seconds", "The wait must be a number of seconds, 0 or more."))?;
-            Retry { attempts, backoff }
-        }
-    };
-    let timeout = meta.timeout.as_ref().map(|timeout| evaluate_timeout(timeout, scope)).transpose()?.flatten();
-    Ok((retry, timeout))
-}
-
-fn evaluate_timeout(expression: &Expression, scope: &Scope) -> Result<Option<Duration>, Diagnostics> {
-    let value = evaluate(expression, scope)?;
-    let duration = match value.kind() {
-        Kind::Null(_) | Kind::Unknown(_) => return Ok(None),
-        Kind::Number(seconds) => Duration::try_from_secs_f64(seconds.to_f64()).ok(),
-        Kind::String(text) => parse_duration(text),
-        _ => None,
-    };
-    match duration.filter(|duration| !duration.is_zero()) {
-        Some(duration) => Ok(Some(duration)),
-        None => Err(Diagnostic::error(
-            "Invalid timeout",
-            "A timeout is a number of seconds, or a number and a unit: \"90s\", \"30m\", \"2h\".",
-        )
-        .at(expression.span())
-        .into()),
-    }
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
-}
+use pipectl_lang::{IgnoreChanges, ObjectBlock, Scope, evaluate};
 
 /// The arguments with those that are to be left alone as they are in `prior`.
 pub(crate) fn ignore_changes(ignore: &IgnoreChanges, schema: &Schema, config: &Value, prior: &Value) -> Value {
@@ -197,15 +100,6 @@ fn forbidden(detail: String, span: &Span, address: &Address) -> Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_double_up_to_five_minutes() {
-        let retry = Retry { attempts: 20, backoff: Duration::from_secs(10) };
-        let waits: Vec<u64> = [1, 2, 3, 6, 20].map(|attempt| retry.wait(attempt).as_secs()).to_vec();
-        assert_eq!(waits, [10, 20, 40, 300, 300]);
-        assert_eq!(parse_duration("1.5m"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("90"), None);
-    }
 
     #[test]
     fn ignored_paths_keep_what_is_there() {

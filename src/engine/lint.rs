@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pipectl_core::Value;
 use pipectl_state::State;
 
 use crate::graph::Graph;
@@ -34,7 +35,9 @@ pub fn lint(engine: &Engine, planned: &Planned, state: Option<&State>) -> Vec<St
         }
     }
     for output in &plan.outputs {
-        let is_same = output.before == output.after;
+        // What is null is not stored: to the state it is the same as nothing.
+        let stored = |value: &Option<Value>| value.clone().filter(|value| !value.is_null());
+        let is_same = stored(&output.before) == stored(&output.after);
         match output.action {
             OutputAction::NoOp if !is_same => problems.push(format!("output {}: no-op, but it changes", output.name)),
             OutputAction::Delete if output.after.is_some() => {

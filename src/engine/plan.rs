@@ -1,6 +1,6 @@
 //! The plan as data: what is to be done, in which order of reasons, and everything apply needs to do exactly that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipectl_core::{Address, ModulePath, Path, Target, Value};
 use pipectl_provider::Reason;
@@ -23,6 +23,8 @@ pub struct Plan {
     pub sources: Vec<PlanSource>,
     /// Values of all variables.
     pub variables: BTreeMap<String, Value>,
+    /// Ephemeral variables that were given a value: applying the plan needs one again, which may be another. The others keep their defaults.
+    pub given_ephemerals: BTreeSet<String>,
     /// The state it was made for; `None`: there was none.
     pub base: Option<StateIdentity>,
     /// Randomness that names and tokens are drawn from.

@@ -7,16 +7,18 @@ mod refresh;
 mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Target, Value};
-use pipectl_lang::Configuration;
+use pipectl_lang::{Configuration, ObjectBlock};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Cancel, Cx};
 use pipectl_state::{Change, State};
 use tokio::sync::Semaphore;
 
+use crate::ephemeral::{OpenValues, When, open_block};
 use crate::evaluation::Evaluation;
 use crate::expansion::{Expansion, evaluate_enabled};
 use crate::graph::{Disabled, Graph, ModuleId, Node};
@@ -52,6 +54,8 @@ struct Run {
     /// Declarations whose replacements are made before the old object is removed: by their own words, or because something that needs them is.
     creates_first: BTreeSet<Address>,
     permits: Arc<Semaphore>,
+    /// Ephemeral values that are open.
+    open: OpenValues,
     found: Mutex<Found>,
     /// How conditions stand.
     checks: Mutex<Vec<CheckResult>>,
@@ -69,6 +73,8 @@ struct Found {
     expansions: BTreeMap<Address, Expansion>,
     /// What takes imported objects into the state.
     imported: BTreeMap<Address, Change>,
+    /// By name of a concurrency group: the block that was the first to name it, and the limit.
+    groups: BTreeMap<String, (Address, usize)>,
     outputs: Vec<OutputChange>,
 }
 
@@ -209,6 +215,7 @@ pub(crate) async fn plan(
         removed: removed_blocks(&configuration),
         creates_first,
         permits,
+        open: OpenValues::default(),
         found: Mutex::new(Found { diagnostics, ..Found::default() }),
         checks: Mutex::default(),
     });
@@ -235,6 +242,7 @@ pub(crate) async fn plan(
         workspace: engine.workspace.clone(),
         sources: sources(&configuration),
         variables: run.variables.clone(),
+        given_ephemerals: given_ephemerals(&configuration, inputs),
         base: StateIdentity::of(known),
         seed: options.seed,
         made,
@@ -250,6 +258,12 @@ pub(crate) async fn plan(
     };
     announce(engine, &plan);
     Ok(Planned { plan, configuration, diagnostics: found.diagnostics })
+}
+
+/// Ephemeral variables that something was given for.
+fn given_ephemerals(configuration: &Configuration, inputs: &[VariableInput]) -> BTreeSet<String> {
+    let is_ephemeral = |name: &String| configuration.variables.get(name).is_some_and(|block| block.ephemeral);
+    inputs.iter().map(|input| input.name.clone()).filter(is_ephemeral).collect()
 }
 
 /// What the `removed` blocks of all modules name, as the root module writes it.
@@ -340,7 +354,9 @@ pub(crate) fn pruned_graph(
     for &node in whole.order() {
         let module = whole.module_of(node);
         let enabled = match whole.node(node) {
-            Node::Object(address) => configuration.object(address).and_then(|block| block.meta.enabled.as_ref()),
+            Node::Object(address) | Node::Ephemeral(address) => {
+                configuration.object(address).and_then(|block| block.meta.enabled.as_ref())
+            }
             Node::Call(name) => {
                 let around = configuration.module(&whole.module(module).path);
                 around.and_then(|around| around.modules.get(name)?.enabled.as_ref())
@@ -352,14 +368,14 @@ pub(crate) fn pruned_graph(
             .references()
             .iter()
             .filter_map(|(reference, _)| whole.resolve(module, reference))
-            .all(|need| !needs_objects[need.index()] && !matches!(whole.node(need), Node::Object(_)));
+            .all(|need| !needs_objects[need.index()] && !whole.node(need).takes_calls());
         // What cannot be evaluated here is judged, and reported, in its turn.
         let is_off = |instance| evaluate_enabled(enabled, &values.scope(&whole, node, instance)) == Ok(false);
         if !is_constant || !(0..instances.len()).all(is_off) {
             continue;
         }
         match whole.node(node) {
-            Node::Object(address) => drop(disabled.objects.insert(address.clone())),
+            Node::Object(address) | Node::Ephemeral(address) => drop(disabled.objects.insert(address.clone())),
             Node::Call(name) => drop(disabled.modules.insert(whole.module(module).path.child(name, None))),
             _ => {}
         }
@@ -368,7 +384,7 @@ pub(crate) fn pruned_graph(
 }
 
 /// The values of everything that depends on no object. What cannot be evaluated has none.
-fn evaluate_constants(
+pub(crate) fn evaluate_constants(
     engine: &Engine,
     configuration: &Configuration,
     variables: &BTreeMap<String, Value>,
@@ -422,12 +438,24 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
         }
     }
     let outputs = state.outputs.clone();
-    let visit = |place: NodeIndex| {
+    let visit = |place: NodeIndex| -> Visit<Pin<Box<dyn Future<Output = bool> + Send>>> {
         let node = selected[place];
         match run.graph.node(node) {
             Node::Object(address) => {
                 let (run, address) = (Arc::clone(run), address.clone());
-                Visit::Run(async move { object::plan_block(&run, node, &address).await })
+                Visit::Run(Box::pin(async move { object::plan_block(&run, node, &address).await }))
+            }
+            Node::Ephemeral(address) => {
+                let (run, address) = (Arc::clone(run), address.clone());
+                Visit::Run(Box::pin(async move {
+                    let waits =
+                        |block: &ObjectBlock, address: &Address| object::waits_for(&run, block, address).is_some();
+                    let when = When { waits: &waits, is_needed: true };
+                    let opened = open_block(run.evaluation(), &run.open, node, &address, when).await;
+                    let worked = opened.is_ok();
+                    run.report(opened.unwrap_or_else(|problems| problems));
+                    worked
+                }))
             }
             Node::Output(name) if run.graph.module_of(node) == ModuleId::ROOT => {
                 Visit::Ready(output::plan_output(run, node, name, outputs.get(name)))
@@ -448,5 +476,7 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
             }
         }
     };
-    walk(&selected, run.engine.parallelism, || false, visit, |_, _| {}).await;
+    walk(&selected, run.engine.parallelism, || false, |_| None, visit, |_, _| {}).await;
+    let problems = run.open.close(&run.engine).await;
+    run.report(problems);
 }

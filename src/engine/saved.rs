@@ -7,7 +7,7 @@
 //! value is refused. Sensitive attributes in the plan are left out, and objects with such attributes are planned again at apply, which must come
 //! to the same. The digest is stretched, but a short secret can still be guessed from it: a plan file deserves the care that a state deserves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Digest, Marks, Path, Target, Value};
@@ -34,6 +34,8 @@ struct SavedPlan {
     workspace: String,
     sources: Vec<PlanSource>,
     variables: BTreeMap<String, SavedVariable>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    given_ephemerals: BTreeSet<String>,
     base: Option<StateIdentity>,
     seed: Seed,
     #[serde(default)]
@@ -118,6 +120,7 @@ impl Plan {
                 .iter()
                 .map(|(name, value)| (name.clone(), self.save_variable(name, value)))
                 .collect(),
+            given_ephemerals: self.given_ephemerals.clone(),
             base: self.base.clone(),
             seed: self.seed,
             made: self.made,
@@ -254,6 +257,7 @@ impl Planned {
             workspace: saved.workspace,
             sources: saved.sources,
             variables,
+            given_ephemerals: saved.given_ephemerals,
             base: saved.base,
             seed: saved.seed,
             made: saved.made,
@@ -297,6 +301,12 @@ fn restore_variables(
     for (name, variable) in &saved.variables {
         let Some(block) = configuration.variables.get(name) else { continue };
         let input = inputs.iter().rev().find(|input| input.name == *name);
+        if matches!(variable, SavedVariable::Ephemeral)
+            && let Some(problem) = ephemeral_mismatch(name, saved.given_ephemerals.contains(name), input)
+        {
+            diagnostics.push(problem.at(block.span.clone()));
+            continue;
+        }
         let given = match (variable, input) {
             // Other origins may have changed since: the plan keeps what they said then.
             (SavedVariable::Value(_), input) if input.is_none_or(|input| input.origin != Origin::CommandLine) => None,
@@ -328,6 +338,25 @@ fn restore_variables(
         values.insert(name.clone(), value);
     }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(values) }
+}
+
+/// An error when an ephemeral variable was given a value for the plan and is not given one now, or the other way round.
+fn ephemeral_mismatch(name: &str, was_given: bool, input: Option<&VariableInput>) -> Option<Diagnostic> {
+    match (was_given, input) {
+        (true, None) => {
+            let detail = format!(
+                "The ephemeral variable \"{name}\" was set when the plan was made. Its value is not stored, so it must be set again now."
+            );
+            Some(Diagnostic::error("No value for required variable", detail).hint(format!("-var '{name}=...'")))
+        }
+        (false, Some(_)) => {
+            let detail = format!(
+                "The ephemeral variable \"{name}\" was not set when the plan was made, and so must not be set now."
+            );
+            Some(Diagnostic::error("Ephemeral variable was not set during planning", detail))
+        }
+        _ => None,
+    }
 }
 
 fn differs(name: &str) -> Diagnostic {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Refinement, Schema, Span, Target, Type, Value};
-use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, WithoutSecrets, evaluate};
-use pipectl_provider::planning::with_unknown_computed;
+use pipectl_core::{
+    Address, AddressKind, Diagnostic, Diagnostics, Marks, Refinement, Schema, Span, Step, Target, Type, Value,
+};
+use pipectl_lang::{Configuration, Expression, IgnoreChanges, ObjectBlock, Reference, Scope, WithoutSecrets, evaluate};
+use pipectl_provider::planning::{with_unknown_computed, without_write_only};
 
 use crate::conditions::{Verdict, judge};
 use crate::evaluation::{Evaluation, evaluate_output, qualified};
@@ -15,7 +17,7 @@ use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::mark_by_schema;
 use crate::instances::Instances;
-use crate::lifecycle::limits;
+use crate::limits::Limits;
 use crate::planner::{arguments, with_marks_of};
 use crate::values::Values;
 use crate::{Engine, variables};
@@ -25,11 +27,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     // Whoever judges a configuration need not have its secrets.
     let engine = &Engine { files: Arc::new(WithoutSecrets(Arc::clone(&engine.files))), ..engine.clone() };
     let mut diagnostics = configuration.check_references();
-    // Whatever is not declared has been told, with all its places: evaluating meets it once more.
-    let undeclared: BTreeSet<String> = diagnostics.iter().map(|found| found.summary.clone()).collect();
-    let is_told = |found: &Diagnostic| {
-        found.summary.starts_with("Reference to undeclared") && undeclared.contains(&found.summary)
-    };
+    let told: Vec<Span> = diagnostics.iter().filter_map(|problem| problem.span.clone()).collect();
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));
     let graph = Graph::new(configuration);
@@ -48,7 +46,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
         let path = &graph.module(module).path;
         let own = configuration.module(path).expect("the graph has the modules of its configuration");
         let (value, found) = match graph.node(node) {
-            Node::Object(address) => match configuration.object(address) {
+            Node::Object(address) | Node::Ephemeral(address) => match configuration.object(address) {
                 Some(block) => {
                     let scope = Arc::new(values.scope(&graph, node, 0));
                     validate_object(engine, block, address, &scope)
@@ -82,11 +80,20 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
                 (Value::unknown(Type::Any), found.unwrap_or_else(|problems| problems))
             }
         };
-        diagnostics.extend(found.into_iter().filter(|found| !is_told(found)));
+        // What a wrong reference leads to has been told with it.
+        diagnostics.extend(found.into_iter().filter(|problem| !is_inside(problem, &told)).collect::<Diagnostics>());
         // In validation one instance stands for all.
         values.set_everywhere(node, 1, &value);
     }
     without_repetitions(diagnostics)
+}
+
+/// Whether a finding stands inside of one of these places.
+fn is_inside(problem: &Diagnostic, places: &[Span]) -> bool {
+    let contains = |place: &Span, span: &Span| {
+        place.source == span.source && place.range.start <= span.range.start && span.range.end <= place.range.end
+    };
+    problem.span.as_ref().is_some_and(|span| places.iter().any(|place| contains(place, span)))
 }
 
 /// Judges what decides the instances of a module, and lets one stand for all of them.
@@ -131,9 +138,17 @@ fn check_own_kinds(engine: &Engine, configuration: &Configuration) -> Diagnostic
             AddressKind::Data => {
                 unknown_kind(&mut diagnostics, "data source", type_name, &registry.data_sources, &block.span)
             }
+            AddressKind::Ephemeral => {
+                unknown_kind(&mut diagnostics, "ephemeral resource", type_name, &registry.ephemerals, &block.span);
+            }
             AddressKind::Stage => {
                 unknown_kind(&mut diagnostics, "stage kind", type_name, &registry.stages, &block.span)
             }
+        }
+    }
+    for (address, block) in &configuration.objects {
+        if let Some(schema) = registry.schema(address.kind, &address.type_name) {
+            diagnostics.extend(check_ignored(block, schema));
         }
     }
     for ((kind, _), block) in &configuration.executors {
@@ -142,6 +157,33 @@ fn check_own_kinds(engine: &Engine, configuration: &Configuration) -> Diagnostic
     if let (None, Some(block)) = (&registry.model, configuration.models.values().next()) {
         let detail = "This pipectl was built without models. Build it with the feature `train`.";
         diagnostics.push(Diagnostic::error("Models not supported", detail).at(block.span.clone()));
+    }
+    diagnostics
+}
+
+/// What is wrong with `ignore_changes`: names that the kind does not have, and those that no configuration can set.
+fn check_ignored(block: &ObjectBlock, schema: &Schema) -> Diagnostics {
+    let IgnoreChanges::Paths(paths) = &block.meta.lifecycle.ignore_changes else { return Diagnostics::new() };
+    let mut diagnostics = Diagnostics::new();
+    for (path, span) in paths {
+        let Some(Step::Name(name)) = path.0.first() else { continue };
+        match (schema.attributes.get(name), schema.blocks.contains_key(name)) {
+            (Some(attribute), _) if !attribute.required && !attribute.optional => {
+                let detail = format!(
+                    "The attribute {name} is decided by the provider alone, so there can be no configured value whose changes could be \
+                     ignored. Including it in ignore_changes has no effect."
+                );
+                diagnostics.push(Diagnostic::warning("Redundant ignore_changes element", detail).at(span.clone()));
+            }
+            (None, false) => {
+                let known = schema.attributes.keys().chain(schema.blocks.keys()).map(String::as_str);
+                let hint = did_you_mean(name, known);
+                let detail =
+                    format!("This object has no argument, nested block, or exported attribute named {name:?}.{hint}");
+                diagnostics.push(Diagnostic::error("Unsupported attribute", detail).at(span.clone()));
+            }
+            _ => {}
+        }
     }
     diagnostics
 }
@@ -166,6 +208,7 @@ fn unknown_kind<T>(
     let summary = match what {
         "resource type" => "Invalid resource type",
         "data source" => "Invalid data source",
+        "ephemeral resource" => "Invalid ephemeral resource",
         "stage kind" => "Invalid stage kind",
         _ => "Invalid executor kind",
     };
@@ -209,31 +252,34 @@ fn validate_object(
     address: &Address,
     scope: &Arc<Scope>,
 ) -> (Value, Diagnostics) {
-    let kind = engine.registry.resource(address.kind, &address.type_name);
-    let data = engine.registry.data_sources.get(&address.type_name).filter(|_| address.kind == AddressKind::Data);
-    let schema: &Schema = match (kind, data) {
-        (Some(kind), _) => kind.schema(),
-        (None, Some(data)) => data.schema(),
-        (None, None) => return (Value::unknown(Type::Any), Diagnostics::new()),
+    let registry = &engine.registry;
+    let Some(schema) = registry.schema(address.kind, &address.type_name) else {
+        return (Value::unknown(Type::Any), Diagnostics::new());
     };
+    let kind = registry.resource(address.kind, &address.type_name);
+    let data = registry.data_sources.get(&address.type_name).filter(|_| address.kind == AddressKind::Data);
+    let ephemeral = registry.ephemerals.get(&address.type_name).filter(|_| address.kind == AddressKind::Ephemeral);
     let mut diagnostics = validate_meta(block, scope);
     let inside = Expansion::any(block.meta.count.as_ref(), block.meta.for_each.as_ref(), scope).scope(scope, None);
-    let validate = |config: &Value| match (kind, data) {
-        (Some(kind), _) => kind.validate(config),
-        (None, Some(data)) => data.validate(config),
-        (None, None) => Diagnostics::new(),
+    let validate = |config: &Value| match (kind, data, ephemeral) {
+        (Some(kind), _, _) => kind.validate(config),
+        (None, Some(data), _) => data.validate(config),
+        (None, None, Some(ephemeral)) => ephemeral.validate(config),
+        (None, None, None) => Diagnostics::new(),
     };
     let value = match arguments(block, address, schema, validate, &inside) {
         Ok(evaluated) => {
             diagnostics.extend(evaluated.warnings);
-            with_marks_of(&evaluated.config, with_unknown_computed(schema, &evaluated.config))
+            let config = without_write_only(schema, evaluated.config);
+            with_marks_of(&config, with_unknown_computed(schema, &config))
         }
         Err(problems) => {
             diagnostics.extend(problems);
             Value::unknown(schema.object_type())
         }
     };
-    let value = mark_by_schema(schema, value);
+    let marks = if ephemeral.is_some() { Marks::EPHEMERAL } else { Marks::NONE };
+    let value = mark_by_schema(schema, value).marked(marks);
     let mut about_itself = Scope::inside(&inside);
     about_itself.set(&Reference::SelfObject, value.clone());
     let lifecycle = &block.meta.lifecycle;
@@ -246,14 +292,14 @@ fn validate_object(
         (None, None, Some(_)) => Value::unknown(ty()),
         (None, None, None) => value,
     };
-    (whole, diagnostics)
+    (whole.marked(marks), diagnostics)
 }
 
 /// Judges meta-arguments. What is only known at plan is judged then.
 fn validate_meta(block: &ObjectBlock, scope: &Scope) -> Diagnostics {
     let meta = &block.meta;
     let mut diagnostics = validate_expansion(meta.enabled.as_ref(), meta.count.as_ref(), meta.for_each.as_ref(), scope);
-    diagnostics.extend(limits(meta, scope).err().into_iter().flatten());
+    diagnostics.extend(Limits::of(meta, scope).err().into_iter().flatten());
     if let Some(expression) = &meta.lifecycle.prevent_destroy {
         diagnostics.extend(evaluate(expression, scope).err().into_iter().flatten());
     }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::Value;
+use pipectl_core::{Marks, Value};
 use pipectl_lang::{Ambient, Reference, Scope};
 use pipectl_provider::Environment;
 
@@ -32,6 +32,11 @@ impl Ambient for Outside {
     }
 }
 
+/// Whether the run applies: ephemeral, since it is not the same when a plan is applied.
+fn applying() -> Reference {
+    Reference::Terraform("applying".to_owned())
+}
+
 /// The values of all nodes of a graph, and the instances of all its modules, each set once.
 ///
 /// A node has one value for each instance of its module. The outputs of a module, and the module itself, are there for the module around it:
@@ -50,6 +55,7 @@ impl Values {
         let base = |folder: &str| {
             let mut base = Scope::new(Arc::clone(&engine.files));
             base.set(&Reference::Terraform("workspace".to_owned()), Value::from(engine.workspace.as_str()));
+            base.set(&applying(), Value::from(false).marked(Marks::EPHEMERAL));
             let folder = if folder.is_empty() { "." } else { folder };
             for (name, folder) in [("module", folder), ("root", "."), ("cwd", &started_in)] {
                 base.set(&Reference::Path(name.to_owned()), Value::from(folder));
@@ -68,12 +74,13 @@ impl Values {
         values
     }
 
-    /// The same where `timestamp`, `uuid` and `bcrypt` give results, which a plan leaves open.
+    /// The same where `timestamp`, `uuid` and `bcrypt` give results, which a plan leaves open, and `terraform.applying` is true.
     pub(crate) fn drawn(self, engine: &Engine) -> Self {
         let outside: Arc<dyn Ambient> = Arc::new(Outside(Arc::clone(&engine.environment)));
         let with_outside = |base: Arc<Scope>| {
             let mut base = (*base).clone();
             base.set_ambient(Arc::clone(&outside));
+            base.set(&applying(), Value::from(true).marked(Marks::EPHEMERAL));
             Arc::new(base)
         };
         Self { bases: self.bases.into_iter().map(with_outside).collect(), ..self }

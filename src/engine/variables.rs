@@ -147,7 +147,7 @@ pub(crate) fn input_value(
 pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&VariableInput>) -> Result<Value, Diagnostics> {
     let given = match input.map(|input| &input.value) {
         None => None,
-        Some(InputValue::Text(text)) => Some((parse_variable_value(text, &block.ty, name)?, None)),
+        Some(InputValue::Text(text)) => Some((parse_variable_value(text, block.declared_type(), name)?, None)),
         Some(InputValue::Value(value, span)) => Some((value.clone(), span.clone())),
     };
     let (value, span) = match given {

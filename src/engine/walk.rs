@@ -1,7 +1,7 @@
 //! Walking a graph with bounded parallelism: each node after what it needs.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -31,14 +31,32 @@ pub(crate) enum Outcome {
     NotStarted,
 }
 
+/// A bound on how many visits of a group run at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// What counts together.
+    pub(crate) group: String,
+    /// How many; at least 1.
+    pub(crate) limit: usize,
+}
+
+/// The visits of a group.
+#[derive(Default)]
+struct Group {
+    running: usize,
+    /// Free nodes that wait until one of the running has ended.
+    waiting: VecDeque<NodeIndex>,
+}
+
 /// Visits all nodes of `graph`, at most `parallelism` at once, in the order of their indices among those that are free.
 ///
-/// `is_stopped` is asked before each visit. `skipped` is told of each node that is not visited.
-/// Dropping the future aborts what runs.
+/// `is_stopped` is asked before each visit, then `bound`: a node of a group that is full waits, and takes nothing of the parallelism.
+/// `skipped` is told of each node that is not visited. Dropping the future aborts what runs.
 pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
     graph: &DiGraph<N, E>,
     parallelism: usize,
     is_stopped: impl Fn() -> bool,
+    bound: impl Fn(NodeIndex) -> Option<Bound>,
     mut visit: impl FnMut(NodeIndex) -> Visit<F>,
     mut skipped: impl FnMut(NodeIndex, Outcome),
 ) -> Vec<Outcome> {
@@ -48,6 +66,8 @@ pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
     let mut free: BinaryHeap<Reverse<NodeIndex>> =
         graph.node_indices().filter(|node| missing[node.index()] == 0).map(Reverse).collect();
     let mut running: JoinSet<(NodeIndex, bool)> = JoinSet::new();
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut group_of: BTreeMap<NodeIndex, String> = BTreeMap::new();
     loop {
         let ended = match free.peek() {
             Some(_) if running.len() < parallelism.max(1) => {
@@ -57,13 +77,27 @@ pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
                         skipped(node, Outcome::NotStarted);
                         (node, Outcome::NotStarted)
                     }
-                    Outcome::Done => match visit(node) {
-                        Visit::Ready(worked) => (node, if worked { Outcome::Done } else { Outcome::Failed }),
-                        Visit::Run(future) => {
-                            running.spawn(async move { (node, future.await) });
-                            continue;
+                    Outcome::Done => {
+                        let bound = bound(node);
+                        if let Some(Bound { group, limit }) = &bound {
+                            let group = groups.entry(group.clone()).or_default();
+                            if group.running >= *limit {
+                                group.waiting.push_back(node);
+                                continue;
+                            }
                         }
-                    },
+                        match visit(node) {
+                            Visit::Ready(worked) => (node, if worked { Outcome::Done } else { Outcome::Failed }),
+                            Visit::Run(future) => {
+                                if let Some(Bound { group, .. }) = bound {
+                                    groups.entry(group.clone()).or_default().running += 1;
+                                    group_of.insert(node, group);
+                                }
+                                running.spawn(async move { (node, future.await) });
+                                continue;
+                            }
+                        }
+                    }
                     outcome => {
                         skipped(node, outcome);
                         (node, outcome)
@@ -82,6 +116,14 @@ pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
         };
         let (node, outcome) = ended;
         outcomes[node.index()] = outcome;
+        let ran_in = group_of.remove(&node);
+        let has_run = ran_in.is_some();
+        // Also a node that did not run may have been the one that the next waits behind.
+        let group = ran_in.or_else(|| bound(node).filter(|_| !groups.is_empty()).map(|bound| bound.group));
+        if let Some(group) = group.and_then(|group| groups.get_mut(&group)) {
+            group.running -= usize::from(has_run);
+            free.extend(group.waiting.pop_front().map(Reverse));
+        }
         let for_dependants = match outcome {
             Outcome::Done => Outcome::Done,
             Outcome::Failed | Outcome::Blocked => Outcome::Blocked,
@@ -144,6 +186,7 @@ mod tests {
             graph,
             2,
             || visits.lock().expect("no panic").len() >= stop_after,
+            |_| None,
             |node| {
                 let seen = Arc::clone(&seen);
                 seen.lock().expect("no panic").push(node.index());
@@ -167,6 +210,58 @@ mod tests {
         assert!(visits.contains(&2) && visits.contains(&4) && !visits.contains(&3), "{visits:?}");
         use Outcome::{Blocked, Done, Failed};
         assert_eq!(outcomes, vec![Done, Failed, Done, Blocked, Done]);
+    }
+
+    #[tokio::test]
+    async fn a_full_group_waits_and_lets_others_go_ahead() {
+        let mut graph: DiGraph<(), ()> = DiGraph::new();
+        (0..7).for_each(|_| {
+            graph.add_node(());
+        });
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let running = Arc::new(Mutex::new((0_usize, 0_usize)));
+        // Even nodes are a group of which one runs at a time.
+        let bound = |node: NodeIndex| (node.index() % 2 == 0).then(|| Bound { group: "even".to_owned(), limit: 1 });
+        let visit = |node: NodeIndex| {
+            let (order, running) = (Arc::clone(&order), Arc::clone(&running));
+            order.lock().expect("no panic").push(node.index());
+            Visit::Run(async move {
+                let is_even = node.index() % 2 == 0;
+                if is_even {
+                    let mut running = running.lock().expect("no panic");
+                    running.0 += 1;
+                    running.1 = running.1.max(running.0);
+                }
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                if is_even {
+                    running.lock().expect("no panic").0 -= 1;
+                }
+                true
+            })
+        };
+        let outcomes = walk(&graph, 4, || false, bound, visit, |_, _| {}).await;
+        assert_eq!(outcomes, vec![Outcome::Done; 7]);
+        assert_eq!(running.lock().expect("no panic").1, 1);
+        let order = order.lock().expect("no panic").clone();
+        assert_eq!(&order[..4], [0, 1, 3, 5], "those that wait take no place of others");
+        assert_eq!(order.len(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_stop_reaches_those_that_wait() {
+        let graph: DiGraph<(), ()> = DiGraph::from_edges([(0, 3), (1, 3), (2, 3)]);
+        let begun = Arc::new(Mutex::new(0));
+        let visit = |_| {
+            *begun.lock().expect("no panic") += 1;
+            Visit::Run(async { true })
+        };
+        let stopped = || *begun.lock().expect("no panic") > 0;
+        let bound = |_| Some(Bound { group: "all".to_owned(), limit: 1 });
+        let outcomes = walk(&graph, 4, stopped, bound, visit, |_, _| {}).await;
+        use Outcome::{Done, NotStarted};
+        assert_eq!(outcomes, vec![Done, NotStarted, NotStarted, NotStarted]);
     }
 
     #[tokio::test]

@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use pipectl_core::{Path, Span, Step as PathStep};
 
 use crate::dynamic_block;
-use crate::expression::{Expression, Item, Key, Node};
+use crate::expression::{Expression, Item, Key, Node, VisitReference};
 use crate::json_syntax::{Members, Part};
-use crate::reference::{InvalidReference, Reference};
+use crate::reference::Reference;
 
 /// The body of a block. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -158,7 +158,7 @@ impl Body {
     /// All references of all expressions inside, nested blocks too, each with where it stands.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let mut found = Vec::new();
-        self.visit_references(&mut |reference, span| {
+        self.visit_references(&mut |reference, span, _| {
             if let Ok(reference) = reference {
                 found.push((reference, span));
             }
@@ -166,15 +166,11 @@ impl Body {
         found
     }
 
-    pub(crate) fn visit_references(&self, visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span)) {
+    pub(crate) fn visit_references(&self, visit: &mut VisitReference<'_>) {
         self.visit_inside(&mut Vec::new(), visit);
     }
 
-    fn visit_inside(
-        &self,
-        shadowed: &mut Vec<String>,
-        visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span),
-    ) {
+    fn visit_inside(&self, shadowed: &mut Vec<String>, visit: &mut VisitReference<'_>) {
         for argument in self.arguments() {
             match self.members().and_then(|members| members.with_dynamic_blocks(&argument.name)) {
                 Some(parts) => {
@@ -225,11 +221,7 @@ impl Body {
     }
 }
 
-fn visit_block(
-    block: &NestedBlock,
-    shadowed: &mut Vec<String>,
-    visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span),
-) {
+fn visit_block(block: &NestedBlock, shadowed: &mut Vec<String>, visit: &mut VisitReference<'_>) {
     let Some(iterator) = dynamic_block::iterator(block) else { return block.body.visit_inside(shadowed, visit) };
     // The iterator of a dynamic block names no object, except in the collection that it goes through.
     let outside = shadowed.len();

@@ -6,7 +6,7 @@ use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::body::Body;
 use crate::configuration::{Configuration, MODEL_ROOTS, ModuleBlock, ObjectBlock, Rule};
 use crate::evaluate::{missing, undeclared_local, undeclared_module, undeclared_object, undeclared_variable};
-use crate::expression::Expression;
+use crate::expression::{Expression, Step};
 use crate::reference::{InvalidReference, Reference};
 use crate::scope::Scope;
 
@@ -23,7 +23,7 @@ pub(crate) struct Place {
     own: bool,
 }
 
-type Visit<'a> = dyn FnMut(Place, Result<Reference, InvalidReference>, Span) + 'a;
+type Visit<'a> = dyn FnMut(Place, Result<Reference, InvalidReference>, Span, Option<&Step>) + 'a;
 
 impl Configuration {
     /// Reports, for this module and all below, references to variables, local values, resources, stages, modules, models and executors that
@@ -41,11 +41,17 @@ impl Configuration {
 
     fn check_own_references(&self, sources: &SourceMap) -> Diagnostics {
         let mut findings: Vec<(Diagnostic, Vec<Span>)> = Vec::new();
-        visit(self, &mut |place, reference, span| {
+        visit(self, &mut |place, reference, mut span, next| {
             let diagnostic = match reference {
                 Ok(reference) => match self.undeclared(&reference, place) {
                     Some(diagnostic) => diagnostic,
-                    None => return,
+                    None => match next.and_then(|next| self.wrong_instance(&reference, next)) {
+                        Some((diagnostic, step)) => {
+                            span.range.end = step.range.end;
+                            diagnostic
+                        }
+                        None => return,
+                    },
                 },
                 // `layer` alone in a model is for the model to judge.
                 Err(_) if place.model => return,
@@ -107,7 +113,7 @@ impl Configuration {
             .chain(self.checks.values().flat_map(|check| &check.assertions).map(|rule| ("assert", rule)));
         for (kind, rule) in rules {
             let mut refers = false;
-            rule.condition.visit_references(&mut |_, _| refers = true);
+            rule.condition.visit_references(&mut |_, _, _| refers = true);
             if !refers {
                 let detail = "The condition expression must refer to at least one object from elsewhere in the configuration, or else its \
                               result would not be checking anything.";
@@ -138,7 +144,9 @@ impl Configuration {
             Reference::Path(name) if !["cwd", "module", "root"].contains(&name.as_str()) => {
                 Some(missing(&Scope::constant(), reference))
             }
-            Reference::Terraform(name) if name != "workspace" => Some(missing(&Scope::constant(), reference)),
+            Reference::Terraform(name) if name != "workspace" && name != "applying" => {
+                Some(missing(&Scope::constant(), reference))
+            }
             Reference::Variable(name) if !self.variables.contains_key(name) => {
                 Some(undeclared_variable(name, &did_you_mean(name, self.variables.keys().map(String::as_str))))
             }
@@ -169,10 +177,42 @@ impl Configuration {
         }
     }
 
+    /// What is wrong with the step after a reference to an object that has instances, or has none, and where that step stands.
+    fn wrong_instance(&self, reference: &Reference, next: &Step) -> Option<(Diagnostic, Span)> {
+        let Reference::Object(address) = reference else { return None };
+        let meta = &self.objects.get(address)?.meta;
+        let keys = match (&meta.count, &meta.for_each) {
+            (Some(_), _) => Some(("count", format!("{address}[count.index], or {address}[*] for all instances"))),
+            (None, Some(_)) => {
+                Some(("for_each", format!("{address}[each.key], or values({address})[*] for all instances")))
+            }
+            (None, None) => None,
+        };
+        match (keys, next) {
+            (Some((argument, meant)), Step::Attribute { span, .. }) => {
+                let detail = format!(
+                    "Because {address} has {argument:?} set, its attributes must be accessed on specific instances."
+                );
+                let diagnostic = Diagnostic::error("Missing resource instance key", detail);
+                Some((diagnostic.hint(meant), span.clone()))
+            }
+            (None, Step::Index { span, .. }) => {
+                let detail = format!(
+                    "Because {address} does not have \"count\" or \"for_each\" set, references to it must not include an index key. Remove \
+                     the bracketed index to refer to the single instance of this resource."
+                );
+                Some((Diagnostic::error("Unexpected resource instance key", detail), span.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// What may have been meant by an object's address; a block kind like `stage` may have been left out, too.
     fn object_hint(&self, given: &str, known: &[String]) -> String {
-        let prefixed =
-            ["stage.", "data."].iter().map(|prefix| format!("{prefix}{given}")).find(|address| known.contains(address));
+        let prefixed = ["stage.", "data.", "ephemeral."]
+            .iter()
+            .map(|prefix| format!("{prefix}{given}"))
+            .find(|address| known.contains(address));
         let name = given.rsplit('.').next().unwrap_or(given);
         if let Some(address) = prefixed.as_deref().or_else(|| nearest(given, known.iter().map(String::as_str))) {
             return format!(" Did you mean \"{address}\"?");
@@ -234,9 +274,9 @@ pub(crate) fn visit(configuration: &Configuration, visit: &mut Visit<'_>) {
         body(&executor.body, elsewhere, visit);
     }
     for model in configuration.models.values() {
-        model.body.visit_references(&mut |reference, span| match &reference {
+        model.body.visit_references(&mut |reference, span, next| match &reference {
             Ok(Reference::Object(address)) if MODEL_ROOTS.contains(&address.type_name.as_str()) => {}
-            _ => visit(Place { model: true, ..elsewhere }, reference, span),
+            _ => visit(Place { model: true, ..elsewhere }, reference, span, next),
         });
     }
     for module in configuration.modules.values() {
@@ -275,7 +315,7 @@ fn visit_object(object: &ObjectBlock, visit: &mut Visit<'_>) {
         expression(argument, Place::default(), visit);
     }
     let inside = Place { each: meta.for_each.is_some(), count: meta.count.is_some(), ..Place::default() };
-    for argument in [&meta.timeout, &lifecycle.prevent_destroy].into_iter().flatten() {
+    for argument in [&meta.timeout, &meta.concurrency, &lifecycle.prevent_destroy].into_iter().flatten() {
         expression(argument, inside, visit);
     }
     meta.retry.iter().for_each(|retry| body(retry, inside, visit));
@@ -288,16 +328,16 @@ fn visit_object(object: &ObjectBlock, visit: &mut Visit<'_>) {
 
 fn declared(references: &[(Reference, Span)], visit: &mut Visit<'_>) {
     for (reference, span) in references {
-        visit(Place::default(), Ok(reference.clone()), span.clone());
+        visit(Place::default(), Ok(reference.clone()), span.clone(), None);
     }
 }
 
 fn expression(expression: &Expression, place: Place, visit: &mut Visit<'_>) {
-    expression.visit_references(&mut |reference, span| visit(place, reference, span));
+    expression.visit_references(&mut |reference, span, next| visit(place, reference, span, next));
 }
 
 fn body(body: &Body, place: Place, visit: &mut Visit<'_>) {
-    body.visit_references(&mut |reference, span| visit(place, reference, span));
+    body.visit_references(&mut |reference, span, next| visit(place, reference, span, next));
 }
 
 fn rules(rules: &[Rule], place: Place, visit: &mut Visit<'_>) {

@@ -33,7 +33,7 @@ pub struct Configuration {
     pub outputs: IndexMap<String, OutputBlock>,
     /// `check` blocks by name.
     pub checks: IndexMap<String, CheckBlock>,
-    /// `resource`, `data` and `stage` blocks by their address without an instance.
+    /// `resource`, `data`, `ephemeral` and `stage` blocks by their address without an instance.
     pub objects: IndexMap<Address, ObjectBlock>,
     /// `module` blocks by name.
     pub modules: IndexMap<String, ModuleBlock>,
@@ -77,6 +77,8 @@ pub struct VariableBlock {
     pub name: String,
     /// What values it takes.
     pub ty: Type,
+    /// Whether it declares a type. Without one, text from outside is a string, whatever it looks like.
+    pub has_type: bool,
     /// Its value when none is given, converted to `ty`.
     pub default: Option<Value>,
     /// What it is for.
@@ -145,7 +147,7 @@ pub struct CheckBlock {
     pub span: Span,
 }
 
-/// A `resource`, `data` or `stage` block.
+/// A `resource`, `data`, `ephemeral` or `stage` block.
 #[derive(Clone, Debug)]
 pub struct ObjectBlock {
     /// Its address, without an instance.
@@ -156,6 +158,8 @@ pub struct ObjectBlock {
     pub meta: Meta,
     /// Where its header stands.
     pub span: Span,
+    /// The body with those meta-arguments that the kind may have arguments of, where there are any.
+    pub(crate) claimable: Option<Body>,
 }
 
 /// `module "name" { ... }`
@@ -183,6 +187,8 @@ pub struct ModuleBlock {
     pub span: Span,
     /// What the module declares; `None` where it could not be read, which has been reported.
     pub configuration: Option<Arc<Configuration>>,
+    /// The inputs with `enabled`, where that was taken for the meta-argument.
+    pub(crate) claimable: Option<Body>,
 }
 
 /// `moved { from, to }`: what the state has at one address is what the configuration has at another. Addresses are those of the block's module.
@@ -263,6 +269,8 @@ pub struct Meta {
     pub provider: Option<ProviderReference>,
     /// How long one attempt may take.
     pub timeout: Option<Expression>,
+    /// How many calls may run at once.
+    pub concurrency: Option<Expression>,
     /// How failed attempts are repeated.
     pub retry: Option<Body>,
     /// How it changes.
@@ -365,6 +373,13 @@ pub struct ProviderBlock {
     pub span: Span,
 }
 
+impl VariableBlock {
+    /// The type that it declares, if any: how text from outside is read.
+    pub fn declared_type(&self) -> Option<&Type> {
+        self.has_type.then_some(&self.ty)
+    }
+}
+
 impl Configuration {
     /// The configuration of the module at a path, of which instances do not matter.
     pub fn module(&self, path: &ModulePath) -> Option<&Configuration> {
@@ -416,7 +431,7 @@ impl Configuration {
     /// References of everything inside, modules below left out: for finding what is used. Model blocks leave out their own inputs and layers.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let mut found = Vec::new();
-        crate::check_references::visit(self, &mut |_, reference, span| {
+        crate::check_references::visit(self, &mut |_, reference, span, _| {
             if let Ok(reference) = reference {
                 found.push((reference, span));
             }
@@ -448,10 +463,15 @@ impl Meta {
     /// All references of the meta-arguments, `depends_on` and conditions included.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let mut found = Vec::new();
-        for expression in [&self.enabled, &self.count, &self.for_each, &self.timeout, &self.lifecycle.prevent_destroy]
-            .into_iter()
-            .flatten()
-        {
+        let arguments = [
+            &self.enabled,
+            &self.count,
+            &self.for_each,
+            &self.timeout,
+            &self.concurrency,
+            &self.lifecycle.prevent_destroy,
+        ];
+        for expression in arguments.into_iter().flatten() {
             found.extend(expression.references());
         }
         if let Some(retry) = &self.retry {

@@ -141,6 +141,9 @@ pub(crate) enum BinaryOperator {
     Remainder,
 }
 
+/// Takes a name that is or should be a reference, where it stands, and the step that follows it.
+pub(crate) type VisitReference<'a> = dyn FnMut(Result<Reference, InvalidReference>, Span, Option<&Step>) + 'a;
+
 impl Expression {
     pub(crate) fn new(node: Node, span: Span) -> Self {
         Self { node: Arc::new(node), span }
@@ -172,7 +175,7 @@ impl Expression {
     /// names that make no reference (`var` alone) are left out: evaluation and `check_references` say so.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let mut found = Vec::new();
-        self.visit_references(&mut |reference, span| {
+        self.visit_references(&mut |reference, span, _| {
             if let Ok(reference) = reference {
                 found.push((reference, span));
             }
@@ -181,20 +184,16 @@ impl Expression {
     }
 
     /// Calls `visit` for every name that is or should be a reference.
-    pub(crate) fn visit_references(&self, visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span)) {
+    pub(crate) fn visit_references(&self, visit: &mut VisitReference<'_>) {
         self.visit_inside(&mut Vec::new(), visit);
     }
 
     /// The same where names already mean something else.
-    pub(crate) fn visit_inside(
-        &self,
-        shadowed: &mut Vec<String>,
-        visit: &mut dyn FnMut(Result<Reference, InvalidReference>, Span),
-    ) {
-        walk(self, shadowed, &mut |traversal, shadowed| {
-            if let Some((reference, span)) = traversal.reference(shadowed) {
-                visit(reference.map(|(reference, _)| reference), span);
-            }
+    pub(crate) fn visit_inside(&self, shadowed: &mut Vec<String>, visit: &mut VisitReference<'_>) {
+        walk(self, shadowed, &mut |traversal, shadowed| match traversal.reference(shadowed) {
+            Some((Ok((reference, consumed)), span)) => visit(Ok(reference), span, traversal.steps.get(consumed)),
+            Some((Err(invalid), span)) => visit(Err(invalid), span, None),
+            None => {}
         });
     }
 }

@@ -9,6 +9,7 @@
 mod body;
 mod brackets;
 mod check_references;
+mod claim;
 mod configuration;
 mod decode;
 mod dynamic_block;
@@ -39,6 +40,7 @@ mod variable_value;
 use pipectl_core::{Diagnostics, SourceId};
 
 pub use body::{Argument, Body, NestedBlock};
+pub use claim::Takes;
 pub use configuration::{
     CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle, LocalValue, Meta,
     ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, ProviderBlock, ProviderReference,

@@ -29,9 +29,10 @@ pub struct SourceFile {
 }
 
 /// Block types of Terraform that we read.
-const TERRAFORM_BLOCKS: [&str; 12] = [
+const TERRAFORM_BLOCKS: [&str; 13] = [
     "check",
     "data",
+    "ephemeral",
     "import",
     "locals",
     "module",
@@ -45,8 +46,6 @@ const TERRAFORM_BLOCKS: [&str; 12] = [
 ];
 /// Block types of pipectl, which do not exist in `*.tf` files.
 const OWN_BLOCKS: [&str; 4] = ["executor", "model", "pipeline", "stage"];
-/// Block types of Terraform that are not there yet.
-const LATER_BLOCKS: [&str; 1] = ["ephemeral"];
 
 /// Whether there are blocks of a type at the top of our files.
 pub fn is_block_type(kind: &str) -> bool {
@@ -55,7 +54,7 @@ pub fn is_block_type(kind: &str) -> bool {
 
 /// Reads the files of one module in `folder`, without the modules below. They are added to `sources`.
 fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> (Configuration, Diagnostics) {
-    let block_types: Vec<&str> = TERRAFORM_BLOCKS.iter().chain(&OWN_BLOCKS).chain(&LATER_BLOCKS).copied().collect();
+    let block_types: Vec<&str> = TERRAFORM_BLOCKS.iter().chain(&OWN_BLOCKS).copied().collect();
     let mut loader = Loader::default();
     loader.configuration.folder = folder.to_owned();
     loader.configuration.sources = std::mem::take(sources);
@@ -74,7 +73,10 @@ fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> 
     for ParsedFile { name, body, blocks, diagnostics } in parsed {
         loader.diagnostics.extend(diagnostics);
         for argument in body.arguments() {
-            let hint = did_you_mean(&argument.name, block_types.iter().copied());
+            let hint = match block_types.contains(&argument.name.as_str()) {
+                true => format!(" Did you mean to define a block of type {:?}?", argument.name),
+                false => did_you_mean(&argument.name, block_types.iter().copied()),
+            };
             let detail =
                 format!("An argument named {:?} is not expected here: a file holds blocks only.{hint}", argument.name);
             loader.report(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
@@ -123,12 +125,12 @@ impl Loader {
         }
         match kind {
             "check" => self.check(block),
-            "data" | "resource" | "stage" => self.object(block),
+            "data" | "ephemeral" | "resource" | "stage" => self.object(block, terraform_file),
             "executor" => self.executor(block),
             "import" => self.import(block),
             "locals" => self.locals(block),
             "model" => self.model(block),
-            "module" => self.module(block),
+            "module" => self.module(block, terraform_file),
             "moved" => self.moved(block),
             "output" => self.output(block),
             "pipeline" => self.pipeline(block),
@@ -136,10 +138,6 @@ impl Loader {
             "removed" => self.removed(block),
             "terraform" => self.terraform(block),
             "variable" => self.variable(block),
-            _ if LATER_BLOCKS.contains(&kind) => {
-                let detail = format!("Blocks of type {kind:?} are not supported yet.");
-                self.report(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
-            }
             _ => {
                 let hint = did_you_mean(kind, TERRAFORM_BLOCKS.into_iter().chain(OWN_BLOCKS));
                 let detail = format!("Blocks of type {kind:?} are not expected here.{hint}");

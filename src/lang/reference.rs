@@ -111,6 +111,7 @@ pub(crate) fn parse(root: &str, names: &[&str]) -> Result<(Reference, usize), In
         "self" => Ok((Reference::SelfObject, 0)),
         "data" => object(AddressKind::Data, "data source type"),
         "stage" => object(AddressKind::Stage, "stage kind"),
+        "ephemeral" => object(AddressKind::Ephemeral, "ephemeral resource type"),
         "resource" => object(AddressKind::Resource, "resource type"),
         "executor" => match names {
             [kind, name, ..] => Ok((Reference::Executor { kind: (*kind).to_owned(), name: (*name).to_owned() }, 2)),
@@ -147,6 +148,7 @@ mod tests {
             "oci_core_vcn.main",
             "data.oci_images.all",
             "stage.train.inclusive",
+            "ephemeral.random_password.x",
             "model.m",
             "module.m",
             "module.m.output",

@@ -50,6 +50,9 @@ pub(crate) fn mistake(text: &str, tokens: &[Token], here: usize, whole: Whole) -
         return Some(("Invalid single-argument block definition", detail.to_owned(), opener + 1, None));
     }
     let previous = here.checked_sub(1).map(|index| tokens[index].kind);
+    // Inside brackets and parentheses a line may end anywhere.
+    let is_blank = |index: &usize| matches!(tokens[*index].kind, TokenKind::Newline | TokenKind::Comment);
+    let last_word = (0..here).rev().find(|index| !is_blank(index)).map(|index| tokens[index].kind);
     if let Some(found) = dot(tokens, here).or_else(|| in_for(text, tokens, here, &around)) {
         return Some(found);
     }
@@ -68,13 +71,13 @@ pub(crate) fn mistake(text: &str, tokens: &[Token], here: usize, whole: Whole) -
         {
             Some(("Argument or block definition required", DEFINITION_REQUIRED.to_owned(), here, None))
         }
-        (Some(TokenKind::OpenBracket), kind) if begins_expression(kind) && previous.is_some_and(ends_expression) => Some((
+        (Some(TokenKind::OpenBracket), kind) if begins_expression(kind) && last_word.is_some_and(ends_expression) => Some((
             "Missing item separator",
             "Expected a comma to mark the beginning of the next item.".to_owned(),
             here,
             None,
         )),
-        (Some(TokenKind::OpenParenthesis), kind) if begins_expression(kind) && previous.is_some_and(ends_expression) => Some((
+        (Some(TokenKind::OpenParenthesis), kind) if begins_expression(kind) && last_word.is_some_and(ends_expression) => Some((
             "Missing argument separator",
             "A comma is required to separate each function argument from the next.".to_owned(),
             here,
@@ -101,10 +104,18 @@ pub(crate) fn mistake(text: &str, tokens: &[Token], here: usize, whole: Whole) -
             here,
             None,
         )),
+        (_, TokenKind::Invalid) if shown(here) == "'" => {
+            let detail = "Single quotes are not valid. Use double quotes (\") to enclose strings.";
+            Some(("Invalid character", detail.to_owned(), here, None))
+        }
         (_, TokenKind::Invalid) => {
             Some(("Invalid character", format!("The character {:?} is not used within the language.", shown(here)), here, None))
         }
         (None | Some(TokenKind::OpenBrace), kind) if around.line_is_argument && previous.is_some_and(ends_expression) && !around.in_object => {
+            if kind == TokenKind::Comma {
+                let detail = "Argument definitions must be separated by newlines, not commas. An argument definition must end with a newline.";
+                return Some(("Unexpected comma after argument", detail.to_owned(), here, None));
+            }
             let detail = "An argument definition must end with a newline.";
             (kind != TokenKind::Newline).then(|| ("Missing newline after argument", detail.to_owned(), here, None))
         }

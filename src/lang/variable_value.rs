@@ -9,21 +9,22 @@ use crate::evaluate::evaluate;
 use crate::json_syntax;
 use crate::load::SourceFile;
 use crate::origin::{Origin, in_order};
+use crate::scan;
 use crate::scope::Scope;
 use crate::syntax;
 
-/// The value of variable `name` that `text` stands for, converted to `ty`.
+/// The value of variable `name` that `text` stands for, converted to the type that the variable declares.
 ///
-/// For a string, number or bool the text itself is the value. For other types it is an expression without references and functions.
-/// For `any` it is such an expression when it can be read as one, else a string.
+/// Without a declared type, and for a string, number or bool, the text itself is the value. For other types, `any` among them, it is an
+/// expression without references and functions.
 ///
 /// # Errors
 /// When it is no expression, or does not fit the type. Findings have no span: the text is in no file.
-pub fn parse_variable_value(text: &str, ty: &Type, name: &str) -> Result<Value, Diagnostics> {
+pub fn parse_variable_value(text: &str, declared: Option<&Type>, name: &str) -> Result<Value, Diagnostics> {
+    let Some(ty) = declared else { return Ok(Value::from(text)) };
     let value = match ty {
         Type::String | Type::Number | Type::Bool => Value::from(text),
-        Type::Any => written(text).unwrap_or_else(|_| Value::from(text)),
-        _ => written(text).map_err(|found| placed(found, name))?,
+        _ => written(text).map_err(|found| placed(found, text, name))?,
     };
     convert(&value, ty).map_err(|error| {
         let detail = format!("The given value is not suitable for var.{name}: {error}.");
@@ -32,6 +33,10 @@ pub fn parse_variable_value(text: &str, ty: &Type, name: &str) -> Result<Value, 
 }
 
 fn written(text: &str) -> Result<Value, Diagnostics> {
+    if text.trim().is_empty() {
+        let detail = "Expected the start of an expression, but found nothing.";
+        return Err(Diagnostic::error("Missing expression", detail).into());
+    }
     let (expression, diagnostics) = syntax::parse_expression(text.trim(), &Origin::new(SourceId(0), 0));
     match expression {
         Some(expression) if !diagnostics.has_errors() => evaluate(&expression, &Scope::constant()),
@@ -39,11 +44,13 @@ fn written(text: &str) -> Result<Value, Diagnostics> {
     }
 }
 
-fn placed(diagnostics: Diagnostics, name: &str) -> Diagnostics {
-    let each = |diagnostic: Diagnostic| Diagnostic {
-        detail: format!("The value given for var.{name} is not a valid expression: {}", diagnostic.detail),
-        span: None,
-        ..diagnostic
+fn placed(diagnostics: Diagnostics, text: &str, name: &str) -> Diagnostics {
+    let is_word = scan::is_identifier(text);
+    let each = |diagnostic: Diagnostic| {
+        let detail = format!("The value given for var.{name} is not a valid expression: {}", diagnostic.detail);
+        let diagnostic = Diagnostic { detail, span: None, ..diagnostic };
+        // A word was most likely meant as text.
+        if is_word { diagnostic.hint(format!("-var '{name}=\"{text}\"'")) } else { diagnostic }
     };
     diagnostics.into_iter().map(each).collect()
 }

@@ -71,6 +71,18 @@ pub(crate) trait Kept: Send + Sync + 'static {
     }
 }
 
+/// Makes one, on a thread of its own where that takes long.
+pub(crate) async fn make<K: Kept>(cx: &Cx, planned: &Value) -> Result<Value, Diagnostics> {
+    if !K::IS_HEAVY {
+        return K::make(cx, planned);
+    }
+    let (cx, planned) = (cx.clone(), planned.clone());
+    tokio::task::spawn_blocking(move || K::make(&cx, &planned)).await.unwrap_or_else(|_| {
+        let detail = "The calculation stopped unexpectedly. This is a mistake in pipectl.";
+        Err(Diagnostic::error("Calculation stopped", detail).into())
+    })
+}
+
 /// A [`Kept`] kind as a resource.
 pub(crate) struct KeptResource<K> {
     schema: Schema,
@@ -120,16 +132,7 @@ impl<K: Kept> Resource for KeptResource<K> {
     }
 
     async fn create(&self, cx: &Cx, planned: &Instance) -> ApplyOutcome {
-        let made = if K::IS_HEAVY {
-            let (cx, planned) = (cx.clone(), planned.attributes.clone());
-            tokio::task::spawn_blocking(move || K::make(&cx, &planned)).await.unwrap_or_else(|_| {
-                let detail = "The calculation stopped unexpectedly. This is a mistake in pipectl.";
-                Err(Diagnostic::error("Calculation stopped", detail).into())
-            })
-        } else {
-            K::make(cx, &planned.attributes)
-        };
-        match made {
+        match make::<K>(cx, &planned.attributes).await {
             Ok(attributes) => ApplyOutcome::done(Instance { attributes, ..planned.clone() }),
             Err(problems) => ApplyOutcome::failed(None, problems),
         }

@@ -14,6 +14,7 @@ pub mod archive;
 mod arguments;
 mod digests;
 mod draw;
+mod drawn;
 #[cfg(feature = "http")]
 pub mod http;
 mod kept;
@@ -29,7 +30,7 @@ pub mod tls;
 
 use std::sync::Arc;
 
-use pipectl_provider::{DataSource, Registry, Resource};
+use pipectl_provider::{DataSource, Ephemeral, Registry, Resource};
 
 /// Puts all kinds of this crate into a registry, under the names that Terraform's folders use.
 pub fn register(registry: &mut Registry) {
@@ -50,4 +51,8 @@ fn resource(registry: &mut Registry, name: &str, kind: impl Resource + 'static) 
 
 fn data_source(registry: &mut Registry, name: &str, kind: impl DataSource + 'static) {
     registry.data_sources.insert(name.to_owned(), Arc::new(kind));
+}
+
+fn ephemeral(registry: &mut Registry, name: &str, kind: impl Ephemeral + 'static) {
+    registry.ephemerals.insert(name.to_owned(), Arc::new(kind));
 }

@@ -14,15 +14,16 @@ use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value
 use pipectl_provider::{PlanRequest, PlanResponse, Registry};
 
 use crate::arguments::{integer, map_of_text};
+use crate::drawn::Drawn;
 use crate::kept::KeptResource;
 use crate::planning::{Defaults, plan_with_map};
-use crate::resource;
+use crate::{ephemeral, resource};
 
 #[cfg(feature = "tls")]
 pub(crate) use id::decimal;
 
-/// Registers `random_bytes`, `random_id`, `random_integer`, `random_password`, `random_pet`, `random_shuffle`, `random_string` and
-/// `random_uuid`.
+/// Registers `random_bytes`, `random_id`, `random_integer`, `random_password`, `random_pet`, `random_shuffle`, `random_string`,
+/// `random_uuid`, and the ephemeral `random_password`.
 pub fn register(registry: &mut Registry) {
     resource(registry, "random_bytes", KeptResource::<bytes::RandomBytes>::new());
     resource(registry, "random_id", KeptResource::<id::RandomId>::new());
@@ -32,6 +33,8 @@ pub fn register(registry: &mut Registry) {
     resource(registry, "random_shuffle", KeptResource::<shuffle::RandomShuffle>::new());
     resource(registry, "random_string", KeptResource::<string::RandomString>::new());
     resource(registry, "random_uuid", KeptResource::<uuid::RandomUuid>::new());
+    let numeric = vec![("numeric", true.into())];
+    ephemeral(registry, "random_password", Drawn::<string::RandomPassword>::new(&["id", "keepers", "number"], numeric));
 }
 
 /// A schema with `keepers`, which all kinds have.

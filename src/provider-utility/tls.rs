@@ -22,11 +22,12 @@ mod ssh;
 use pipectl_core::{Diagnostic, Diagnostics, Path};
 use pipectl_provider::Registry;
 
+use crate::drawn::Drawn;
 use crate::kept::KeptResource;
-use crate::{data_source, resource};
+use crate::{data_source, ephemeral, resource};
 
-/// Registers `tls_private_key`, `tls_cert_request`, `tls_self_signed_cert`, `tls_locally_signed_cert`, and the data sources
-/// `tls_public_key` and `tls_certificate`.
+/// Registers `tls_private_key`, `tls_cert_request`, `tls_self_signed_cert`, `tls_locally_signed_cert`, the data sources `tls_public_key` and
+/// `tls_certificate`, and the ephemeral `tls_private_key`.
 pub fn register(registry: &mut Registry) {
     resource(registry, "tls_private_key", KeptResource::<private_key::PrivateKeyResource>::new());
     resource(registry, "tls_cert_request", KeptResource::<request::CertRequest>::new());
@@ -34,6 +35,7 @@ pub fn register(registry: &mut Registry) {
     resource(registry, "tls_locally_signed_cert", KeptResource::<locally_signed::LocallySignedCert>::new());
     data_source(registry, "tls_public_key", data::PublicKeyData::new());
     data_source(registry, "tls_certificate", data::CertificateData::new());
+    ephemeral(registry, "tls_private_key", Drawn::<private_key::PrivateKeyResource>::new(&["id"], Vec::new()));
 }
 
 /// Why a key, a request or a certificate cannot be read or made. Never holds any of a key.

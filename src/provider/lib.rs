@@ -7,6 +7,7 @@ pub mod artifacts;
 pub mod cancel;
 pub mod context;
 pub mod environment;
+pub mod ephemeral;
 pub mod event;
 pub mod instance;
 pub mod planning;
@@ -17,6 +18,7 @@ pub use artifacts::{ArtifactError, ArtifactStore, FileEntry, Manifest, ViewState
 pub use cancel::{Cancel, Stop};
 pub use context::Cx;
 pub use environment::Environment;
+pub use ephemeral::{Ephemeral, Lease, Opened};
 pub use event::{Event, EventSink, Progress};
 pub use instance::{ApplyOutcome, Found, Instance, Intent};
 pub use registry::{Registry, ValueBlock};

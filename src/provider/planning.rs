@@ -12,21 +12,23 @@ use crate::{Effect, PlanRequest, PlanResponse, Reason};
 /// because only the kind knows which of them an update changes (it overrides `plan` to say so).
 pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanResponse {
     let private = request.prior.map_or(Json::Null, |prior| prior.private.clone());
+    // What is never stored cannot be compared with what it was.
+    let config = &without_write_only(schema, request.config.clone());
     let Some(prior) = request.prior else {
         return PlanResponse {
             effect: Effect::Create,
-            planned: with_unknown_computed(schema, request.config),
+            planned: with_unknown_computed(schema, config),
             private,
             reasons: vec![Reason::new("it does not exist")],
             requires_replace: Vec::new(),
         };
     };
-    let mut planned = request.config.clone();
+    let mut planned = config.clone();
     let mut reasons = Vec::new();
     let mut requires_replace = Vec::new();
     for (name, attribute) in &schema.attributes {
         let null = Value::null();
-        let configured = request.config.attribute(name).unwrap_or(&null);
+        let configured = config.attribute(name).unwrap_or(&null);
         let before = prior.attributes.attribute(name).unwrap_or(&null);
         if configured.is_null() && attribute.computed {
             planned = planned.with_attribute(name, before.clone());
@@ -45,7 +47,7 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
     }
     for (name, block) in &schema.blocks {
         let null = Value::null();
-        let configured = request.config.attribute(name).unwrap_or(&null);
+        let configured = config.attribute(name).unwrap_or(&null);
         let before = prior.attributes.attribute(name).unwrap_or(&null);
         if same(configured, before) {
             continue;
@@ -67,7 +69,7 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
         (false, false) => Effect::Update,
     };
     if effect == Effect::Replace {
-        planned = with_unknown_computed(schema, request.config);
+        planned = with_unknown_computed(schema, config);
     }
     PlanResponse { effect, planned, private, reasons, requires_replace }
 }
@@ -93,6 +95,41 @@ pub fn with_unknown_computed(schema: &Schema, config: &Value) -> Value {
             None => planned.with_attribute(name, Value::unknown(attribute.ty.clone())),
         },
     )
+}
+
+/// A value without what its schema says must not be stored: null in its place.
+pub fn without_write_only(schema: &Schema, value: Value) -> Value {
+    let write_only = schema.attributes.iter().filter(|(_, attribute)| attribute.write_only);
+    let mut value = write_only.fold(value, |value, (name, attribute)| match value.set_attribute(name) {
+        Some(_) => value.with_attribute(name, Value::null_of(attribute.ty.without_optional())),
+        None => value,
+    });
+    for (name, block) in schema.blocks.iter().filter(|(_, block)| block.has_attribute(|inside| inside.write_only)) {
+        let Some(inside) = value.attribute(name) else { continue };
+        let each = |value: &Value| match block.body_of(|label| value.attribute(label).and_then(Value::as_str)) {
+            Some(schema) => without_write_only(schema, value.clone()),
+            None => value.clone(),
+        };
+        let stripped = match inside.kind() {
+            Kind::Tuple(elements) => Value::tuple(elements.iter().map(each)),
+            Kind::Object(_) => each(inside),
+            _ => continue,
+        };
+        let marks = inside.marks();
+        value = value.with_attribute(name, stripped.marked(marks));
+    }
+    value
+}
+
+/// A planned value with what must not be stored as the configuration gives it: what a call is given.
+pub fn with_write_only(schema: &Schema, planned: Value, config: &Value) -> Value {
+    let attributes = schema.attributes.iter().filter(|(_, attribute)| attribute.write_only).map(|(name, _)| name);
+    // Blocks stand in plans as they are written, so that those of the configuration can take their place.
+    let blocks = schema.blocks.iter().filter(|(_, block)| block.has_attribute(|inside| inside.write_only));
+    attributes.chain(blocks.map(|(name, _)| name)).fold(planned, |planned, name| match config.attribute(name) {
+        Some(given) => planned.with_attribute(name, given.clone()),
+        None => planned,
+    })
 }
 
 /// Whether two values hold the same: a tuple as a list, an object as a map, nulls of any type, marks aside.

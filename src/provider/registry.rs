@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pipectl_core::{AddressKind, Diagnostics, Schema, Value};
 
-use crate::{DataSource, Resource};
+use crate::{DataSource, Ephemeral, Resource};
 
 /// A block that is a value: a model, an executor.
 pub struct ValueBlock {
@@ -25,6 +25,8 @@ pub struct Registry {
     pub resources: BTreeMap<String, Arc<dyn Resource>>,
     /// `data` types.
     pub data_sources: BTreeMap<String, Arc<dyn DataSource>>,
+    /// `ephemeral` types.
+    pub ephemerals: BTreeMap<String, Arc<dyn Ephemeral>>,
     /// `stage` kinds.
     pub stages: BTreeMap<String, Arc<dyn Resource>>,
     /// `executor` kinds.
@@ -39,7 +41,16 @@ impl Registry {
         match kind {
             AddressKind::Resource => self.resources.get(type_name),
             AddressKind::Stage => self.stages.get(type_name),
-            AddressKind::Data => None,
+            AddressKind::Data | AddressKind::Ephemeral => None,
+        }
+    }
+
+    /// The schema of what an address names.
+    pub fn schema(&self, kind: AddressKind, type_name: &str) -> Option<&Schema> {
+        match kind {
+            AddressKind::Resource | AddressKind::Stage => self.resource(kind, type_name).map(|kind| kind.schema()),
+            AddressKind::Data => self.data_sources.get(type_name).map(|kind| kind.schema()),
+            AddressKind::Ephemeral => self.ephemerals.get(type_name).map(|kind| kind.schema()),
         }
     }
 }

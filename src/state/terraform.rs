@@ -186,7 +186,7 @@ fn has_open_type(kind: AddressKind, type_name: &str, attribute: &str) -> bool {
         (AddressKind::Resource, "terraform_data") => matches!(attribute, "input" | "output" | "triggers_replace"),
         (AddressKind::Data, "terraform_remote_state") => matches!(attribute, "config" | "defaults" | "outputs"),
         (AddressKind::Resource, "kubernetes_manifest") => matches!(attribute, "manifest" | "object"),
-        (AddressKind::Resource | AddressKind::Data | AddressKind::Stage, _) => false,
+        (AddressKind::Resource | AddressKind::Data | AddressKind::Stage | AddressKind::Ephemeral, _) => false,
     }
 }
 

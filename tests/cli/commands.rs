@@ -83,6 +83,9 @@ fn formatting() {
     scenario.write("broken.hcl", "locals {\n  a =\n}\n");
     scenario.run("fmt");
     scenario.run("fmt absent.hcl");
+    // What is printed ends with a line break.
+    scenario.feed("fmt -", "a=1");
+    scenario.feed("fmt -diff -", "a=1\n");
     for file in ["untidy.hcl", "inside/values.tfvars"] {
         let text = scenario.read(file);
         scenario.note(&format!("{file} is now:\n{text}"));

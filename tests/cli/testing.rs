@@ -39,7 +39,9 @@ resource "terraform_data" "none" {
 }
 
 resource "terraform_data" "off" {
-  enabled = false
+  lifecycle {
+    enabled = false
+  }
 }
 
 resource "terraform_data" "two" {

@@ -43,7 +43,17 @@ fn standard_input(app: &App, arguments: &FmtArguments) -> Exit {
     match pipectl_lang::format(&text) {
         Ok(formatted) if arguments.check && formatted != text => Exit::Unformatted,
         Ok(_) if arguments.check => Exit::Success,
-        Ok(formatted) => {
+        Ok(formatted) if arguments.diff => {
+            if formatted != text {
+                app.console.print_raw(&difference("<stdin>", &text, &formatted, app.console.paint()));
+            }
+            Exit::Success
+        }
+        Ok(mut formatted) => {
+            // What is printed ends with a line break, as Terraform's does; a file is left without one if it has none.
+            if !formatted.ends_with('\n') {
+                formatted.push('\n');
+            }
             app.console.print_raw(&formatted);
             Exit::Success
         }

@@ -38,6 +38,7 @@ fn one(app: &App, root: Root) -> Exit {
         (of_kind(AddressKind::Stage), "stage"),
         (of_kind(AddressKind::Resource), "resource"),
         (of_kind(AddressKind::Data), "data source"),
+        (of_kind(AddressKind::Ephemeral), "ephemeral resource"),
         (configuration.models.len(), "model"),
         (configuration.variables.len(), "variable"),
         (configuration.outputs.len(), "output"),

@@ -53,6 +53,7 @@ fn mode(address: &Address) -> &'static str {
         AddressKind::Resource => "managed",
         AddressKind::Data => "data",
         AddressKind::Stage => "stage",
+        AddressKind::Ephemeral => "ephemeral",
     }
 }
 
@@ -60,7 +61,9 @@ fn mode(address: &Address) -> &'static str {
 pub fn provider_key(address: &Address) -> String {
     match address.kind {
         AddressKind::Stage => "pipectl".to_owned(),
-        AddressKind::Resource | AddressKind::Data => address.type_name.split('_').next().unwrap_or_default().to_owned(),
+        AddressKind::Resource | AddressKind::Data | AddressKind::Ephemeral => {
+            address.type_name.split('_').next().unwrap_or_default().to_owned()
+        }
     }
 }
 

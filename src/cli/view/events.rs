@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use pipectl_core::{Address, Diagnostic, InstanceKey, Severity, SourceMap};
-use pipectl_engine::{Action, ApplyEnd, Drift, Event, OutputAction, OutputView, Plan, ResourceChange, Summary};
+use pipectl_engine::{
+    Action, ApplyEnd, Drift, EphemeralOperation, Event, OutputAction, OutputView, Plan, ResourceChange, Summary,
+};
 use pipectl_provider::Reason;
 use serde_json::{Value as Json, json};
 
@@ -211,6 +213,14 @@ pub fn of_engine(event: &Event) -> Option<Line> {
             let fields = json!({ "hook": { "resource": resource(address), "progress": progress } });
             Line::info("apply_progress", format!("{address}: {message}"), fields)
         }
+        Event::Ephemeral { address, operation, done } => {
+            let (action, doing, end) = ephemeral_words(*operation);
+            let hook = json!({ "hook": { "resource": resource(address), "action": action } });
+            match done {
+                false => Line::info("ephemeral_op_start", format!("{address}: {doing}..."), hook),
+                true => Line::info("ephemeral_op_complete", format!("{address}: {end}"), hook),
+            }
+        }
         Event::ApplyRetry { address, attempt, attempts, wait_seconds } => Line {
             level: "warn",
             message: format!(
@@ -245,6 +255,15 @@ pub fn of_engine(event: &Event) -> Option<Line> {
             Line { level, message: format!("{address}: {message}"), kind, fields: json!({ "hook": hook }) }
         }
     })
+}
+
+/// What is done with an ephemeral value: as Terraform's JSON says it, while it goes on, and when it is over.
+pub fn ephemeral_words(operation: EphemeralOperation) -> (&'static str, &'static str, &'static str) {
+    match operation {
+        EphemeralOperation::Open => ("open", "Opening", "Opening complete"),
+        EphemeralOperation::Renew => ("renew", "Renewing", "Renewal complete"),
+        EphemeralOperation::Close => ("close", "Closing", "Closing complete"),
+    }
 }
 
 /// "Creating", as in "Creating...".

@@ -149,6 +149,7 @@ fn change_text(registry: &Registry, change: &ResourceChange, paint: Paint) -> St
         AddressKind::Resource => "resource",
         AddressKind::Data => "data",
         AddressKind::Stage => "stage",
+        AddressKind::Ephemeral => "ephemeral",
     };
     let header = format!("{word} \"{}\" \"{}\"", change.address.type_name, change.address.name);
     let (before, after) = match change.action {

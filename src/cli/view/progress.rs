@@ -9,7 +9,7 @@ use pipectl_core::Address;
 use pipectl_engine::{Action, ApplyEnd, Event, Observer};
 use pipectl_provider::Progress;
 
-use super::events::{doing, noun};
+use super::events::{doing, ephemeral_words, noun};
 use super::figures;
 use super::pace::{counts_epochs, is_news, overall};
 use crate::clock::elapsed;
@@ -199,6 +199,11 @@ impl Observer for ProgressView {
                 self.apply_start(&address, action, position, total);
             }
             Event::ApplyProgress { address, progress } => self.told(&address, progress),
+            Event::Ephemeral { address, operation, done } => {
+                let (_, doing, end) = ephemeral_words(operation);
+                let text = if done { end.to_owned() } else { format!("{doing}...") };
+                self.say(&address, &text);
+            }
             Event::ApplyRetry { address, attempt, attempts, wait_seconds } => {
                 let text = format!("Attempt {attempt} of {attempts} failed, the next begins in {wait_seconds:.0}s");
                 self.say(&address, &self.console.paint().on(Color::Yellow, &text));

@@ -20,6 +20,7 @@ pub fn object(
         AddressKind::Resource => "resource",
         AddressKind::Data => "data",
         AddressKind::Stage => "stage",
+        AddressKind::Ephemeral => "ephemeral",
     };
     let mut notes = String::new();
     if let Some(key) = deposed {

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics};
 use pipectl_provider::context::Recorder;
+use pipectl_provider::planning::without_write_only;
 use pipectl_provider::{ApplyOutcome, Cancel, Cx, Found, Instance, Intent, Resource, Stop};
 use pipectl_state::{Change, IntentState, Operation};
 use serde_json::Value as Json;
 
 use super::object::keeping;
-use super::{Block, Run, child};
+use super::{Run, child};
 use crate::instance::known_arguments;
-use crate::lifecycle::Retry;
+use crate::limits::{Limits, Retry};
 use crate::planner::context;
 use crate::{Event, ResourceChange};
 
@@ -163,14 +164,14 @@ async fn bounded(
 pub(super) async fn make(
     run: &Arc<Run>,
     change: &ResourceChange,
-    begun: &Block,
+    limits: &Limits,
     kind: &Arc<dyn Resource>,
     planned: &Instance,
     prior: Option<&Instance>,
 ) -> Called {
     let address = &change.address;
     let operation = if prior.is_some() { Operation::Update } else { Operation::Create };
-    let arguments = known_arguments(&planned.attributes);
+    let arguments = known_arguments(&without_write_only(kind.schema(), planned.attributes.clone()));
     let announced = match announce(run, address, &change.token, kind.as_ref(), operation, arguments).await {
         Ok(announced) => announced,
         Err(problems) => {
@@ -182,8 +183,8 @@ pub(super) async fn make(
     loop {
         let cx = &announced.context(run);
         let ended = match &prior {
-            None => bounded(run, address, &cx.cancel, begun.timeout, kind.create(cx, planned)).await,
-            Some(prior) => bounded(run, address, &cx.cancel, begun.timeout, kind.update(cx, prior, planned)).await,
+            None => bounded(run, address, &cx.cancel, limits.timeout, kind.create(cx, planned)).await,
+            Some(prior) => bounded(run, address, &cx.cancel, limits.timeout, kind.update(cx, prior, planned)).await,
         };
         let (outcome, came_back) = match ended {
             Ended::Back(outcome) => (outcome, true),
@@ -203,7 +204,7 @@ pub(super) async fn make(
             _ if !failed => return Called { outcome, is_settled: true, had_intent },
             _ => outcome,
         };
-        if attempt >= begun.retry.attempts || run.is_stopping() {
+        if !is_tried_again(run, &limits.retry, attempt, &outcome.diagnostics) {
             // Without an object nobody knows whether a new one is about to come to light; an update's object is there to be read.
             let is_settled = prior.is_some() && came_back || !kind.has_remote_effect();
             let kept = if prior.is_some() && outcome.instance.is_none() {
@@ -214,12 +215,17 @@ pub(super) async fn make(
             return Called { outcome: kept, is_settled, had_intent };
         }
         prior = prior.map(|prior| outcome.instance.unwrap_or(prior));
-        pause(run, begun.retry, address, attempt).await;
+        pause(run, &limits.retry, address, attempt).await;
         attempt += 1;
     }
 }
 
-async fn pause(run: &Run, retry: Retry, address: &Address, attempt: u32) {
+/// Whether a call that failed so is made once more.
+fn is_tried_again(run: &Run, retry: &Retry, attempt: u32, problems: &Diagnostics) -> bool {
+    attempt < retry.attempts && retry.is_for(problems) && !run.is_stopping()
+}
+
+async fn pause(run: &Run, retry: &Retry, address: &Address, attempt: u32) {
     let wait = retry.wait(attempt);
     run.engine.events.observe(Event::ApplyRetry {
         address: address.clone(),
@@ -267,7 +273,7 @@ async fn ask(kind: &dyn Resource, cx: &Cx, announced: &Announced, outcome: Apply
 pub(super) async fn remove(
     run: &Arc<Run>,
     change: &ResourceChange,
-    (retry, timeout): (Retry, Option<Duration>),
+    Limits { retry, timeout, .. }: &Limits,
     kind: &Arc<dyn Resource>,
     prior: &Instance,
 ) -> Called {
@@ -285,12 +291,13 @@ pub(super) async fn remove(
     let mut attempt = 1;
     loop {
         let cx = &announced.context(run);
-        let (outcome, came_back) = match bounded(run, address, &cx.cancel, timeout, kind.delete(cx, prior)).await {
+        let (outcome, came_back) = match bounded(run, address, &cx.cancel, *timeout, kind.delete(cx, prior)).await {
             Ended::Back(outcome) => (outcome, true),
             Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
         };
         let had_intent = announced.is_stored();
-        if !outcome.diagnostics.has_errors() || attempt >= retry.attempts || run.is_stopping() {
+        let failed = outcome.diagnostics.has_errors();
+        if !failed || !is_tried_again(run, retry, attempt, &outcome.diagnostics) {
             return Called { outcome, is_settled: came_back, had_intent };
         }
         pause(run, retry, address, attempt).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Path, Value};
 use pipectl_lang::{ObjectBlock, Reference, Scope};
 use pipectl_provider::context::Recorder;
+use pipectl_provider::planning::{with_write_only, without_write_only};
 use pipectl_provider::{DataSource, Effect, Instance, PlanRequest, Resource};
 use pipectl_state::{Change, ObjectState};
 use serde_json::Value as Json;
@@ -13,6 +14,7 @@ use super::call::{self, Called};
 use super::{Block, Run, part};
 use crate::conditions::Conditions;
 use crate::consistency::{broken_promise, ignored_argument};
+use crate::data;
 use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::ignore_changes;
@@ -33,6 +35,8 @@ pub(super) async fn apply(run: &Arc<Run>, index: usize) -> bool {
 /// An object on its way: everything that is known of it before its provider is called.
 struct Settled {
     planned: Value,
+    /// The arguments, with those that are never stored.
+    config: Value,
     private: Json,
     action: Action,
 }
@@ -118,7 +122,7 @@ async fn prepare(
     }
     if address.kind == AddressKind::Data {
         let kind = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-        return read_data(run, change, block, &scope, kind.as_ref()).await.map(Prepared::Data);
+        return read_data(run, change, block, begun, &scope, kind.as_ref()).await.map(Prepared::Data);
     }
     let kind = run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
     let Arguments { mut config, .. } =
@@ -133,10 +137,11 @@ async fn prepare(
     known(&config, block, address)?;
     let settled = match &change.after {
         Some(after) if change.decided => {
-            if let Some(broken) = ignored_argument(kind.schema(), &config, after) {
+            let stored = without_write_only(kind.schema(), config.clone());
+            if let Some(broken) = ignored_argument(kind.schema(), &stored, after) {
                 return Err(changed_since(address, format!("{broken} now.")));
             }
-            Settled { planned: after.clone(), private: change.private.clone(), action: change.action }
+            Settled { planned: after.clone(), config, private: change.private.clone(), action: change.action }
         }
         _ => plan_again(run, change, block, kind.as_ref(), &config, prior.as_ref()).await?,
     };
@@ -174,14 +179,14 @@ async fn read_data(
     run: &Run,
     change: &ResourceChange,
     block: &ObjectBlock,
+    begun: &Block,
     scope: &Scope,
     kind: &dyn DataSource,
 ) -> Result<Value, Diagnostics> {
     let address = &change.address;
     let Arguments { config, .. } = arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     known(&config, block, address)?;
-    let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
-    let read = kind.read(&cx, &config).await;
+    let read = data::read(&run.engine, address, kind, &config, &begun.limits).await;
     let value =
         read.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
     let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
@@ -227,8 +232,10 @@ async fn plan_again(
             ));
         }
     };
-    let planned = mark_by_schema(kind.schema(), with_marks_of(config, response.planned));
-    if let Some(broken) = ignored_argument(kind.schema(), config, &planned) {
+    let stored = without_write_only(kind.schema(), config.clone());
+    let planned = without_write_only(kind.schema(), response.planned);
+    let planned = mark_by_schema(kind.schema(), with_marks_of(&stored, planned));
+    if let Some(broken) = ignored_argument(kind.schema(), &stored, &planned) {
         return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
     }
     if let Some(broken) = change.after.as_ref().and_then(|after| broken_promise(after, &planned)) {
@@ -237,7 +244,7 @@ async fn plan_again(
             &format!("plans another value now that all arguments are known: {broken}"),
         ));
     }
-    Ok(Settled { planned, private: response.private, action })
+    Ok(Settled { planned, config: config.clone(), private: response.private, action })
 }
 
 /// Calls the provider and commits what comes of it. The value that others see, if there is an object.
@@ -250,11 +257,12 @@ async fn perform(
     prior: Option<&Instance>,
 ) -> (Option<Value>, Diagnostics) {
     let address = &change.address;
-    let planned =
-        Instance { attributes: settled.planned, private: settled.private, schema_version: kind.schema().version };
+    let schema = kind.schema();
+    let given = with_write_only(schema, settled.planned.clone(), &settled.config);
+    let given = Instance { attributes: given, private: settled.private, schema_version: schema.version };
     // A replacement makes a new object; everything else goes on with the one there is.
     let prior = prior.filter(|_| !matches!(settled.action, Action::Create | Action::Replace { .. }));
-    let Called { outcome, is_settled, had_intent } = call::make(run, change, begun, kind, &planned, prior).await;
+    let Called { outcome, is_settled, had_intent } = call::make(run, change, &begun.limits, kind, &given, prior).await;
     let mut problems = outcome.diagnostics;
     for problem in problems.iter_mut() {
         problem.address.get_or_insert_with(|| address.to_string());
@@ -268,11 +276,11 @@ async fn perform(
         }
         None => {}
         Some(mut instance) => {
-            instance.schema_version = kind.schema().version;
-            instance.attributes =
-                mark_by_schema(kind.schema(), with_marks_of(&planned.attributes, instance.attributes));
+            instance.schema_version = schema.version;
+            let stored = without_write_only(schema, instance.attributes);
+            instance.attributes = mark_by_schema(schema, with_marks_of(&settled.planned, stored));
             if !failed {
-                problems.extend(judge_result(address, &planned.attributes, &instance.attributes));
+                problems.extend(judge_result(address, &settled.planned, &instance.attributes));
             }
             let is_new = prior.is_none();
             // An update that failed leaves an object that is whole, only not as it should be.

@@ -9,7 +9,6 @@ use super::Run;
 use super::call::{self, Called};
 use super::object::{deposed_key, not_recorded};
 use crate::instance::{Keeping, instance_of, object_of};
-use crate::lifecycle::Retry;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies the removing part of a change. Whether it worked.
@@ -70,9 +69,8 @@ async fn try_remove(run: &Arc<Run>, change: &ResourceChange) -> Diagnostics {
         Ok(prior) => prior,
         Err(problems) => return problems,
     };
-    // The limits of the block, while there is one.
-    let limits = run.begun(address).map_or((Retry::NEVER, None), |begun| (begun.retry, begun.timeout));
-    let Called { outcome, is_settled, had_intent } = call::remove(run, change, limits, kind, &prior).await;
+    let limits = run.limits(address);
+    let Called { outcome, is_settled, had_intent } = call::remove(run, change, &limits, kind, &prior).await;
     let mut problems = outcome.diagnostics;
     for problem in problems.iter_mut() {
         problem.address.get_or_insert_with(|| address.to_string());

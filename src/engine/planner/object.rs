@@ -8,7 +8,7 @@ use pipectl_core::{
     Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, ModulePath, Path, Severity, Type, Value,
 };
 use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
-use pipectl_provider::planning::with_unknown_computed;
+use pipectl_provider::planning::{with_unknown_computed, without_write_only};
 use pipectl_provider::{DataSource, Effect, PlanRequest, PlanResponse, Reason, Resource};
 use serde_json::Value as Json;
 
@@ -17,10 +17,12 @@ use super::refresh::{Prior, prior_value};
 use super::{Run, reading};
 use crate::conditions::Conditions;
 use crate::consistency::ignored_argument;
+use crate::data::read;
 use crate::evaluation::{extend_once, located};
 use crate::expansion::Expansion;
 use crate::instance::{known_arguments, mark_by_schema};
-use crate::lifecycle::{ignore_changes, limits, prevent_destroy};
+use crate::lifecycle::{ignore_changes, prevent_destroy};
+use crate::limits::{Concurrency, Limits};
 use crate::walk::each;
 use crate::{Action, Cause, Mode, ResourceChange};
 
@@ -179,23 +181,49 @@ pub(crate) fn arguments(
         return Err(diagnostics);
     }
     diagnostics.extend(located(validate(&config), span_of, &block.span, &name));
-    if config.marks_deep().contains(Marks::EPHEMERAL) {
-        let path = config.paths_marked(Marks::EPHEMERAL).into_iter().next().unwrap_or_default();
-        let problem = Diagnostic::error(
-            "Ephemeral value not allowed",
-            format!("The argument `{path}` would be stored in the state, and ephemeral values are never stored."),
-        );
-        diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
+    if address.kind != AddressKind::Ephemeral {
+        diagnostics.extend(stored_ephemerals(block, address, schema, &config));
     }
-    // A data source is not stored.
-    if address.kind != AddressKind::Data && config.marks_deep().contains(Marks::SECRET) {
-        let path = config.paths_marked(Marks::SECRET).into_iter().next().unwrap_or_default();
+    // Data sources and ephemeral values are not stored, nor are write-only arguments.
+    let is_stored = !matches!(address.kind, AddressKind::Data | AddressKind::Ephemeral);
+    if is_stored
+        && config.marks_deep().contains(Marks::SECRET)
+        && let Some(path) = without_write_only(schema, config.clone()).paths_marked(Marks::SECRET).into_iter().next()
+    {
         let detail =
             format!("The argument `{path}` would be stored in the state, and what `secret` gives is never stored.");
         let problem = Diagnostic::error("Secret value not allowed", detail);
         diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
     }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(Arguments { config, warnings: diagnostics }) }
+}
+
+/// An error for each argument that is stored and holds something ephemeral.
+fn stored_ephemerals(
+    block: &ObjectBlock,
+    address: &Address,
+    schema: &pipectl_core::Schema,
+    config: &Value,
+) -> Diagnostics {
+    if !config.marks_deep().contains(Marks::EPHEMERAL) {
+        return Diagnostics::new();
+    }
+    let stored = without_write_only(schema, config.clone());
+    let mut told = std::collections::BTreeSet::new();
+    let mut problems = Diagnostics::new();
+    for path in stored.paths_marked(Marks::EPHEMERAL) {
+        // One error an argument, as Terraform has it.
+        let name = Path(path.0.iter().take(1).cloned().collect());
+        if !told.insert(name.to_string()) {
+            continue;
+        }
+        let detail = format!(
+            "Ephemeral values are not valid for `{name}`: it is no write-only argument, and would be stored in the state."
+        );
+        let span = block.body.span_of(&path).unwrap_or_else(|| block.span.clone());
+        problems.push(Diagnostic::error("Invalid use of ephemeral value", detail).at(span).about(address));
+    }
+    problems
 }
 
 async fn try_plan_instance(
@@ -211,11 +239,11 @@ async fn try_plan_instance(
     if judged.problems.has_errors() {
         return Err(judged.problems);
     }
-    // Evaluated again at apply; here only so that mistakes show early.
-    limits(&block.meta, scope)?;
+    let limits = Limits::of(&block.meta, scope)?;
+    one_limit_for_a_group(run, address, block, limits.concurrency.as_ref())?;
     let (value, change) = if address.kind == AddressKind::Data {
         let kind = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-        plan_data(run, block, address, scope, kind.as_ref(), warnings).await?
+        plan_data(run, block, address, scope, (kind.as_ref(), &limits), warnings).await?
     } else {
         let kind =
             run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
@@ -228,6 +256,27 @@ async fn try_plan_instance(
     if judged.problems.has_errors() { Err(judged.problems) } else { Ok((value, change)) }
 }
 
+/// An error when another block has given the same group another limit.
+fn one_limit_for_a_group(
+    run: &Run,
+    address: &Address,
+    block: &ObjectBlock,
+    concurrency: Option<&Concurrency>,
+) -> Result<(), Diagnostics> {
+    let Some(Concurrency { group: Some(group), limit }) = concurrency else { return Ok(()) };
+    let mut found = run.found();
+    let (first, known) = found.groups.entry(group.clone()).or_insert_with(|| (address.declaration(), *limit)).clone();
+    if known == *limit {
+        return Ok(());
+    }
+    let detail = format!(
+        "The concurrency of the group {group:?} is {limit} here and {known} in {first}. All blocks of a group must give the same limit; a local \
+         value can hold it."
+    );
+    let span = block.meta.concurrency.as_ref().map_or_else(|| block.span.clone(), |written| written.span());
+    Err(Diagnostic::error("Inconsistent concurrency", detail).at(span).about(address).into())
+}
+
 fn unknown_kind(address: &Address) -> Diagnostics {
     // `check_kinds` has looked before: this is only reached when the registry changes under a running plan.
     Diagnostic::error("Unknown kind", format!("There is no kind `{}`.", address.type_name)).about(address).into()
@@ -238,7 +287,7 @@ async fn plan_data(
     block: &ObjectBlock,
     address: &Address,
     scope: &Scope,
-    kind: &dyn DataSource,
+    (kind, limits): (&dyn DataSource, &Limits),
     warnings: &mut Diagnostics,
 ) -> Result<(Value, ResourceChange), Diagnostics> {
     let Arguments { config, warnings: more } =
@@ -269,15 +318,15 @@ async fn plan_data(
         let after = mark_by_schema(kind.schema(), with_unknown_computed(kind.schema(), &config));
         return Ok((after.clone(), change(Action::Read, after, cause)));
     }
-    let value = kind.read(&reading(&run.engine, address, String::new()), &config).await;
+    let value = read(&run.engine, address, kind, &config, limits).await;
     let value = value
         .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
     let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
     Ok((value.clone(), change(Action::NoOp, value, None)))
 }
 
-/// What a data source must wait for, by its own `depends_on` or that of a module around it.
-fn waits_for(run: &Run, block: &ObjectBlock, address: &Address) -> Option<Reference> {
+/// What a data source or an ephemeral resource must wait for, by its own `depends_on` or that of a module around it.
+pub(super) fn waits_for(run: &Run, block: &ObjectBlock, address: &Address) -> Option<Reference> {
     let pending = |depends_on: &[(Reference, _)], module: &ModulePath| {
         let found = depends_on.iter().find(|(reference, _)| is_pending(run, module, reference));
         found.map(|(reference, _)| reference.clone())
@@ -323,9 +372,11 @@ async fn plan_resource(
     }
     let forced = prior.and_then(|prior| why_replace(run, block, address, prior));
     let is_forced = forced.is_some();
+    let given = config;
+    let config = without_write_only(schema, given.clone());
     let request = PlanRequest {
         address,
-        config: &config,
+        config: &given,
         prior: prior.map(|prior| &prior.instance),
         drift: prior.map_or(&[], |prior| &prior.drift),
         replace: is_forced,
@@ -334,6 +385,7 @@ async fn plan_resource(
     let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
     let span_of = |path: &Path| block.body.span_of(path);
     let mut response = response.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))?;
+    response.planned = without_write_only(schema, response.planned);
     if let Some(broken) = ignored_argument(schema, &config, &response.planned) {
         return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
     }
@@ -367,7 +419,7 @@ async fn plan_resource(
         cause,
         reasons,
         private: response.private,
-        decided: config.is_wholly_known(),
+        decided: given.is_wholly_known(),
         forced: is_forced,
         token,
     };

@@ -27,9 +27,6 @@ pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: O
             return false;
         }
     };
-    if block.ephemeral {
-        return true;
-    }
     let before = stored.map(output_value);
     // What a refresh alone does not tell stays as it is.
     let after = match (run.options.mode, &before) {
@@ -38,6 +35,8 @@ pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: O
     };
     let same = |before: &Value| *before == after && stored.is_some_and(|stored| stored.sensitive == block.sensitive);
     let action = match &before {
+        // What is null is not stored, as in Terraform.
+        None if after.is_null() => OutputAction::NoOp,
         None => OutputAction::Create,
         Some(before) if after.is_wholly_known() && same(before) => OutputAction::NoOp,
         Some(_) => OutputAction::Update,

@@ -70,18 +70,18 @@ pub(crate) fn missing(scope: &Scope, reference: &Reference) -> Diagnostic {
         Reference::Terraform(name) => Diagnostic::error(
             "Invalid \"terraform\" attribute",
             format!(
-                "The \"terraform\" object does not have an attribute named {name:?}. The only supported attribute is terraform.workspace."
+                "The \"terraform\" object does not have an attribute named {name:?}. The supported attributes are terraform.workspace and terraform.applying."
             ),
         ),
         Reference::Each => Diagnostic::error(
             "Reference to \"each\" in context without for_each",
-            "The \"each\" object can be used only in \"resource\", \"data\" and \"stage\" blocks, and only when the \"for_each\" argument \
-             is set.",
+            "The \"each\" object can be used only in \"resource\", \"data\", \"ephemeral\", \"stage\" and \"module\" blocks, and only when the \
+             \"for_each\" argument is set.",
         ),
         Reference::Count => Diagnostic::error(
             "Reference to \"count\" in non-counted context",
-            "The \"count\" object can only be used in \"resource\", \"data\" and \"stage\" blocks, and only when the \"count\" argument is \
-             set.",
+            "The \"count\" object can only be used in \"resource\", \"data\", \"ephemeral\", \"stage\" and \"module\" blocks, and only when \
+             the \"count\" argument is set.",
         ),
         Reference::SelfObject => Diagnostic::error(
             "Invalid \"self\" reference",
@@ -121,6 +121,7 @@ pub(crate) fn undeclared_object(reference: &Reference, hint: &str) -> Diagnostic
                 AddressKind::Resource => ("resource", "A managed resource"),
                 AddressKind::Data => ("resource", "A data resource"),
                 AddressKind::Stage => ("stage", "A stage"),
+                AddressKind::Ephemeral => ("resource", "An ephemeral resource"),
             };
             let detail = format!("{article} {:?} {:?} has not been declared.", address.type_name, address.name);
             (format!("Reference to undeclared {noun}"), detail)
@@ -197,10 +198,13 @@ fn known_part(evaluator: &Evaluator<'_>, traversal: &Traversal) -> Option<(Strin
     Some((text, value))
 }
 
-/// What can be said of a value in a line: small ones whole, sensitive ones not at all.
+/// What can be said of a value in a line: small ones whole, sensitive and ephemeral ones not at all.
 pub(crate) fn describe(value: &Value) -> String {
     if value.marks_deep().contains(Marks::SENSITIVE) {
         return "a sensitive value".to_owned();
+    }
+    if value.marks_deep().contains(Marks::EPHEMERAL) {
+        return "an ephemeral value".to_owned();
     }
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     match value.kind() {
@@ -234,6 +238,9 @@ pub(crate) fn describe(value: &Value) -> String {
             }
         }
         Kind::Object(attributes) if attributes.is_empty() => "object with no attributes".to_owned(),
-        Kind::Object(attributes) => format!("object with {}", counted(attributes.len(), "attribute")),
+        Kind::Object(attributes) => match attributes.keys().next() {
+            Some(name) if attributes.len() == 1 => format!("object with 1 attribute {name:?}"),
+            _ => format!("object with {}", counted(attributes.len(), "attribute")),
+        },
     }
 }

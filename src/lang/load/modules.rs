@@ -10,10 +10,10 @@ use crate::load::objects::provider_reference;
 use crate::load::reader::Reader;
 
 /// Meta-arguments: every other argument is an input.
-const META_ARGUMENTS: [&str; 7] = ["source", "version", "enabled", "count", "for_each", "depends_on", "providers"];
+const META_ARGUMENTS: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
 
 impl Loader {
-    pub(super) fn module(&mut self, block: &NestedBlock) {
+    pub(super) fn module(&mut self, block: &NestedBlock, terraform_file: bool) {
         let labels = self.labels(block, ["name"]);
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let source = source(&mut reader);
@@ -21,8 +21,7 @@ impl Loader {
             let detail = "A version constraint applies to modules of a registry, and pipectl reads modules from local folders only.";
             reader.report(Diagnostic::error("Invalid version constraint", detail).at(version.span()));
         }
-        let (enabled, count, for_each) =
-            (reader.expression("enabled"), reader.expression("count"), reader.expression("for_each"));
+        let (count, for_each) = (reader.expression("count"), reader.expression("for_each"));
         if let (Some(_), Some(for_each)) = (&count, &for_each) {
             let detail = "The \"count\" and \"for_each\" meta-arguments are mutually-exclusive, only one should be used to be explicit about \
                           the number of resources to be created.";
@@ -32,7 +31,18 @@ impl Loader {
         }
         let depends_on = reader.references("depends_on");
         let providers = providers(&mut reader);
-        for inner in block.body.blocks() {
+        let mut enabled = None;
+        if let Some(lifecycle) = reader.block("lifecycle") {
+            let mut inner = Reader::new(lifecycle, reader.diagnostics);
+            enabled = inner.expression("enabled");
+            inner.finish();
+        }
+        // In files of Terraform, and beside that in `lifecycle`, it is an input like others.
+        let is_own = !terraform_file && enabled.is_none() && block.body.argument("enabled").is_some();
+        if is_own {
+            enabled = reader.expression("enabled");
+        }
+        for inner in block.body.blocks().filter(|inner| inner.kind != "lifecycle") {
             let kind = &inner.kind;
             let detail = format!("A module block holds arguments only; a block of type {kind:?} is not expected here.");
             reader.report(Diagnostic::error("Unsupported block type", detail).at(inner.span.clone()));
@@ -43,7 +53,9 @@ impl Loader {
         }
         let Some((source, source_span)) = source else { return };
         let span = block.span.clone();
-        let inputs = block.body.without(&META_ARGUMENTS, &[]);
+        let whole = block.body.without(&META_ARGUMENTS, &["lifecycle"]);
+        let inputs = if is_own { whole.without(&["enabled"], &[]) } else { whole.clone() };
+        let claimable = is_own.then_some(whole);
         let configuration = None;
         let module = ModuleBlock {
             name: name.clone(),
@@ -57,6 +69,7 @@ impl Loader {
             providers,
             span,
             configuration,
+            claimable,
         };
         self.configuration.modules.insert(name, module);
     }

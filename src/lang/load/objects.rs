@@ -1,29 +1,31 @@
-//! `resource`, `data` and `stage` blocks with their meta-arguments; `model` and `executor` blocks.
+//! `resource`, `data`, `ephemeral` and `stage` blocks with their meta-arguments; `model` and `executor` blocks.
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Path, Step as PathStep};
+use pipectl_core::{Address, AddressKind, Diagnostic, Path, Span, Step as PathStep};
 
 use crate::body::NestedBlock;
 use crate::configuration::{ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, ProviderReference};
 use crate::expression::{Expression, Node, Source, Step};
 use crate::load::Loader;
 use crate::load::reader::Reader;
+use crate::reference::Reference;
 
-const META_ARGUMENTS: [&str; 6] = ["enabled", "count", "for_each", "depends_on", "provider", "timeout"];
-const META_BLOCKS: [&str; 2] = ["lifecycle", "retry"];
+/// Meta-arguments of Terraform. Stages have no `provider`.
+const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "depends_on", "provider"];
 
 /// Blocks of Terraform that do something beside making an object.
 const PROVISIONING: [&str; 2] = ["provisioner", "connection"];
 
 impl Loader {
-    pub(super) fn object(&mut self, block: &NestedBlock) {
+    pub(super) fn object(&mut self, block: &NestedBlock, terraform_file: bool) {
         let (kind, labels) = match block.kind.as_str() {
             "stage" => (AddressKind::Stage, ["kind", "name"]),
             "data" => (AddressKind::Data, ["type", "name"]),
+            "ephemeral" => (AddressKind::Ephemeral, ["type", "name"]),
             _ => (AddressKind::Resource, ["type", "name"]),
         };
         let labels = self.labels(block, labels);
         let block = &self.without_provisioners(block);
-        let meta = self.meta(block, kind);
+        let (meta, own) = self.meta(block, kind, terraform_file);
         let Some([type_name, name]) = labels else { return };
         let address = Address::new(kind, &type_name, &name);
         if let Some(first) = self.configuration.objects.get(&address) {
@@ -31,44 +33,25 @@ impl Loader {
             let what = if kind == AddressKind::Stage { "stage" } else { "resource" };
             return self.duplicate(what, &address.to_string(), &first, &block.span);
         }
-        let body = match kind {
-            AddressKind::Stage => {
-                block.body.without(&META_ARGUMENTS.map(|name| if name == "provider" { "" } else { name }), &META_BLOCKS)
+        let whole = match kind {
+            AddressKind::Stage => block.body.without(&META_ARGUMENTS[..3], &["lifecycle"]),
+            AddressKind::Resource | AddressKind::Data | AddressKind::Ephemeral => {
+                block.body.without(&META_ARGUMENTS, &["lifecycle"])
             }
-            AddressKind::Resource | AddressKind::Data => block.body.without(&META_ARGUMENTS, &META_BLOCKS),
         };
-        self.configuration
-            .objects
-            .insert(address.clone(), ObjectBlock { address, body, meta, span: block.span.clone() });
+        let body = whole.without(&own, &own);
+        let claimable = (!own.is_empty()).then_some(whole);
+        let span = block.span.clone();
+        self.configuration.objects.insert(address.clone(), ObjectBlock { address, body, meta, span, claimable });
     }
 
-    /// A block without provisioners and how they connect, which are reported. Every kind of resource could have them in Terraform.
-    fn without_provisioners(&mut self, block: &NestedBlock) -> NestedBlock {
-        if block.kind != "resource" {
-            return block.clone();
-        }
-        for inner in block.body.blocks().filter(|inner| PROVISIONING.contains(&inner.kind.as_str())) {
-            let kind = &inner.kind;
-            let detail = format!(
-                "Blocks of type {kind:?} are not supported: what a provisioner does is in no plan and in no state, so that it could be neither \
-                 shown before it is done nor repeated when it has to be. A machine sets itself up with cloud-init, from an argument like \
-                 user_data, or from an image that has everything; work on data is a stage; anything else is a step of the job that calls \
-                 pipectl, which reads what it needs from `pipectl output -json`."
-            );
-            let problem = Diagnostic::error("Provisioners not supported", detail).at(inner.span.clone());
-            self.report(problem);
-        }
-        NestedBlock { body: block.body.without(&[], &PROVISIONING), ..block.clone() }
-    }
-
-    fn meta(&mut self, block: &NestedBlock, kind: AddressKind) -> Meta {
+        let block = &self.without_provisioners(block);
+        let (meta, own) = self.meta(block, kind, terraform_file);
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let mut meta = Meta {
-            enabled: reader.expression("enabled"),
             count: reader.expression("count"),
             for_each: reader.expression("for_each"),
             depends_on: reader.references("depends_on"),
-            timeout: reader.expression("timeout"),
             ..Meta::default()
         };
         if kind != AddressKind::Stage
@@ -87,20 +70,41 @@ impl Loader {
                 Diagnostic::error("Invalid combination of \"count\" and \"for_each\"", detail).at(for_each.span()),
             );
         }
-        meta.retry = reader.block("retry").map(|retry| retry.body.clone());
         if let Some(lifecycle) = reader.block("lifecycle") {
             let mut inner = Reader::new(lifecycle, reader.diagnostics);
-            let enabled = inner.expression("enabled");
-            meta.lifecycle = read_lifecycle(&mut inner);
-            inner.finish();
-            if let (Some(_), Some(twice)) = (&meta.enabled, &enabled) {
-                let detail =
-                    "The \"enabled\" argument may be set in the block itself or in its lifecycle block, not in both.";
-                reader.report(Diagnostic::error("Attribute redefined", detail).at(twice.span()));
+            meta.lifecycle = read_lifecycle(&mut inner, kind);
+            // OpenTofu has this one, too.
+            meta.enabled = inner.expression("enabled");
+            if !terraform_file {
+                meta.timeout = inner.expression("timeout");
+                meta.concurrency = inner.expression("concurrency");
+                meta.retry = inner.block("retry").map(|retry| retry.body.clone());
             }
-            meta.enabled = meta.enabled.or(enabled);
+            inner.finish();
         }
-        meta
+        let mut own = Vec::new();
+        if !terraform_file {
+            let arguments = [
+                ("enabled", &mut meta.enabled),
+                ("timeout", &mut meta.timeout),
+                ("concurrency", &mut meta.concurrency),
+            ];
+            for (name, in_lifecycle) in arguments {
+                if in_lifecycle.is_none()
+                    && let Some(written) = reader.expression(name)
+                {
+                    *in_lifecycle = Some(written);
+                    own.push(name);
+                }
+            }
+            if meta.retry.is_none()
+                && let Some(retry) = reader.block("retry")
+            {
+                meta.retry = Some(retry.body.clone());
+                own.push("retry");
+            }
+        }
+        (meta, own)
     }
 
     pub(super) fn model(&mut self, block: &NestedBlock) {
@@ -124,15 +128,56 @@ impl Loader {
     }
 }
 
-fn read_lifecycle(reader: &mut Reader<'_>) -> Lifecycle {
+fn read_lifecycle(reader: &mut Reader<'_>, kind: AddressKind) -> Lifecycle {
+    let read_only = match kind {
+        AddressKind::Resource | AddressKind::Stage => None,
+        AddressKind::Data => Some("data"),
+        AddressKind::Ephemeral => Some("ephemeral"),
+    };
+    if let Some(what) = read_only {
+        let changing = ["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
+        let body = reader.body;
+        let given: Vec<_> =
+            changing.into_iter().filter_map(|name| reader.expression(name).and(body.argument(name))).collect();
+        for argument in given {
+            let name = &argument.name;
+            let detail = format!(
+                "The lifecycle argument {name:?} is about objects that are made and changed, and is not valid for {what} resources."
+            );
+            let summary = format!("Invalid {what} resource lifecycle argument");
+            reader.diagnostics.push(Diagnostic::error(summary, detail).at(argument.name_span.clone()));
+        }
+        let (preconditions, postconditions) = (reader.rules("precondition"), reader.rules("postcondition"));
+        return Lifecycle { preconditions, postconditions, ..Lifecycle::default() };
+    }
     Lifecycle {
         create_before_destroy: reader.flag("create_before_destroy", false),
         prevent_destroy: reader.expression("prevent_destroy"),
         ignore_changes: ignore_changes(reader),
-        replace_triggered_by: reader.references("replace_triggered_by"),
+        replace_triggered_by: replace_triggered_by(reader),
         preconditions: reader.rules("precondition"),
         postconditions: reader.rules("postcondition"),
     }
+}
+
+fn replace_triggered_by(reader: &mut Reader<'_>) -> Vec<(Reference, Span)> {
+    let mut found = reader.references("replace_triggered_by");
+    found.retain(|(reference, span)| {
+        let is_object = matches!(reference, Reference::Object(address) if is_kept(address.kind));
+        if !is_object {
+            let detail =
+                format!("Only resources and stages may be used in replace_triggered_by, and {reference} is none.");
+            let problem = Diagnostic::error("Invalid reference in replace_triggered_by expression", detail);
+            reader.diagnostics.push(problem.at(span.clone()));
+        }
+        is_object
+    });
+    found
+}
+
+/// Whether objects of a kind are made and kept.
+fn is_kept(kind: AddressKind) -> bool {
+    matches!(kind, AddressKind::Resource | AddressKind::Stage)
 }
 
 fn ignore_changes(reader: &mut Reader<'_>) -> IgnoreChanges {
@@ -147,6 +192,7 @@ fn ignore_changes(reader: &mut Reader<'_>) -> IgnoreChanges {
         Node::Tuple(elements) => {
             let mut paths = Vec::new();
             for element in elements {
+                let element = &reader.unquoted(element);
                 match path(element) {
                     Some(path) => paths.push((path, element.span())),
                     None => {

@@ -87,9 +87,9 @@ fn endpoint(reader: &mut Reader<'_>, name: &'static str) -> Option<Target> {
     let written = reader.required(name)?;
     let target = parts(&written).and_then(|parts| parts.target());
     match &target {
-        Some(Target::Object(address)) if address.kind == AddressKind::Data => {
-            let detail = "Data sources are read anew each time, so there is nothing to move or remove: the address must be that of a resource, a \
-                          stage or a module.";
+        Some(Target::Object(address)) if matches!(address.kind, AddressKind::Data | AddressKind::Ephemeral) => {
+            let detail = "Data sources are read anew each time, and ephemeral resources are not kept, so there is nothing to move or remove: the \
+                          address must be that of a resource, a stage or a module.";
             reader.report(Diagnostic::error("Invalid address", detail).at(written.span()));
             None
         }
@@ -107,7 +107,7 @@ fn import_target(written: &Expression) -> Option<ImportTarget> {
     let parts = parts(written)?;
     let modules = parts.modules.iter().fold(ModulePath::ROOT, |path, (name, _)| path.child(name, None));
     let (kind, type_name, name, key) = parts.object?;
-    (kind != AddressKind::Data).then(|| ImportTarget {
+    (!matches!(kind, AddressKind::Data | AddressKind::Ephemeral)).then(|| ImportTarget {
         declaration: Address::new(kind, &type_name, &name).in_module(&modules),
         module_keys: parts.modules.into_iter().map(|(_, key)| key).collect(),
         key,
@@ -177,6 +177,7 @@ fn parts(written: &Expression) -> Option<Parts> {
             let kind = match prefix.as_str() {
                 "data" => AddressKind::Data,
                 "stage" => AddressKind::Stage,
+                "ephemeral" => AddressKind::Ephemeral,
                 "resource" => AddressKind::Resource,
                 _ => return None,
             };

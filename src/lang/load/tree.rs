@@ -68,6 +68,7 @@ impl Tree<'_> {
         self.open.push(folder.to_owned());
         for block in configuration.modules.values_mut() {
             block.configuration = self.module(block, folder);
+            block.claim_inputs();
         }
         self.open.pop();
         configuration

@@ -20,7 +20,9 @@ impl Loader {
         let labels = self.labels(block, ["name"]);
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let description = reader.text("description");
-        let ty = match reader.expression("type") {
+        let written = reader.expression("type");
+        let has_type = written.is_some();
+        let ty = match written {
             None => Type::Any,
             Some(written) => type_constraint::parse(&written).unwrap_or_else(|found| {
                 reader.diagnostics.extend(found);
@@ -46,6 +48,7 @@ impl Loader {
         let variable = VariableBlock {
             name: name.clone(),
             ty,
+            has_type,
             default,
             description,
             nullable,

@@ -131,7 +131,7 @@ fn values_of_any_depth_are_survived() {
     for times in LENGTHS {
         let text = format!("{}1{}", "[".repeat(times), "]".repeat(times));
         on_an_ordinary_thread(move || {
-            let result = parse_variable_value(&text, &Type::Any, "x");
+            let result = parse_variable_value(&text, Some(&Type::Any), "x");
             assert!(times > 30 || result.is_ok());
             let call = format!("jsondecode(\"{}1{}\")", "[".repeat(times), "]".repeat(times));
             if let Ok(parsed) = parse_expression(&call, SourceId(0)) {

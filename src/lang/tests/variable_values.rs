@@ -33,12 +33,26 @@ fn texts_become_values_as_in_terraform() {
         ("{ name = \"x\" }", object(), "{ name = \"x\", size = 3 }"),
         ("[1, \"x\"]", Type::Any, "[1, \"x\"]"),
         ("<<EOT\nline\nEOT\n", Type::list(Type::String), ""),
+        ("5", Type::Any, "5"),
+        ("\"abc\"", Type::Any, "\"abc\""),
+        ("null", Type::Any, "null"),
+        ("null", Type::String, "\"null\""),
+        ("1", Type::Bool, "true"),
+        ("[1, \"a\"]", Type::list(Type::Any), "[\"1\", \"a\"]"),
     ];
     for (text, ty, expected) in cases {
-        match parse_variable_value(text, &ty, "x") {
+        match parse_variable_value(text, Some(&ty), "x") {
             Ok(value) => assert_eq!(value.to_string(), expected, "{text}"),
             Err(found) => assert!(expected.is_empty(), "{text}: {found:?}"),
         }
+    }
+}
+
+/// Measured with Terraform 1.11.4: `variable "x" {}`, with or without a default, takes the text as it is.
+#[test]
+fn without_a_type_text_is_a_string() {
+    for text in ["5", "[1]", "null", "true", "${x}", "", "a b"] {
+        assert_eq!(parse_variable_value(text, None, "x").unwrap(), Value::from(text));
     }
 }
 
@@ -53,9 +67,12 @@ fn what_is_no_value_is_told_with_the_name_of_the_variable() {
         ("upper(\"x\")", Type::list(Type::String), "Function calls not allowed", "var.x"),
         ("{}", object(), "Invalid value for input variable", "attribute \"name\" is required"),
         ("1, 2", Type::list(Type::Number), "Extra characters after expression", "var.x"),
+        ("abc", Type::Any, "Variables not allowed", "var.x"),
+        ("", Type::Any, "Missing expression", "var.x"),
+        ("null", Type::Number, "Invalid value for input variable", "a number is required"),
     ];
     for (text, ty, summary, words) in cases {
-        let found = parse_variable_value(text, &ty, "x").unwrap_err();
+        let found = parse_variable_value(text, Some(&ty), "x").unwrap_err();
         let first = found.iter().next().unwrap();
         assert_eq!(first.summary, summary, "{text}: {}", first.detail);
         assert!(first.detail.contains(words), "{text}: {}", first.detail);

@@ -8,6 +8,8 @@ mod kinds {
     mod archive;
     mod attributes;
     mod conformance;
+    #[cfg(feature = "tls")]
+    mod ephemeral;
     #[cfg(feature = "http")]
     mod http;
     mod local;

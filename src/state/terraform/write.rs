@@ -86,7 +86,7 @@ fn resources(state: &State, rest: &TerraformRest) -> Vec<Json> {
         let mode = match address.kind {
             AddressKind::Resource => "managed",
             AddressKind::Data => "data",
-            AddressKind::Stage => continue,
+            AddressKind::Stage | AddressKind::Ephemeral => continue,
         };
         let (module, inside) = split_module(address);
         let block = (module, mode.to_owned(), inside.type_name, inside.name);

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::planning::plan_by_schema;
 use pipectl_provider::{
-    ApplyOutcome, Cx, DataSource, Effect, Instance, PlanRequest, PlanResponse, ReadOutcome, Reason, Registry, Resource,
-    ValueBlock,
+    ApplyOutcome, Cx, DataSource, Effect, Ephemeral, Instance, Lease, Opened, PlanRequest, PlanResponse, ReadOutcome,
+    Reason, Registry, Resource, ValueBlock,
 };
 use serde_json::{Value as Json, json};
 
@@ -32,6 +32,9 @@ pub(crate) fn register(registry: &mut Registry, journal: &Journal) {
     registry.resources.insert("test_liar".to_owned(), Arc::new(Liar::new()));
     registry.resources.insert("test_vault".to_owned(), Arc::new(Vault::new()));
     registry.data_sources.insert("test_echo".to_owned(), Arc::new(Echo::new()));
+    registry.data_sources.insert("test_flaky".to_owned(), Arc::new(Flaky::new(journal.clone())));
+    registry.resources.insert("test_account".to_owned(), Arc::new(Account::new(journal.clone())));
+    registry.ephemerals.insert("test_lease".to_owned(), Arc::new(TestLease::new(journal.clone())));
     registry.stages.insert("parity".to_owned(), Arc::new(Parity::new(journal.clone())));
     let schema = Schema::of([("threads", Attribute::optional(Type::Number, "Threads."))]);
     registry
@@ -219,8 +222,11 @@ impl Echo {
     fn new() -> Self {
         let schema = Schema::of([
             ("text", Attribute::required(Type::String, "What to say.")),
+            ("timeout", Attribute::optional(Type::Number, "An argument with the name of a meta-argument.")),
             ("echo", Attribute::computed(Type::String, "What was said.")),
         ]);
+        let retry = Schema::of([("attempts", Attribute::optional(Type::Number, "How often."))]);
+        let schema = schema.block("retry", Block::single(retry, "A block with the name of a meta-argument."));
         Self { schema }
     }
 }
@@ -239,6 +245,157 @@ impl DataSource for Echo {
 
     async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
         Ok(config.with_attribute("echo", config.attribute("text").cloned().unwrap_or_else(Value::null)))
+    }
+}
+
+/// Takes a password that is never stored. Careless: it hands back whatever it was given.
+struct Account {
+    schema: Schema,
+    journal: Journal,
+}
+
+impl Account {
+    fn new(journal: Journal) -> Self {
+        let login = Schema::of([
+            ("user", Attribute::required(Type::String, "A user.")),
+            ("secret", Attribute::optional(Type::String, "Never stored.").write_only()),
+        ]);
+        let schema = Schema::of([
+            ("name", Attribute::required(Type::String, "Its name.")),
+            ("password", Attribute::optional(Type::String, "Never stored.").sensitive().write_only()),
+            ("password_version", Attribute::optional(Type::Number, "Change it to write the password again.")),
+            ("id", Attribute::computed(Type::String, "Its id.")),
+        ]);
+        Self { schema: schema.block("login", Block::list(login, "Who may log in.")), journal }
+    }
+
+    fn write(&self, what: &str, given: &Value) {
+        let logins: Vec<String> = (given.attribute("login").and_then(Value::as_slice).unwrap_or_default().iter())
+            .map(|login| format!("{}:{}", text(login, "user"), text(login, "secret")))
+            .collect();
+        let (name, password) = (text(given, "name"), text(given, "password"));
+        self.journal.note(format!("{what} {name} with {password} [{}]", logins.join(", ")));
+    }
+}
+
+#[async_trait]
+impl Resource for Account {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+        Ok(ReadOutcome::unchanged(prior))
+    }
+
+    async fn create(&self, _cx: &Cx, planned: &Instance) -> ApplyOutcome {
+        self.write("make", &planned.attributes);
+        ApplyOutcome::done(Instance::new(planned.attributes.with_attribute("id", "account".into())))
+    }
+
+    async fn update(&self, _cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+        self.write("change", &planned.attributes);
+        ApplyOutcome::done(planned.clone())
+    }
+
+    async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
+        ApplyOutcome::gone()
+    }
+}
+
+/// An ephemeral value that has to be given back.
+struct TestLease {
+    schema: Schema,
+    journal: Journal,
+}
+
+impl TestLease {
+    fn new(journal: Journal) -> Self {
+        let schema = Schema::of([
+            ("name", Attribute::required(Type::String, "Its name.")),
+            ("fails", Attribute::optional(Type::String, "What fails: open, renew or close.")),
+            ("renew_after", Attribute::optional(Type::Number, "Seconds until it must be renewed.")),
+            ("token", Attribute::computed(Type::String, "The value.")),
+        ]);
+        Self { schema, journal }
+    }
+
+    fn act(&self, what: &str, name: &str, fails: &str) -> Result<(), Diagnostics> {
+        self.journal.note(format!("{what} {name}"));
+        match fails == what {
+            true => Err(Diagnostic::error("Lease refused", format!("It could not {what} `{name}`.")).into()),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Ephemeral for TestLease {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    async fn open(&self, _cx: &Cx, config: &Value) -> Result<Opened, Diagnostics> {
+        let (name, fails) = (text(config, "name"), text(config, "fails"));
+        self.act("open", &name, &fails)?;
+        let seconds = config.attribute("renew_after").and_then(Value::as_number).map(pipectl_core::Number::to_f64);
+        Ok(Opened {
+            value: config.with_attribute("token", format!("hunter2-{name}").into()),
+            lease: Lease {
+                private: json!({ "name": name, "fails": fails }),
+                renew_after: seconds.map(std::time::Duration::from_secs_f64),
+            },
+        })
+    }
+
+    async fn renew(&self, _cx: &Cx, lease: &Lease) -> Result<Lease, Diagnostics> {
+        self.act("renew", lease.private["name"].as_str().unwrap(), lease.private["fails"].as_str().unwrap())?;
+        Ok(lease.clone())
+    }
+
+    async fn close(&self, _cx: &Cx, lease: &Lease) -> Result<(), Diagnostics> {
+        self.act("close", lease.private["name"].as_str().unwrap(), lease.private["fails"].as_str().unwrap())
+    }
+}
+
+/// A data source that fails as often as it is told to before it works, or never answers.
+struct Flaky {
+    schema: Schema,
+    journal: Journal,
+    reads: Mutex<i64>,
+}
+
+impl Flaky {
+    fn new(journal: Journal) -> Self {
+        let schema = Schema::of([
+            ("failures", Attribute::required(Type::Number, "How many reads fail.")),
+            ("hangs", Attribute::optional(Type::Bool, "Whether it never answers.")),
+        ]);
+        Self { schema, journal, reads: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl DataSource for Flaky {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
+        if config.attribute("hangs").and_then(Value::as_bool) == Some(true) {
+            std::future::pending::<()>().await;
+        }
+        let read = {
+            let mut reads = self.reads.lock().unwrap();
+            *reads += 1;
+            *reads
+        };
+        self.journal.note(format!("read {read}"));
+        let failures = config.attribute("failures").and_then(Value::as_number).and_then(pipectl_core::Number::to_i64);
+        if read <= failures.unwrap_or(0) {
+            return Err(Diagnostic::error("Busy", "It is busy.").into());
+        }
+        Ok(config.clone())
     }
 }
 

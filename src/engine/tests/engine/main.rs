@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod bed;
+mod ephemeral;
 mod generated;
 mod kinds;
 mod laws;
+mod limits;
 mod plan_files;
 mod render;
 mod runs;

@@ -23,7 +23,7 @@ pub fn exercise(name: &str, text: &str) {
     for variable in configuration.variables.values() {
         let value = variable.default.clone().unwrap_or_else(|| Value::unknown(variable.ty.clone()));
         scope.set(&Reference::Variable(variable.name.clone()), value);
-        let _ = parse_variable_value(text, &variable.ty, &variable.name);
+        let _ = parse_variable_value(text, variable.declared_type(), &variable.name);
     }
     for (name, local) in &configuration.locals {
         if let Ok(value) = evaluate(&local.expression, &scope) {
