@@ -5,6 +5,8 @@ mod object;
 mod output;
 mod refresh;
 mod removal;
+mod replace;
+mod trigger;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -27,8 +29,8 @@ use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    Action, CheckResult, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned,
-    ResourceChange, StateIdentity, VariableInput,
+    CheckResult, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned, ResourceChange,
+    StateIdentity, VariableInput,
 };
 use refresh::Observations;
 
@@ -81,16 +83,14 @@ struct Found {
 /// An instance with something to be done.
 struct Pending {
     address: Address,
-    action: Action,
-    /// Whether the object exists before.
-    existed: bool,
+    /// Where its change stands in [`Found::changes`].
+    change: usize,
 }
 
 impl Found {
     fn add(&mut self, change: ResourceChange) {
         if !change.action.is_no_op() {
-            let pending =
-                Pending { address: change.address.clone(), action: change.action, existed: change.before.is_some() };
+            let pending = Pending { address: change.address.clone(), change: self.changes.len() };
             self.pending.entry(change.address.block()).or_default().push(pending);
             let mut module = change.address.module.declaration();
             while let Some((outer, _)) = module.parent() {
@@ -226,6 +226,7 @@ pub(crate) async fn plan(
         removal::plan_orphans(&run);
         let problems = still_declared(&run, &moves);
         run.report(problems);
+        replace::tell_incomplete(&run);
     }
     removal::tell_forgotten(&run);
     output::plan_removed(&run, state);

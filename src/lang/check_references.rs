@@ -320,7 +320,10 @@ fn visit_object(object: &ObjectBlock, visit: &mut Visit<'_>) {
     }
     meta.retry.iter().for_each(|retry| body(retry, inside, visit));
     declared(&meta.depends_on, visit);
-    declared(&lifecycle.replace_triggered_by, visit);
+    for trigger in &lifecycle.replace_triggered_by {
+        visit(Place::default(), Ok(Reference::Object(trigger.block.clone())), trigger.span.clone(), None);
+        trigger.key.iter().for_each(|key| expression(key, inside, visit));
+    }
     rules(&lifecycle.preconditions, inside, visit);
     rules(&lifecycle.postconditions, Place { own: true, ..inside }, visit);
     body(&object.body, inside, visit);

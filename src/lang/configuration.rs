@@ -298,11 +298,24 @@ pub struct Lifecycle {
     /// What changes outside are left alone.
     pub ignore_changes: IgnoreChanges,
     /// What changes of other objects replace this one.
-    pub replace_triggered_by: Vec<(Reference, Span)>,
+    pub replace_triggered_by: Vec<Trigger>,
     /// What must hold before it is planned.
     pub preconditions: Vec<Rule>,
     /// What must hold once it is known.
     pub postconditions: Vec<Rule>,
+}
+
+/// What replaces an object when it changes: objects of a block, or something inside of one.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// The block.
+    pub block: Address,
+    /// Which of its instances, as it is written: a key, `each.key` or `count.index`.
+    pub key: Option<Expression>,
+    /// What of the object; empty: anything.
+    pub path: Path,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// What changes outside are left alone.
@@ -478,7 +491,8 @@ impl Meta {
             found.extend(retry.references());
         }
         found.extend(self.depends_on.iter().cloned());
-        found.extend(self.lifecycle.replace_triggered_by.iter().cloned());
+        let triggers = &self.lifecycle.replace_triggered_by;
+        found.extend(triggers.iter().map(|trigger| (Reference::Object(trigger.block.clone()), trigger.span.clone())));
         for rule in self.lifecycle.preconditions.iter().chain(&self.lifecycle.postconditions) {
             found.extend(rule.references());
         }

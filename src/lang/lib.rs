@@ -44,7 +44,7 @@ pub use claim::Takes;
 pub use configuration::{
     CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle, LocalValue, Meta,
     ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, ProviderBlock, ProviderReference,
-    RemovedBlock, Rule, VariableBlock,
+    RemovedBlock, Rule, Trigger, VariableBlock,
 };
 pub use decode::{decode, decode_model};
 pub use evaluate::evaluate;

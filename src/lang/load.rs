@@ -49,7 +49,7 @@ const OWN_BLOCKS: [&str; 4] = ["executor", "model", "pipeline", "stage"];
 
 /// Whether there are blocks of a type at the top of our files.
 pub fn is_block_type(kind: &str) -> bool {
-    TERRAFORM_BLOCKS.contains(&kind) || OWN_BLOCKS.contains(&kind) || LATER_BLOCKS.contains(&kind)
+    TERRAFORM_BLOCKS.contains(&kind) || OWN_BLOCKS.contains(&kind)
 }
 
 /// Reads the files of one module in `folder`, without the modules below. They are added to `sources`.

@@ -131,7 +131,8 @@ async fn prepare(
         Some(object) => Some(instance_of(address, object, kind.as_ref())?),
         None => None,
     };
-    if let Some(prior) = &prior {
+    // What is left alone of an object is not carried over to the one that takes its place.
+    if let Some(prior) = prior.as_ref().filter(|_| !matches!(change.action, Action::Replace { .. })) {
         config = ignore_changes(&block.meta.lifecycle.ignore_changes, kind.schema(), &config, &prior.attributes);
     }
     known(&config, block, address)?;

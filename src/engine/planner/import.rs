@@ -126,17 +126,25 @@ fn scope(run: &Run, block: &ImportBlock) -> Scope {
     scope
 }
 
+/// What the address of an import is called that names no instance.
+const MISTAKE: &str = "Invalid import address";
+
 /// The address of a block, with its keys evaluated.
 fn target(block: &ImportBlock, scope: &Scope) -> Result<Address, Diagnostics> {
     let declared = &block.to.declaration;
     let mut module = ModulePath::ROOT;
     for (step, written) in declared.module.steps().iter().zip(&block.to.module_keys) {
-        module = module.child(&step.name, key(written.as_ref(), scope)?);
+        module = module.child(&step.name, key(written.as_ref(), scope, MISTAKE)?);
     }
-    Ok(declared.in_module(&module).with_key(key(block.to.key.as_ref(), scope)?))
+    Ok(declared.in_module(&module).with_key(key(block.to.key.as_ref(), scope, MISTAKE)?))
 }
 
-fn key(written: Option<&Expression>, scope: &Scope) -> Result<Option<InstanceKey>, Diagnostics> {
+/// The key of an instance that an expression gives. `mistake` is what it is called when it gives none.
+pub(super) fn key(
+    written: Option<&Expression>,
+    scope: &Scope,
+    mistake: &str,
+) -> Result<Option<InstanceKey>, Diagnostics> {
     let Some(written) = written else { return Ok(None) };
     let value = evaluate(written, scope)?;
     let key = match value.kind() {
@@ -145,7 +153,7 @@ fn key(written: Option<&Expression>, scope: &Scope) -> Result<Option<InstanceKey
         _ => None,
     };
     let detail = "The key of an instance is a string, or a whole number from 0.";
-    let invalid = || Diagnostics::from(Diagnostic::error("Invalid import address", detail).at(written.span()));
+    let invalid = || Diagnostics::from(Diagnostic::error(mistake, detail).at(written.span()));
     key.map(Some).ok_or_else(invalid)
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::import::{self, Imported};
 use super::refresh::{Prior, prior_value};
-use super::{Run, reading};
+use super::{Run, reading, trigger};
 use crate::conditions::Conditions;
 use crate::consistency::ignored_argument;
 use crate::data::read;
@@ -367,25 +367,45 @@ async fn plan_resource(
         arguments(block, address, schema, |config| kind.validate(config), scope)?;
     warnings.extend(more);
     let prior = run.observations.priors.get(address).or_else(|| imported.map(|imported| &imported.prior));
+    let whole = config.clone();
     if let Some(prior) = prior {
         config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
     }
-    let forced = prior.and_then(|prior| why_replace(run, block, address, prior));
-    let is_forced = forced.is_some();
-    let given = config;
-    let config = without_write_only(schema, given.clone());
-    let request = PlanRequest {
-        address,
-        config: &given,
-        prior: prior.map(|prior| &prior.instance),
-        drift: prior.map_or(&[], |prior| &prior.drift),
-        replace: is_forced,
+    let mut given = config;
+    let forced = match prior {
+        Some(prior) => why_replace(run, block, address, prior, scope)?,
+        None => None,
     };
-    let token = token(run, address, &config);
-    let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
+    let is_forced = forced.is_some();
     let span_of = |path: &Path| block.body.span_of(path);
-    let mut response = response.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))?;
-    response.planned = without_write_only(schema, response.planned);
+    let ask = async |given: &Value, replace: bool| {
+        let request = PlanRequest {
+            address,
+            config: given,
+            prior: prior.map(|prior| &prior.instance),
+            drift: prior.map_or(&[], |prior| &prior.drift),
+            replace,
+        };
+        let token = token(run, address, &without_write_only(schema, given.clone()));
+        let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
+        match response {
+            Ok(mut response) => {
+                response.planned = without_write_only(schema, response.planned);
+                Ok((response, token))
+            }
+            Err(problems) => Err(located(problems, span_of, &block.span, &address.to_string())),
+        }
+    };
+    let (mut response, mut token) = ask(&given, is_forced).await?;
+    if response.effect == Effect::Replace && given != whole {
+        // What is left alone of an object is not carried over to the one that takes its place.
+        given = whole;
+        let (anew, its_token) = ask(&given, true).await?;
+        let (reasons, requires_replace) = (response.reasons, response.requires_replace);
+        response = PlanResponse { reasons, requires_replace, ..anew };
+        token = its_token;
+    }
+    let config = without_write_only(schema, given.clone());
     if let Some(broken) = ignored_argument(schema, &config, &response.planned) {
         return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
     }
@@ -443,30 +463,20 @@ fn is_same_call(kept: &Json, config: &Json) -> bool {
 }
 
 /// Why an object is to be replaced whatever its arguments.
-fn why_replace(run: &Run, block: &ObjectBlock, address: &Address, prior: &Prior) -> Option<Cause> {
-    if run.options.replace.iter().any(|replace| replace == address || *replace == address.block()) {
-        return Some(Cause::Requested(address.clone()));
+fn why_replace(
+    run: &Run,
+    block: &ObjectBlock,
+    address: &Address,
+    prior: &Prior,
+    scope: &Scope,
+) -> Result<Option<Cause>, Diagnostics> {
+    if run.options.replace.contains(address) {
+        return Ok(Some(Cause::Requested(address.clone())));
     }
     if prior.tainted {
-        return Some(Cause::Tainted);
+        return Ok(Some(Cause::Tainted));
     }
-    let triggers = &block.meta.lifecycle.replace_triggered_by;
-    triggers
-        .iter()
-        .find(|(reference, _)| is_replacing(run, &address.module, reference))
-        .map(|(reference, _)| Cause::Triggered(reference.to_string()))
-}
-
-/// Whether an object that was planned before is changed or replaced; a new one triggers nothing.
-fn is_replacing(run: &Run, module: &ModulePath, reference: &Reference) -> bool {
-    let Reference::Object(address) = reference else { return false };
-    let address = address.in_module(module);
-    let changes =
-        |action| matches!(action, Action::Update | Action::Replace { .. } | Action::Run | Action::RunIfChanged);
-    let is_meant = |other: &Address| address.key.is_none() || *other == address;
-    let found = run.found();
-    let mut pending = found.pending.get(&address.block()).into_iter().flatten();
-    pending.any(|pending| is_meant(&pending.address) && changes(pending.action) && pending.existed)
+    trigger::pulled(run, block, address, scope).map(|trigger| trigger.map(Cause::Triggered))
 }
 
 fn action_of(run: &Run, address: &Address, response: &PlanResponse) -> Action {

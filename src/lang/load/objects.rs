@@ -1,9 +1,11 @@
 //! `resource`, `data`, `ephemeral` and `stage` blocks with their meta-arguments; `model` and `executor` blocks.
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Path, Span, Step as PathStep};
+use pipectl_core::{Address, AddressKind, Diagnostic, Path, Step as PathStep};
 
 use crate::body::NestedBlock;
-use crate::configuration::{ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, ProviderReference};
+use crate::configuration::{
+    ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, ProviderReference, Trigger,
+};
 use crate::expression::{Expression, Node, Source, Step};
 use crate::load::Loader;
 use crate::load::reader::Reader;
@@ -45,8 +47,30 @@ impl Loader {
         self.configuration.objects.insert(address.clone(), ObjectBlock { address, body, meta, span, claimable });
     }
 
-        let block = &self.without_provisioners(block);
-        let (meta, own) = self.meta(block, kind, terraform_file);
+    /// A block without provisioners and how they connect, which are reported. Every kind of resource could have them in Terraform.
+    fn without_provisioners(&mut self, block: &NestedBlock) -> NestedBlock {
+        if block.kind != "resource" {
+            return block.clone();
+        }
+        for inner in block.body.blocks().filter(|inner| PROVISIONING.contains(&inner.kind.as_str())) {
+            let kind = &inner.kind;
+            let detail = format!(
+                "Blocks of type {kind:?} are not supported: what a provisioner does is in no plan and in no state, so that it could be neither \
+                 shown before it is done nor repeated when it has to be. A machine sets itself up with cloud-init, from an argument like \
+                 user_data, or from an image that has everything; work on data is a stage; anything else is a step of the job that calls \
+                 pipectl, which reads what it needs from `pipectl output -json`."
+            );
+            let problem = Diagnostic::error("Provisioners not supported", detail).at(inner.span.clone());
+            self.report(problem);
+        }
+        NestedBlock { body: block.body.without(&[], &PROVISIONING), ..block.clone() }
+    }
+
+    /// The meta-arguments of a block, and the names of those of pipectl that stand in the block itself.
+    ///
+    /// In files of Terraform there are none of pipectl's. Where one stands in `lifecycle`, that of its name in the block itself belongs to the
+    /// kind.
+    fn meta(&mut self, block: &NestedBlock, kind: AddressKind, terraform_file: bool) -> (Meta, Vec<&'static str>) {
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let mut meta = Meta {
             count: reader.expression("count"),
@@ -154,30 +178,58 @@ fn read_lifecycle(reader: &mut Reader<'_>, kind: AddressKind) -> Lifecycle {
         create_before_destroy: reader.flag("create_before_destroy", false),
         prevent_destroy: reader.expression("prevent_destroy"),
         ignore_changes: ignore_changes(reader),
-        replace_triggered_by: replace_triggered_by(reader),
+        replace_triggered_by: triggers(reader),
         preconditions: reader.rules("precondition"),
         postconditions: reader.rules("postcondition"),
     }
 }
 
-fn replace_triggered_by(reader: &mut Reader<'_>) -> Vec<(Reference, Span)> {
-    let mut found = reader.references("replace_triggered_by");
-    found.retain(|(reference, span)| {
-        let is_object = matches!(reference, Reference::Object(address) if is_kept(address.kind));
-        if !is_object {
-            let detail =
-                format!("Only resources and stages may be used in replace_triggered_by, and {reference} is none.");
-            let problem = Diagnostic::error("Invalid reference in replace_triggered_by expression", detail);
-            reader.diagnostics.push(problem.at(span.clone()));
+fn triggers(reader: &mut Reader<'_>) -> Vec<Trigger> {
+    let Some(written) = reader.expression("replace_triggered_by") else { return Vec::new() };
+    let mut triggers = Vec::new();
+    let mut refuse = |detail: &str, span| {
+        reader.report(Diagnostic::error("Invalid replace_triggered_by expression", detail).at(span));
+    };
+    let Node::Tuple(elements) = written.node() else {
+        refuse("The replace_triggered_by argument must be a list of references, in brackets.", written.span());
+        return triggers;
+    };
+    for element in elements {
+        match trigger(element) {
+            Ok(trigger) => triggers.push(trigger),
+            Err(detail) => refuse(detail, element.span()),
         }
-        is_object
-    });
-    found
+    }
+    triggers
 }
 
-/// Whether objects of a kind are made and kept.
-fn is_kept(kind: AddressKind) -> bool {
-    matches!(kind, AddressKind::Resource | AddressKind::Stage)
+/// Reads `type.name`, `type.name[KEY]`, and either with a path that follows.
+fn trigger(expression: &Expression) -> Result<Trigger, &'static str> {
+    const FORM: &str = "Every element of replace_triggered_by must be a reference to a resource, to an instance of one, or to an attribute, \
+                        without quotes.";
+    const KEY: &str = "Only resources, count.index, and each.key may be used in replace_triggered_by.";
+    let Node::Traversal(traversal) = expression.node() else { return Err(FORM) };
+    let Some((Ok((reference, consumed)), _)) = traversal.reference(&[]) else { return Err(FORM) };
+    let Reference::Object(block) = reference else { return Err(KEY) };
+    let (key, steps) = match &traversal.steps[consumed..] {
+        [Step::Index { key, .. }, rest @ ..] => (Some(key.clone()), rest),
+        steps => (None, steps),
+    };
+    if !key.as_ref().is_none_or(is_instance_key) {
+        return Err(KEY);
+    }
+    let path = steps.iter().map(fixed_step).collect::<Option<Vec<_>>>().ok_or(FORM)?;
+    Ok(Trigger { block, key, path: Path(path), span: expression.span() })
+}
+
+/// Whether an expression is a key that is written out, `each.key` or `count.index`.
+fn is_instance_key(key: &Expression) -> bool {
+    let own = [Reference::Each, Reference::Count];
+    match key.node() {
+        Node::Literal(key) => key.as_str().is_some() || key.as_number().is_some(),
+        Node::Traversal(_) => key.references().iter().all(|(reference, _)| own.contains(reference)),
+        _ => false,
+    }
 }
 
 fn ignore_changes(reader: &mut Reader<'_>) -> IgnoreChanges {
@@ -218,19 +270,24 @@ fn path(expression: &Expression) -> Option<Path> {
     let Source::Root { name, .. } = &traversal.source else { return None };
     let mut path = Path::of(name);
     for step in &traversal.steps {
-        path.0.push(match step {
-            Step::Attribute { name, .. } => PathStep::Name(name.clone()),
-            Step::Index { key, .. } => match key.node() {
-                Node::Literal(key) => match key.as_str() {
-                    Some(name) => PathStep::Name(name.to_owned()),
-                    None => PathStep::Index(key.as_number()?.to_usize()?),
-                },
-                _ => return None,
-            },
-            Step::Splat { .. } => return None,
-        });
+        path.0.push(fixed_step(step)?);
     }
     Some(path)
+}
+
+/// A step that is written out.
+fn fixed_step(step: &Step) -> Option<PathStep> {
+    match step {
+        Step::Attribute { name, .. } => Some(PathStep::Name(name.clone())),
+        Step::Index { key, .. } => match key.node() {
+            Node::Literal(key) => match key.as_str() {
+                Some(name) => Some(PathStep::Name(name.to_owned())),
+                None => Some(PathStep::Index(key.as_number()?.to_usize()?)),
+            },
+            _ => None,
+        },
+        Step::Splat { .. } => None,
+    }
 }
 
 pub(super) fn provider_reference(expression: &Expression) -> Option<ProviderReference> {

@@ -145,13 +145,10 @@ fn blocks_say_the_same_in_both_syntaxes() {
                         format!("{:?}", paths.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>())
                     }
                 };
+                let triggers = lifecycle.replace_triggered_by.iter();
+                let triggers: Vec<_> = triggers.map(|trigger| (trigger.block.clone(), trigger.path.clone())).collect();
                 (
-                    (
-                        meta.count.is_some(),
-                        meta.for_each.is_some(),
-                        named(&meta.depends_on),
-                        named(&lifecycle.replace_triggered_by),
-                    ),
+                    (meta.count.is_some(), meta.for_each.is_some(), named(&meta.depends_on), triggers),
                     (
                         lifecycle.create_before_destroy,
                         ignored,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use pipectl_core::{Address, AddressKind, Attribute, Block, Schema, Type, Value};
-use pipectl_lang::{Configuration, IgnoreChanges, Reference, Scope, SourceFile, decode, load};
+use pipectl_lang::{Configuration, IgnoreChanges, Scope, SourceFile, decode, load};
 
 fn loaded(files: &[(&str, &str)]) -> (Configuration, Vec<String>) {
     let files =
@@ -67,7 +67,7 @@ fn meta_arguments_are_apart_from_arguments() {
     let (configuration, told) = loaded(&[(
         "main.hcl",
         "resource \"t\" \"r\" {\n  count      = 2\n  provider   = p.other\n  depends_on = [data.d.x, module_like.y]\n  timeout    = \"1m\"\n  size       = 5\n  \
-         lifecycle {\n    ignore_changes       = [size, tags[\"a\"], rule[0].port]\n    replace_triggered_by = [t.other]\n    enabled = var.on\n  }\n  \
+         lifecycle {\n    ignore_changes       = [size, tags[\"a\"], rule[0].port]\n    replace_triggered_by = [t.other, t.more[count.index].a.b[1][\"c\"]]\n    enabled = var.on\n  }\n  \
          retry {\n    max_attempts = 2\n  }\n  rule {}\n}\n",
     )]);
     assert!(told.is_empty(), "{told:?}");
@@ -86,10 +86,11 @@ fn meta_arguments_are_apart_from_arguments() {
     );
     let IgnoreChanges::Paths(paths) = &object.meta.lifecycle.ignore_changes else { panic!("paths are given") };
     assert_eq!(paths.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["size", "tags.a", "rule[0].port"]);
-    assert_eq!(
-        object.meta.lifecycle.replace_triggered_by[0].0,
-        Reference::Object(Address::new(AddressKind::Resource, "t", "other"))
-    );
+    let triggers = object.meta.lifecycle.replace_triggered_by.iter();
+    let triggers: Vec<_> =
+        triggers.map(|trigger| (trigger.block.to_string(), trigger.key.is_some(), trigger.path.to_string())).collect();
+    let written = |block: &str, has_key, path: &str| (block.to_owned(), has_key, path.to_owned());
+    assert_eq!(triggers, [written("t.other", false, ""), written("t.more", true, "a.b[1].c")]);
 }
 
 #[test]
