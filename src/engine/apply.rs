@@ -489,7 +489,10 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
         Node::Output(name) if run.graph.module_of(node) == ModuleId::ROOT => {
             root_output(run, node, name).map(|()| Diagnostics::new())
         }
-        Node::Check(name) => Ok(check(run, node, name)),
+        Node::Check(name) => {
+            let found = check(run, node, name);
+            if found.has_errors() { Err(found) } else { Ok(found) }
+        }
         Node::Validation(name) => {
             let failed = judge_validations(&run.evaluation(), node, name).problems;
             if failed.has_errors() { Err(failed) } else { Ok(failed) }
@@ -530,12 +533,12 @@ fn root_output(run: &Run, node: NodeIndex, name: &str) -> Result<(), Diagnostics
     Ok(())
 }
 
-/// Warnings of assertions that the plan did not report already.
+/// Warnings and errors of assertions that the plan did not report already.
 fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
     let module = run.graph.module_of(node);
     let own = run.planned.configuration.module(&run.graph.module(module).path);
     let rules = own.and_then(|own| own.checks.get(name)).map_or(&[][..], |block| &block.assertions);
-    let mut warnings = Diagnostics::new();
+    let mut found = Diagnostics::new();
     for (instance, path) in run.values.instances(module).into_iter().flat_map(|found| found.paths().iter().enumerate())
     {
         let scope = run.values.scope(&run.graph, node, instance);
@@ -548,10 +551,10 @@ fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
             })
         };
         for (assertion, rule) in rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion)) {
-            warnings.extend(judge_assertion(path, name, assertion, rule, &scope).1);
+            found.extend(judge_assertion(path, name, assertion, rule, &scope).1);
         }
     }
-    warnings
+    found
 }
 
 fn begin_block(run: &Run, node: NodeIndex) -> bool {

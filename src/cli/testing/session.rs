@@ -330,9 +330,8 @@ struct Judge<'r> {
 }
 
 /// Summaries of conditions that do not hold.
-const CONDITIONS: [&str; 6] = [
+const CONDITIONS: [&str; 5] = [
     "Check block assertion failed",
-    "Check block assertion not evaluated",
     "Invalid value for variable",
     "Module output value precondition failed",
     "Resource postcondition failed",

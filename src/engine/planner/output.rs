@@ -63,7 +63,7 @@ pub(super) fn plan_removed(run: &Arc<Run>, state: &State) {
     }
 }
 
-/// Judges the assertions of a `check` block in all instances of its module. They warn, so this always works.
+/// Judges the assertions of a `check` block in all instances of its module. Whether they could be evaluated: one that does not hold warns.
 pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
     let module = run.graph.module_of(node);
     let own = run.configuration.module(&run.graph.module(module).path);
@@ -71,41 +71,46 @@ pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
     else {
         return true;
     };
+    let mut problems = Diagnostics::new();
     for (instance, path) in instances.paths().iter().enumerate() {
         let scope = run.values.scope(&run.graph, node, instance);
         for (assertion, rule) in block.assertions.iter().enumerate() {
-            let (result, warning) = judge_assertion(path, name, assertion, rule, &scope);
+            let (result, found) = judge_assertion(path, name, assertion, rule, &scope);
             run.judged([result]);
-            run.report(warning.into_iter().collect());
+            problems.extend(found);
         }
     }
-    true
+    let worked = !problems.has_errors();
+    run.report(problems);
+    worked
 }
 
-/// How an assertion stands, and the warning to give when it does not hold.
+/// How an assertion stands, and the warning to give when it does not hold, or the errors of one that cannot be evaluated.
 pub(crate) fn judge_assertion(
     module: &ModulePath,
     check: &str,
     assertion: usize,
     rule: &pipectl_lang::Rule,
     scope: &Scope,
-) -> (CheckResult, Option<Diagnostic>) {
+) -> (CheckResult, Diagnostics) {
     let subject = Checked::Check(check.to_owned());
     let address = subject.in_module(module);
-    let warn =
-        |summary: &str, detail: String| Diagnostic::warning(summary, detail).at(rule.condition.span()).about(&address);
-    let (status, message, warning) = match judge(rule, scope) {
-        Verdict::Pass => (CheckStatus::Pass, None, None),
-        Verdict::Unknown => (CheckStatus::Unknown, None, None),
+    let (status, message, problems) = match judge(rule, scope) {
+        Verdict::Pass => (CheckStatus::Pass, None, Diagnostics::new()),
+        Verdict::Unknown => (CheckStatus::Unknown, None, Diagnostics::new()),
         Verdict::Fail(message) => {
-            (CheckStatus::Fail, Some(message.clone()), Some(warn("Check block assertion failed", message)))
+            let warning = Diagnostic::warning("Check block assertion failed", message.clone());
+            let warning = warning.at(rule.condition.span()).about(&address);
+            (CheckStatus::Fail, Some(message), warning.into())
         }
-        Verdict::Invalid(problems) => {
-            let detail = problems.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>().join(" ");
-            (CheckStatus::Error, Some(detail.clone()), Some(warn("Check block assertion not evaluated", detail)))
+        Verdict::Invalid(mut problems) => {
+            for problem in problems.iter_mut() {
+                problem.address.get_or_insert_with(|| address.clone());
+            }
+            (CheckStatus::Error, None, problems)
         }
     };
-    (CheckResult { module: module.clone(), subject, condition: assertion, status, message }, warning)
+    (CheckResult { module: module.clone(), subject, condition: assertion, status, message }, problems)
 }
 
 /// Judges the validation rules of a variable in all instances of its module. Whether they hold.
