@@ -76,8 +76,14 @@ impl Said {
     /// The command has failed as it should: with status 1, in words that name a file and say what to do.
     #[track_caller]
     pub fn failed_for(&self, causes: &[&str], remedies: &[&str]) {
+        self.failed_with(1, causes, remedies);
+    }
+
+    /// The same with another status: that of `fmt` is 2, as Terraform's.
+    #[track_caller]
+    pub fn failed_with(&self, status: i32, causes: &[&str], remedies: &[&str]) {
         let text = self.all();
-        assert_eq!(self.code, Some(1), "{text}");
+        assert_eq!(self.code, Some(status), "{text}");
         assert!(!text.contains("panicked") && !text.contains("ended unexpectedly"), "{text}");
         for error in self.errors.split("error: ").skip(1) {
             // What stands in the state although it is not sure is said beside the error that made it so.

@@ -72,13 +72,13 @@ fn a_disk_that_becomes_read_only() {
         &["state", "rm", "small.hcl", "local_file.inside[0]"],
         &["state", "mv", "small.hcl", "local_file.inside[0]", "local_file.inside[9]"],
         &["workspace", "new", "small.hcl", "other"],
-        &["fmt", "untidy.tfvars"],
         &["artifacts", "gc", "small.hcl"],
     ] {
         let said = here.run(changing, &CHANGED);
         println!("{changing:?}");
         said.failed_for(CAUSES, REMEDIES);
     }
+    here.run(&["fmt", "untidy.tfvars"], &CHANGED).failed_with(2, CAUSES, REMEDIES);
     assert_eq!(here.state(), state);
     assert_eq!(here.contents_outside(), contents);
     drop(here);
