@@ -26,7 +26,7 @@ TOLERANCE = 2e-6
 
 
 def apply(folder, name, *variables):
-    given = [f"-var={variable}" for variable in (f"train_events={TRAIN}", f"test_events={TEST}", *variables)]
+    given = [f"-var={variable}" for variable in (f'train_events="{TRAIN}"', f'test_events="{TEST}"', *variables)]
     program = pathlib.Path(os.environ["PIPECTL"]).resolve()
     command = [program, "apply", "-auto-approve", *given, f"{name}.hcl"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
