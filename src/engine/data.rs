@@ -4,11 +4,11 @@ use std::future::Future;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
 use pipectl_provider::context::Recorder;
-use pipectl_provider::{Cx, DataSource, Stop};
+use pipectl_provider::{Cx, DataSource};
 
+use crate::Engine;
 use crate::limits::Limits;
 use crate::planner::context;
-use crate::{Engine, Event};
 
 /// Reads a data source, as often as its `retry` block says.
 ///
@@ -51,19 +51,8 @@ pub(crate) async fn within<T, F: Future<Output = Result<T, Diagnostics>>>(
             Ok(value) => return Ok(value),
             Err(problems) => problems,
         };
-        if attempt >= retry.attempts || !retry.is_for(&problems) || engine.cancel.state() != Stop::No {
+        if !retry.goes_on(engine, address, attempt, &problems).await {
             return Err(problems);
-        }
-        let wait = retry.wait(attempt);
-        engine.events.observe(Event::ApplyRetry {
-            address: address.clone(),
-            attempt,
-            attempts: retry.attempts,
-            wait_seconds: wait.as_secs_f64(),
-        });
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = engine.cancel.reached(Stop::Gentle) => return Err(problems),
         }
         attempt += 1;
     }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipectl_core::{Attribute, Diagnostic, Diagnostics, Kind, Number, Path, Schema, Type, Value};
+use pipectl_core::{Address, Attribute, Diagnostic, Diagnostics, Kind, Number, Path, Schema, Type, Value};
 use pipectl_lang::{Body, Expression, Meta, Scope, decode, evaluate};
+use pipectl_provider::Stop;
 use regex::Regex;
+
+use crate::{Engine, Event};
 
 /// The evaluated bounds of a block.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug)]
 pub(crate) struct Retry {
     /// Calls in all; at least 1.
-    pub(crate) attempts: u32,
+    attempts: u32,
     /// Wait before the second; each further wait is twice as long, up to `longest`.
     backoff: Duration,
     longest: Duration,
@@ -44,13 +47,38 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// Whether there is to be another attempt after one (from 1) that failed so, when it has been waited for. A run that is stopped, be it
+    /// during the wait, begins no further call.
+    pub(crate) async fn goes_on(
+        &self,
+        engine: &Engine,
+        address: &Address,
+        attempt: u32,
+        problems: &Diagnostics,
+    ) -> bool {
+        if attempt >= self.attempts || !self.is_for(problems) || engine.cancel.state() != Stop::No {
+            return false;
+        }
+        let wait = self.wait(attempt);
+        engine.events.observe(Event::ApplyRetry {
+            address: address.clone(),
+            attempt,
+            attempts: self.attempts,
+            wait_seconds: wait.as_secs_f64(),
+        });
+        tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = engine.cancel.reached(Stop::Gentle) => false,
+        }
+    }
+
     /// How long to wait after a failed attempt, from 1.
-    pub(crate) fn wait(&self, attempt: u32) -> Duration {
+    fn wait(&self, attempt: u32) -> Duration {
         self.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(self.longest)
     }
 
     /// Whether what failed so is to be tried again, were there attempts left.
-    pub(crate) fn is_for(&self, problems: &Diagnostics) -> bool {
+    fn is_for(&self, problems: &Diagnostics) -> bool {
         let text = |problem: &Diagnostic| format!("{}: {}", problem.summary, problem.detail);
         self.on.is_empty() || problems.iter().map(text).any(|text| self.on.iter().any(|on| on.is_match(&text)))
     }

@@ -16,7 +16,7 @@ use super::{Run, child};
 use crate::instance::known_arguments;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
-use crate::{Event, ResourceChange};
+use crate::ResourceChange;
 
 /// How long a call may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(30);
@@ -204,7 +204,7 @@ pub(super) async fn make(
             _ if !failed => return Called { outcome, is_settled: true, had_intent },
             _ => outcome,
         };
-        if !is_tried_again(run, &limits.retry, attempt, &outcome.diagnostics) {
+        if !goes_on(run, &limits.retry, address, attempt, &outcome.diagnostics).await {
             // Without an object nobody knows whether a new one is about to come to light; an update's object is there to be read.
             let is_settled = prior.is_some() && came_back || !kind.has_remote_effect();
             let kept = if prior.is_some() && outcome.instance.is_none() {
@@ -215,28 +215,13 @@ pub(super) async fn make(
             return Called { outcome: kept, is_settled, had_intent };
         }
         prior = prior.map(|prior| outcome.instance.unwrap_or(prior));
-        pause(run, &limits.retry, address, attempt).await;
         attempt += 1;
     }
 }
 
-/// Whether a call that failed so is made once more.
-fn is_tried_again(run: &Run, retry: &Retry, attempt: u32, problems: &Diagnostics) -> bool {
-    attempt < retry.attempts && retry.is_for(problems) && !run.is_stopping()
-}
-
-async fn pause(run: &Run, retry: &Retry, address: &Address, attempt: u32) {
-    let wait = retry.wait(attempt);
-    run.engine.events.observe(Event::ApplyRetry {
-        address: address.clone(),
-        attempt,
-        attempts: retry.attempts,
-        wait_seconds: wait.as_secs_f64(),
-    });
-    tokio::select! {
-        () = tokio::time::sleep(wait) => {}
-        () = run.engine.cancel.reached(Stop::Gentle) => {}
-    }
+/// Whether a call that failed so is made once more, when it has been waited for. Without a state to write to, none is.
+async fn goes_on(run: &Run, retry: &Retry, address: &Address, attempt: u32, problems: &Diagnostics) -> bool {
+    !run.is_stopping() && retry.goes_on(&run.engine, address, attempt, problems).await && !run.is_stopping()
 }
 
 /// What asking the provider told about a call that failed without leaving an object.
@@ -297,10 +282,9 @@ pub(super) async fn remove(
         };
         let had_intent = announced.is_stored();
         let failed = outcome.diagnostics.has_errors();
-        if !failed || !is_tried_again(run, retry, attempt, &outcome.diagnostics) {
+        if !failed || !goes_on(run, retry, address, attempt, &outcome.diagnostics).await {
             return Called { outcome, is_settled: came_back, had_intent };
         }
-        pause(run, retry, address, attempt).await;
         attempt += 1;
     }
 }

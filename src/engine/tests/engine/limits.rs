@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pipectl_engine::Event;
+use pipectl_provider::Stop;
 use pipectl_sim::{Fault, Operation, Settings};
 
 use crate::bed::{Bed, texts};
@@ -157,4 +158,30 @@ async fn a_data_source_is_read_again_and_given_up() {
         texts(&problems).contains("Timed out: data.test_flaky.a was not read within 0.01 seconds"),
         "{problems:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_while_it_waits_tries_nothing_again() {
+    let text = r#"
+resource "sim_network" "a" {
+  name = "a"
+  retry {
+    max_attempts        = 2
+    backoff_seconds     = 300
+    max_backoff_seconds = 300
+  }
+}
+"#;
+    let bed = Bed::calm();
+    bed.world.inject(Operation::Create, "a", Fault::FailBefore);
+    let stop = async {
+        while !bed.events.lock().unwrap().iter().any(|event| matches!(event, Event::ApplyRetry { .. })) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bed.cancel.request(Stop::Gentle);
+    };
+    let (applied, ()) = tokio::join!(bed.apply(text), stop);
+    assert!(applied.stopped, "{}", texts(&applied.diagnostics));
+    assert_eq!(bed.world.count(Operation::Create), 1);
+    assert!(bed.world.objects().is_empty());
 }
