@@ -69,7 +69,7 @@ impl Number {
             return Some(if value > 0.0 { Self::INFINITY } else { Self::NEGATIVE_INFINITY });
         }
         // The shortest decimal of the double is what a person means by it: 0.1 is a tenth, not 0.1000000000000000055.
-        Self::from_str(&format!("{value:e}")).ok()
+        Self::from_str(zmij::Buffer::new().format_finite(value)).ok()
     }
 
     /// The exact value of a double that was computed, not written: its text is the shortest that tells it from other doubles. Not-a-number
@@ -507,8 +507,7 @@ impl fmt::Display for Number {
             Repr::Infinity => f.write_str("+Inf"),
             Repr::NegativeInfinity => f.write_str("-Inf"),
             Repr::Big(value) => f.write_str(&shortest(value)),
-            // The standard library's text of a double is the shortest, and has no exponent.
-            Repr::Double(value) => write!(f, "{value}"),
+            Repr::Double(value) => f.write_str(&shortest_of_double(*value)),
         }
     }
 }
@@ -539,6 +538,18 @@ fn shortest(value: &Binary) -> String {
     }
     let text = reads_back(high).unwrap_or_else(|| exact_text(&magnitude));
     if negative { format!("-{text}") } else { text }
+}
+
+/// The shortest decimal text, without an exponent, that tells a finite double from others. Of two that are equally near it is the even one, as in
+/// Go, Python and JSON; the standard library takes the larger.
+fn shortest_of_double(value: f64) -> String {
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i64 = exponent.parse().expect("an exponent is a small whole number");
+    let text = positional(&format!("{whole}{fraction}"), whole.len() as i64 + exponent);
+    if value.is_sign_negative() { format!("-{text}") } else { text }
 }
 
 /// Digits of which `point` stand before the point, without zeros at the end of the fraction.
@@ -673,6 +684,30 @@ mod tests {
     }
 
     #[test]
+    fn of_two_shortest_texts_of_a_double_the_even_one_is_taken() {
+        for (double, text) in
+            [(2_115_781_182_430_131.25, "2115781182430131.2"), (2_115_781_182_430_131.75, "2115781182430131.8")]
+        {
+            assert_eq!(Number::from_f64(double).expect("finite").to_string(), text);
+            assert_eq!(Number::from_computed_f64(double).expect("finite").to_string(), text);
+            let json = serde_json::Number::from_f64(double).expect("finite").to_string();
+            assert_eq!(json, text);
+            assert_eq!(crate::json::to_json(&crate::Value::from(number(&json))).expect("known").to_string(), json);
+        }
+    }
+
+    #[test]
+    fn texts_of_computed_doubles_have_no_exponent() {
+        for (double, text) in [
+            (1.5e300, format!("15{}", "0".repeat(299))),
+            (-2.5e-7, "-0.00000025".to_owned()),
+            (0.001, "0.001".to_owned()),
+        ] {
+            assert_eq!(Number::from_computed_f64(double).expect("finite").to_string(), text);
+        }
+    }
+
+    #[test]
     fn refuses_what_is_no_number() {
         for text in ["", "-", ".", "0x10", "1e", "NaN", "1_000", "+-1", "1.2.3", " 1", "infinity"] {
             assert!(text.parse::<Number>().is_err(), "{text} is not a number");
@@ -732,6 +767,10 @@ mod tests {
         fn every_double_survives(value in proptest::num::f64::NORMAL) {
             let number = Number::from_f64(value).expect("normal doubles are finite");
             proptest::prop_assert_eq!(number.to_f64(), value);
+            let json = serde_json::Number::from_f64(value).expect("normal doubles are finite").to_string();
+            proptest::prop_assert_eq!(&json.parse::<Number>().expect("JSON's numbers are ours"), &number);
+            let computed = Number::from_computed_f64(value).expect("normal doubles are finite").to_string();
+            proptest::prop_assert_eq!(computed.parse::<f64>().expect("a double"), value);
             proptest::prop_assert_eq!(number.to_string().parse::<Number>().expect("own text"), number);
         }
     }

@@ -13,10 +13,10 @@ use serde_json::Value as Json;
 
 use super::object::keeping;
 use super::{Run, child};
+use crate::ResourceChange;
 use crate::instance::known_arguments;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
-use crate::ResourceChange;
 
 /// How long a call may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(30);
