@@ -15,7 +15,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Address, AddressKind, Digest};
+use pipectl_core::{Address, Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -181,12 +181,11 @@ pub enum TerraformStateError {
 }
 
 /// Attributes that Terraform stores with their type, because the schema leaves it open: those of the kinds that are built into it.
-fn has_open_type(kind: AddressKind, type_name: &str, attribute: &str) -> bool {
-    match (kind, type_name) {
-        (AddressKind::Resource, "terraform_data") => matches!(attribute, "input" | "output" | "triggers_replace"),
-        (AddressKind::Data, "terraform_remote_state") => matches!(attribute, "config" | "defaults" | "outputs"),
-        (AddressKind::Resource, "kubernetes_manifest") => matches!(attribute, "manifest" | "object"),
-        (AddressKind::Resource | AddressKind::Data | AddressKind::Stage | AddressKind::Ephemeral, _) => false,
+fn has_open_type(type_name: &str, attribute: &str) -> bool {
+    match type_name {
+        "terraform_data" => matches!(attribute, "input" | "output" | "triggers_replace"),
+        "kubernetes_manifest" => matches!(attribute, "manifest" | "object"),
+        _ => false,
     }
 }
 

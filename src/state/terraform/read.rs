@@ -10,7 +10,8 @@ use crate::{AttributePath, ObjectState, OutputState, PathStep, State};
 /// A state file that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
-    /// The state. Its serial is 0: nothing of it is committed. Its lineage is that of the file.
+    /// The state. Its serial is 0: nothing of it is committed. Its lineage is that of the file. Data sources are no objects of it, but are
+    /// written again.
     pub state: State,
     /// What of the file is in none of its objects. It is written again, by [`write`](super::write), and nothing else happens to it.
     pub left_out: Vec<LeftOut>,
@@ -67,7 +68,6 @@ struct Import {
 /// A resource of the file, without its instances.
 struct Head {
     module: String,
-    kind: AddressKind,
     type_name: String,
     name: String,
     provider: String,
@@ -76,14 +76,18 @@ struct Head {
 impl Import {
     fn resource(&mut self, resource: Json) -> Result<(), TerraformStateError> {
         let Json::Object(mut members) = resource else { return Err(shape("a resource is not an object")) };
+        match members.get("mode").and_then(Json::as_str) {
+            Some("managed") => {}
+            Some("data") => {
+                // A state of ours does not hold what is read of others: every plan reads it anew.
+                self.rest.resources.push(Json::Object(members));
+                return Ok(());
+            }
+            _ => return Err(shape("a resource is neither managed nor data")),
+        }
         let instances = array_of(members.remove("instances"), "the instances of a resource")?;
         let head = Head {
             module: text_of(members.get("module").cloned()),
-            kind: match members.get("mode").and_then(Json::as_str) {
-                Some("managed") => AddressKind::Resource,
-                Some("data") => AddressKind::Data,
-                _ => return Err(shape("a resource is neither managed nor data")),
-            },
             type_name: text_of(members.get("type").cloned()),
             name: text_of(members.get("name").cloned()),
             provider: text_of(members.get("provider").cloned()),
@@ -159,7 +163,7 @@ impl Head {
             Some(Json::String(name)) => Ok(Some(InstanceKey::Name(name.clone()))),
             Some(number) => number.as_u64().map(|index| Some(InstanceKey::Index(index))).ok_or(()),
         };
-        let block = Address::new(self.kind, &self.type_name, &self.name);
+        let block = Address::new(AddressKind::Resource, &self.type_name, &self.name);
         let left_out = |why: &str| {
             let module = if self.module.is_empty() { String::new() } else { format!("{}.", self.module) };
             let key = members.get("index_key").map(|key| format!("[{key}]")).unwrap_or_default();
@@ -206,7 +210,7 @@ pub(super) fn object_of_instance(
     };
     let mut plain = Map::new();
     for (name, stored) in attributes {
-        let typed = stored.as_object().filter(|_| has_open_type(address.kind, &address.type_name, name));
+        let typed = stored.as_object().filter(|_| has_open_type(&address.type_name, name));
         let (mut value, ty) = match typed.and_then(|typed| Some((typed.get("value")?, typed.get("type")?))) {
             Some((value, ty)) => (value.clone(), Some(ty)),
             None => (stored.clone(), None),

@@ -80,16 +80,14 @@ fn ours(state: &State) -> Option<Json> {
 }
 
 fn resources(state: &State, rest: &TerraformRest) -> Vec<Json> {
-    let mut blocks: BTreeMap<(String, String, String, String), Vec<Json>> = BTreeMap::new();
+    let mut blocks: BTreeMap<(String, String, String), Vec<Json>> = BTreeMap::new();
     let mut providers = BTreeMap::new();
     for (address, resource) in &state.resources {
-        let mode = match address.kind {
-            AddressKind::Resource => "managed",
-            AddressKind::Data => "data",
-            AddressKind::Stage | AddressKind::Ephemeral => continue,
-        };
+        if address.kind != AddressKind::Resource {
+            continue;
+        }
         let (module, inside) = split_module(address);
-        let block = (module, mode.to_owned(), inside.type_name, inside.name);
+        let block = (module, inside.type_name, inside.name);
         providers.entry(block.clone()).or_insert_with(|| provider_of(rest, address));
         let of_address = rest.objects.get(address);
         let rest_of = |key: &str| of_address.and_then(|objects| objects.get(key));
@@ -100,12 +98,12 @@ fn resources(state: &State, rest: &TerraformRest) -> Vec<Json> {
     }
     let carried = blocks.into_iter().map(|(block, instances)| {
         let provider = providers.remove(&block);
-        let (module, mode, type_name, name) = block;
+        let (module, type_name, name) = block;
         let mut members = Map::new();
         if !module.is_empty() {
             members.insert("module".to_owned(), module.into());
         }
-        members.insert("mode".to_owned(), mode.into());
+        members.insert("mode".to_owned(), "managed".into());
         members.insert("type".to_owned(), type_name.into());
         members.insert("name".to_owned(), name.into());
         members.insert("provider".to_owned(), provider.into());
@@ -190,7 +188,7 @@ fn attributes(address: &Address, object: &ObjectState) -> Json {
     let Json::Object(attributes) = &object.attributes else { return object.attributes.clone() };
     let each = attributes.iter().map(|(name, value)| {
         let ty = object.types.get(name);
-        let is_open = has_open_type(address.kind, &address.type_name, name);
+        let is_open = has_open_type(&address.type_name, name);
         let value = match ty.and_then(type_from_json) {
             Some(ty) => with_numbers(value, &ty),
             None => value.clone(),
@@ -280,7 +278,7 @@ fn path_json(address: &Address, object: &ObjectState, path: &AttributePath) -> J
 fn open_type(address: &Address, object: &ObjectState, name: &str) -> Type {
     let stored = object.types.get(name).and_then(type_from_json);
     let implied = || {
-        let is_open = has_open_type(address.kind, &address.type_name, name);
+        let is_open = has_open_type(&address.type_name, name);
         is_open.then(|| object.attributes.get(name).map(|value| from_json(value).ty())).flatten()
     };
     stored.or_else(implied).unwrap_or(Type::Any)
