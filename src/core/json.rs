@@ -32,8 +32,8 @@ fn number_to_json(number: &Number) -> Json {
     let double = number.to_f64();
     match serde_json::Number::from_f64(double) {
         Some(json) if Number::from_f64(double).as_ref() == Some(number) => Json::Number(json),
-        // A string converts back to a number of the same 512 bits wherever a number is wanted.
-        _ => Json::String(number.to_string()),
+        // A string converts back to an equal number wherever a number is wanted.
+        _ => Json::String(number.to_lossless_text()),
     }
 }
 

@@ -19,7 +19,7 @@ pub const PRECISION: usize = 512;
 /// Decimal digits that are always enough to tell two 512-bit mantissas apart.
 const MAX_DECIMAL_DIGITS: usize = 156;
 /// Exponents beyond this are refused, so that `1e999999999` cannot exhaust memory.
-const MAX_DECIMAL_EXPONENT: i64 = 20_000;
+const MAX_DECIMAL_EXPONENT: u64 = 20_000;
 
 type Binary = FBig<HalfEven, 2>;
 
@@ -145,6 +145,32 @@ impl Number {
             Repr::Double(value) => value.signum() as i32,
             Repr::Infinity => 1,
             Repr::NegativeInfinity => -1,
+        }
+    }
+
+    /// The order by all digits.
+    pub fn compare_exactly(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Small(a), Repr::Small(b)) => a.cmp(b),
+            (Repr::Double(a), Repr::Double(b)) => a.total_cmp(b),
+            _ if self.is_finite() && other.is_finite() => self.binary().cmp(&other.binary()),
+            _ => rank(self).cmp(&rank(other)),
+        }
+    }
+
+    /// What the text of a computed double says, where that is another number.
+    fn as_told(&self) -> Option<Self> {
+        match self.0 {
+            Repr::Double(value) if value.fract() != 0.0 => Self::from_f64(value),
+            _ => None,
+        }
+    }
+
+    /// Text that reads back as an equal number. It is the number's own text, but for large whole doubles: that one is rounded.
+    pub fn to_lossless_text(&self) -> String {
+        match &self.0 {
+            Repr::Double(value) if value.fract() == 0.0 => exact_text(&self.binary()),
+            _ => self.to_string(),
         }
     }
 
@@ -488,7 +514,7 @@ impl FromStr for Number {
         }
         if let Some(exponent) = parts.next() {
             let exponent = exponent.parse::<i64>().map_err(|_| NumberError::Syntax)?;
-            if exponent.abs() > MAX_DECIMAL_EXPONENT {
+            if exponent.unsigned_abs() > MAX_DECIMAL_EXPONENT {
                 return Err(NumberError::Range);
             }
         }
@@ -616,12 +642,17 @@ impl From<usize> for Number {
     }
 }
 
+/// Numbers are equal where Terraform's are: whole ones by value, others by the text that is shown and stored. So a computed double is equal to what
+/// is read back from its text, even though more digits than those would tell them apart. The order agrees with that.
+///
+/// Terraform's `<`, `>`, `min` and `max` look at all digits: they are [`Number::compare_exactly`].
 impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (&self.0, &other.0) {
-            (Repr::Small(a), Repr::Small(b)) => a.cmp(b),
-            _ if self.is_finite() && other.is_finite() => self.binary().cmp(&other.binary()),
-            _ => rank(self).cmp(&rank(other)),
+        match (self.as_told(), other.as_told()) {
+            (None, None) => self.compare_exactly(other),
+            (Some(a), None) => a.compare_exactly(other),
+            (None, Some(b)) => self.compare_exactly(&b),
+            (Some(a), Some(b)) => a.compare_exactly(&b),
         }
     }
 }
@@ -646,7 +677,10 @@ impl Eq for Number {}
 
 impl Hash for Number {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.to_string().hash(state);
+        match &self.0 {
+            Repr::Big(_) | Repr::Double(_) if self.is_whole() => exact_text(&self.binary()).hash(state),
+            _ => self.to_string().hash(state),
+        }
     }
 }
 
@@ -654,8 +688,15 @@ impl Hash for Number {
 mod tests {
     use super::*;
 
+    use proptest::strategy::Strategy as _;
+
     fn number(text: &str) -> Number {
         text.parse().expect("the test writes a valid number")
+    }
+
+    fn hash_of(number: &Number) -> u64 {
+        use std::hash::BuildHasher as _;
+        std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(number)
     }
 
     #[test]
@@ -696,6 +737,20 @@ mod tests {
         }
     }
 
+    /// As `terraform console` says, and as states need it: what is stored and read is what was computed.
+    #[test]
+    fn computed_doubles_equal_what_is_read_from_their_text() {
+        let root = Number::from_computed_f64(2_f64.sqrt()).expect("finite");
+        let told = number("1.4142135623730951");
+        assert_eq!(root, told);
+        assert_eq!(root.compare_exactly(&told), Ordering::Greater);
+        assert_ne!(root, told.add(&number("1e-30")).expect("finite"));
+        let large = Number::from_computed_f64(2_f64.powi(70)).expect("finite");
+        assert_eq!(large.to_string(), "1180591620717411300000");
+        assert_ne!(large, number("1180591620717411300000"));
+        assert_eq!(large, number("1180591620717411303424"));
+    }
+
     #[test]
     fn texts_of_computed_doubles_have_no_exponent() {
         for (double, text) in [
@@ -712,7 +767,9 @@ mod tests {
         for text in ["", "-", ".", "0x10", "1e", "NaN", "1_000", "+-1", "1.2.3", " 1", "infinity"] {
             assert!(text.parse::<Number>().is_err(), "{text} is not a number");
         }
-        assert_eq!("1e999999999".parse::<Number>(), Err(NumberError::Range));
+        for text in ["1e999999999", "1e-9223372036854775808", "1e9223372036854775807"] {
+            assert_eq!(text.parse::<Number>(), Err(NumberError::Range), "{text}");
+        }
     }
 
     #[test]
@@ -767,11 +824,22 @@ mod tests {
         fn every_double_survives(value in proptest::num::f64::NORMAL) {
             let number = Number::from_f64(value).expect("normal doubles are finite");
             proptest::prop_assert_eq!(number.to_f64(), value);
+            proptest::prop_assert_eq!(&number.to_string().parse::<Number>().expect("own text"), &number);
             let json = serde_json::Number::from_f64(value).expect("normal doubles are finite").to_string();
             proptest::prop_assert_eq!(&json.parse::<Number>().expect("JSON's numbers are ours"), &number);
             let computed = Number::from_computed_f64(value).expect("normal doubles are finite").to_string();
             proptest::prop_assert_eq!(computed.parse::<f64>().expect("a double"), value);
-            proptest::prop_assert_eq!(number.to_string().parse::<Number>().expect("own text"), number);
+        }
+
+        /// What is computed is stored, and read as an equal number with the same hash: else each plan would find a difference.
+        #[test]
+        fn what_is_computed_survives_json(value in proptest::num::f64::ANY.prop_filter("a number", |value| value.is_finite())) {
+            let value = crate::Value::from(Number::from_computed_f64(value).expect("finite"));
+            let read = crate::json::from_json(&crate::json::to_json(&value).expect("known"));
+            let read = crate::convert::convert(&read, &crate::Type::Number).expect("a number, or its text");
+            proptest::prop_assert_eq!(&read, &value);
+            let hash = |value: &crate::Value| hash_of(value.as_number().expect("a number"));
+            proptest::prop_assert_eq!(hash(&read), hash(&value));
         }
     }
 }

@@ -132,8 +132,10 @@ fn remainder(a: &Number, b: &Number) -> Result<Number, NumberError> {
 fn compare(operator: BinaryOperator, left: &Value, right: &Value) -> Option<bool> {
     let (left_low, left_high) = bounds(left);
     let (right_low, right_high) = bounds(right);
-    let below = |a: &Option<Number>, b: &Option<Number>| matches!((a, b), (Some(a), Some(b)) if a < b);
-    let at_most = |a: &Option<Number>, b: &Option<Number>| matches!((a, b), (Some(a), Some(b)) if a <= b);
+    let below =
+        |a: &Option<Number>, b: &Option<Number>| matches!((a, b), (Some(a), Some(b)) if a.compare_exactly(b).is_lt());
+    let at_most =
+        |a: &Option<Number>, b: &Option<Number>| matches!((a, b), (Some(a), Some(b)) if a.compare_exactly(b).is_le());
     match operator {
         BinaryOperator::Less if below(&left_high, &right_low) => Some(true),
         BinaryOperator::Less if at_most(&right_high, &left_low) => Some(false),

@@ -1,5 +1,7 @@
 //! Functions of numbers.
 
+use std::cmp::Ordering;
+
 use pipectl_core::{Number, Value};
 
 use crate::functions::ParameterType as Type;
@@ -46,16 +48,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Err(Failure::telling(0, message, "first argument must be a string"))
         }
     }),
-    plain("max", "The greatest of some numbers.", &[], Type::Number, |call| extreme(call, |a, b| a > b)).rest(NUMBERS),
-    plain("min", "The least of some numbers.", &[], Type::Number, |call| extreme(call, |a, b| a < b)).rest(NUMBERS),
+    plain("max", "The greatest of some numbers.", &[], Type::Number, |call| extreme(call, Ordering::is_gt))
+        .rest(NUMBERS),
+    plain("min", "The least of some numbers.", &[], Type::Number, |call| extreme(call, Ordering::is_lt)).rest(NUMBERS),
 ];
 
 const NUMBERS: Parameter = Parameter::new("numbers", Type::Number);
 
-fn extreme(call: &Arguments<'_>, better: fn(&Number, &Number) -> bool) -> Result<Value, Failure> {
+fn extreme(call: &Arguments<'_>, better: fn(Ordering) -> bool) -> Result<Value, Failure> {
     let best = (0..call.values.len())
         .map(|index| call.number(index))
-        .reduce(|best, next| if better(&next, &best) { next } else { best });
+        .reduce(|best, next| if better(next.compare_exactly(&best)) { next } else { best });
     best.map(Value::from).ok_or_else(|| Failure::call("must pass at least one number"))
 }
 

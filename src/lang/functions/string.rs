@@ -128,8 +128,18 @@ pub(super) fn length(text: &str) -> usize {
 fn indent(call: &Arguments<'_>) -> Result<Value, Failure> {
     let spaces = usize::try_from(call.whole(0, None)?)
         .map_err(|_| Failure::argument(0, "the number of spaces must not be negative"))?;
-    Ok(call.text(1).replace('\n', &format!("\n{}", " ".repeat(spaces))).into())
+    let text = call.text(1);
+    let lines = text.matches('\n').count();
+    if lines.saturating_mul(spaces) > LONGEST_INDENT {
+        return Err(Failure::argument(0, "the indented text would be larger than 256 MiB"));
+    }
+    // Where no line is indented, nothing is repeated: the number may be any.
+    let indent = if lines == 0 { String::new() } else { " ".repeat(spaces) };
+    Ok(text.replace('\n', &format!("\n{indent}")).into())
 }
+
+/// Bytes that `indent` adds at most. A mistake in a number must not use up the memory.
+const LONGEST_INDENT: usize = 256 << 20;
 
 fn join(call: &Arguments<'_>) -> Result<Value, Failure> {
     let lists = &call.values[1..];
