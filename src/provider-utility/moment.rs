@@ -37,7 +37,7 @@ impl Moment {
     /// Years, months and days later as Go's `AddDate` counts: what overflows goes on into the next unit, so that October 31 and one
     /// month is December 1. `None` beyond the years that can be written.
     pub(crate) fn add_date(self, years: i64, months: i64, days: i64) -> Option<Self> {
-        let month = i64::from(u8::from(self.0.month())) - 1 + months;
+        let month = i64::from(u8::from(self.0.month()) - 1).checked_add(months)?;
         let year = i64::from(self.0.year()).checked_add(years)?.checked_add(month.div_euclid(12))?;
         let month = Month::try_from(u8::try_from(month.rem_euclid(12) + 1).ok()?).ok()?;
         let first = Date::from_calendar_date(i32::try_from(year).ok()?, month, 1).ok()?;
@@ -135,7 +135,9 @@ mod tests {
             assert_eq!(moment(start).add_date(years, months, days).map(Moment::text).as_deref(), Some(expected));
         }
         assert_eq!(moment("9999-12-31T00:00:00Z").add_date(0, 0, 1), None);
-        assert_eq!(moment("2020-01-01T00:00:00Z").add_date(i64::MAX, 0, 0), None);
+        for (years, months, days) in [(i64::MAX, 0, 0), (0, i64::MAX, 0), (0, i64::MIN, 0), (0, 0, i64::MAX)] {
+            assert_eq!(moment("2020-12-01T00:00:00Z").add_date(years, months, days), None);
+        }
         assert_eq!(moment("2020-01-01T00:00:00Z").add_seconds(i64::MAX), None);
         assert_eq!(Moment::parse("2020-02-30T00:00:00Z"), None);
         assert_eq!(Moment::parse("2020-02-12"), None);

@@ -114,7 +114,7 @@ async fn show(app: &App, attempt: &Attempt, arguments: &LogsArguments) -> Exit {
                 Some(outcome) => {
                     let started = Duration::try_from_secs_f64(outcome.started).unwrap_or_default();
                     let took = Duration::try_from_secs_f64(outcome.seconds).unwrap_or_default();
-                    let began = rfc3339(UNIX_EPOCH + started)[..19].replace('T', " ");
+                    let began = rfc3339(UNIX_EPOCH.checked_add(started).unwrap_or(UNIX_EPOCH))[..19].replace('T', " ");
                     format!("# {} after {}, begun {began} UTC", outcome.outcome, elapsed(took))
                 }
                 None => "# no outcome: it still runs, or was ended from outside".to_owned(),
