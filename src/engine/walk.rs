@@ -40,17 +40,55 @@ pub(crate) struct Bound {
     pub(crate) limit: usize,
 }
 
-/// The visits of a group.
+/// Who is inside of which group, and who waits before it.
+#[derive(Default)]
+struct Groups {
+    groups: BTreeMap<String, Group>,
+    /// The group in which a node holds a place.
+    inside: BTreeMap<NodeIndex, String>,
+}
+
 #[derive(Default)]
 struct Group {
-    running: usize,
-    /// Free nodes that wait until one of the running has ended.
+    held: usize,
     waiting: VecDeque<NodeIndex>,
+}
+
+impl Groups {
+    fn is_inside(&self, node: NodeIndex) -> bool {
+        self.inside.contains_key(&node)
+    }
+
+    /// Takes a place for a node. If there is none, the node waits for one.
+    fn enter(&mut self, node: NodeIndex, Bound { group, limit }: Bound) -> bool {
+        let places = self.groups.entry(group.clone()).or_default();
+        if places.held >= limit {
+            places.waiting.push_back(node);
+            return false;
+        }
+        places.held += 1;
+        self.inside.insert(node, group);
+        true
+    }
+
+    /// Gives a node's place to the first that waits for it. That one is free then, and need not ask again.
+    fn leave(&mut self, node: NodeIndex) -> Option<NodeIndex> {
+        let group = self.inside.remove(&node)?;
+        let places = self.groups.get_mut(&group).expect("a place is in a group");
+        let next = places.waiting.pop_front();
+        match next {
+            Some(next) => {
+                self.inside.insert(next, group);
+            }
+            None => places.held -= 1,
+        }
+        next
+    }
 }
 
 /// Visits all nodes of `graph`, at most `parallelism` at once, in the order of their indices among those that are free.
 ///
-/// `is_stopped` is asked before each visit, then `bound`: a node of a group that is full waits, and takes nothing of the parallelism.
+/// `is_stopped` is asked before each visit, then `bound`, once: a node of a group that is full waits, and takes nothing of the parallelism.
 /// `skipped` is told of each node that is not visited. Dropping the future aborts what runs.
 pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
     graph: &DiGraph<N, E>,
@@ -66,8 +104,7 @@ pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
     let mut free: BinaryHeap<Reverse<NodeIndex>> =
         graph.node_indices().filter(|node| missing[node.index()] == 0).map(Reverse).collect();
     let mut running: JoinSet<(NodeIndex, bool)> = JoinSet::new();
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    let mut group_of: BTreeMap<NodeIndex, String> = BTreeMap::new();
+    let mut groups = Groups::default();
     loop {
         let ended = match free.peek() {
             Some(_) if running.len() < parallelism.max(1) => {
@@ -78,21 +115,15 @@ pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
                         (node, Outcome::NotStarted)
                     }
                     Outcome::Done => {
-                        let bound = bound(node);
-                        if let Some(Bound { group, limit }) = &bound {
-                            let group = groups.entry(group.clone()).or_default();
-                            if group.running >= *limit {
-                                group.waiting.push_back(node);
-                                continue;
-                            }
+                        if !groups.is_inside(node)
+                            && let Some(bound) = bound(node)
+                            && !groups.enter(node, bound)
+                        {
+                            continue;
                         }
                         match visit(node) {
                             Visit::Ready(worked) => (node, if worked { Outcome::Done } else { Outcome::Failed }),
                             Visit::Run(future) => {
-                                if let Some(Bound { group, .. }) = bound {
-                                    groups.entry(group.clone()).or_default().running += 1;
-                                    group_of.insert(node, group);
-                                }
                                 running.spawn(async move { (node, future.await) });
                                 continue;
                             }
@@ -116,14 +147,7 @@ pub(crate) async fn walk<N, E, F: Future<Output = bool> + Send + 'static>(
         };
         let (node, outcome) = ended;
         outcomes[node.index()] = outcome;
-        let ran_in = group_of.remove(&node);
-        let has_run = ran_in.is_some();
-        // Also a node that did not run may have been the one that the next waits behind.
-        let group = ran_in.or_else(|| bound(node).filter(|_| !groups.is_empty()).map(|bound| bound.group));
-        if let Some(group) = group.and_then(|group| groups.get_mut(&group)) {
-            group.running -= usize::from(has_run);
-            free.extend(group.waiting.pop_front().map(Reverse));
-        }
+        free.extend(groups.leave(node).map(Reverse));
         let for_dependants = match outcome {
             Outcome::Done => Outcome::Done,
             Outcome::Failed | Outcome::Blocked => Outcome::Blocked,
@@ -247,6 +271,34 @@ mod tests {
         let order = order.lock().expect("no panic").clone();
         assert_eq!(&order[..4], [0, 1, 3, 5], "those that wait take no place of others");
         assert_eq!(order.len(), 7);
+    }
+
+    /// A bound may follow from what is known so far, and be another one later.
+    #[tokio::test]
+    async fn none_is_lost_where_bounds_change() {
+        let mut graph: DiGraph<(), ()> = DiGraph::new();
+        let nodes: Vec<NodeIndex> = (0..6).map(|_| graph.add_node(())).collect();
+        let visits = Arc::new(Mutex::new(Vec::new()));
+        for change in 0..3 {
+            visits.lock().expect("no panic").clear();
+            let seen = Arc::clone(&visits);
+            let bound = |_| match (change, visits.lock().expect("no panic").len()) {
+                (_, 0..=1) => Some(Bound { group: "first".to_owned(), limit: 1 }),
+                (0, _) => None,
+                (1, _) => Some(Bound { group: "second".to_owned(), limit: 1 }),
+                _ => Some(Bound { group: "first".to_owned(), limit: 2 }),
+            };
+            let visit = |node: NodeIndex| {
+                seen.lock().expect("no panic").push(node);
+                // The last is no call: it is done at once.
+                if node.index() == 5 { Visit::Ready(true) } else { Visit::Run(async { true }) }
+            };
+            let outcomes = walk(&graph, 3, || false, bound, visit, |_, _| {}).await;
+            assert_eq!(outcomes, vec![Outcome::Done; 6]);
+            let mut visited = visits.lock().expect("no panic").clone();
+            visited.sort();
+            assert_eq!(visited, nodes, "change {change}");
+        }
     }
 
     #[tokio::test]

@@ -94,6 +94,34 @@ resource "sim_network" "b" {
     assert!(texts(&problems).contains("Inconsistent concurrency"), "{}", texts(&problems));
 }
 
+/// Whether a block is bound may change while its objects wait: the bound of one that is disabled follows from constants until that is known.
+#[tokio::test]
+async fn all_objects_of_a_bound_block_that_is_disabled_are_removed() {
+    let bed = slow();
+    let text = |name: &str| {
+        format!(
+            r#"
+resource "sim_network" "flag" {{
+  name = "{name}"
+}}
+resource "sim_network" "x" {{
+  count       = 5
+  name        = "x-${{count.index}}"
+  concurrency = 1
+  lifecycle {{
+    enabled = sim_network.flag.name == "on"
+  }}
+}}
+"#
+        )
+    };
+    bed.succeed(&text("on")).await;
+    assert_eq!(bed.world.objects().len(), 6);
+    bed.succeed(&text("off")).await;
+    assert_eq!(bed.world.objects().len(), 1);
+    assert_eq!(bed.state().objects().count(), 1);
+}
+
 #[tokio::test]
 async fn only_failures_that_match_are_tried_again() {
     let text = |on: &str| {
@@ -134,12 +162,12 @@ resource "sim_network" "a" {
     assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
     assert!(render::events(&bed.take_events()).contains("retry sim_network.a: 1 of 2"));
 
-    let text = text.replace("\"20s\"", "0.01").replace("default = 2", "default = 1");
-    bed.succeed(&text).await;
+    bed.succeed(text).await;
     bed.world.inject(Operation::Delete, "a", Fault::Hang);
-    let applied = bed.destroy(&text).await;
+    let hasty = text.replace("\"20s\"", "0.01").replace("default = 2", "default = 1");
+    let applied = bed.destroy(&hasty).await;
     assert!(texts(&applied.diagnostics).contains("Timed out"), "{}", texts(&applied.diagnostics));
-    assert!(bed.destroy(&text).await.succeeded());
+    assert!(bed.destroy(text).await.succeeded());
     assert!(bed.world.objects().is_empty());
 }
 
