@@ -111,7 +111,7 @@ impl KeyParts {
             let path = pipectl_core::Path::of(name);
             let texts = match (before.parts.get(name), self.parts.get(name)) {
                 (Some(Part::Sources { files: old }), Some(Part::Sources { files: new })) => source_changes(old, new),
-                (Some(old), Some(new)) if old != new => vec![argument_change(name, old, new)],
+                (Some(old), Some(new)) if old != new => argument_changes(name, old, new),
                 (None, Some(_)) => vec![format!("argument `{name}` was added")],
                 (Some(_), None) => vec![format!("argument `{name}` was removed")],
                 _ => Vec::new(),
@@ -169,47 +169,56 @@ fn source_changes(old: &[(String, Digest)], new: &[(String, Digest)]) -> Vec<Str
     texts
 }
 
-fn argument_change(name: &str, old: &Part, new: &Part) -> String {
+/// How many differences inside of one argument are told one by one.
+const MOST_TOLD: usize = 4;
+
+fn argument_changes(name: &str, old: &Part, new: &Part) -> Vec<String> {
     let (Part::Argument { value: old }, Part::Argument { value: new }) = (old, new) else {
-        return format!("argument `{name}` changed");
+        return vec![format!("argument `{name}` changed")];
     };
     let digest = |json: &Json| json.as_str().and_then(|text| text.parse::<Digest>().ok());
     if let (Some(old), Some(new)) = (digest(old), digest(new)) {
-        return format!("input `{name}` changed: {}.. -> {}..", old.short(), new.short());
+        return vec![format!("input `{name}` changed: {}.. -> {}..", old.short(), new.short())];
     }
-    let (path, old, new) = innermost(name, old, new);
-    let (old, new) = (old.to_string(), new.to_string());
-    if old.len() + new.len() <= 80 {
-        format!("argument `{path}` changed: {old} -> {new}")
-    } else {
-        format!("argument `{path}` changed")
+    let mut texts = Vec::new();
+    differences(name, old, new, &mut texts);
+    let more = texts.len().saturating_sub(MOST_TOLD);
+    if more > 0 {
+        texts.truncate(MOST_TOLD);
+        texts.push(format!("{more} more differences in argument `{name}`"));
     }
+    texts
 }
 
-/// Follows the one difference inwards as long as there is only one.
-fn innermost<'a>(name: &str, old: &'a Json, new: &'a Json) -> (String, &'a Json, &'a Json) {
-    let (mut path, mut old, mut new) = (name.to_owned(), old, new);
-    loop {
-        let step = match (old, new) {
-            (Json::Object(a), Json::Object(b)) if a.keys().eq(b.keys()) => {
-                let mut different = a.iter().zip(b.values()).filter(|((_, x), y)| x != y);
-                match (different.next(), different.next()) {
-                    (Some(((key, x), y)), None) => Some((format!("{path}.{key}"), x, y)),
-                    _ => None,
+/// Follows differences inwards, through objects and lists of the same length.
+fn differences(path: &str, old: &Json, new: &Json, texts: &mut Vec<String>) {
+    match (old, new) {
+        (old, new) if old == new => {}
+        (Json::Object(before), Json::Object(after)) => {
+            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            for name in names {
+                let path = format!("{path}.{name}");
+                match (before.get(name), after.get(name)) {
+                    (Some(old), Some(new)) => differences(&path, old, new, texts),
+                    (None, _) => texts.push(format!("argument `{path}` was added")),
+                    (_, None) => texts.push(format!("argument `{path}` was removed")),
                 }
             }
-            (Json::Array(a), Json::Array(b)) if a.len() == b.len() => {
-                let mut different = a.iter().zip(b).enumerate().filter(|(_, (x, y))| x != y);
-                match (different.next(), different.next()) {
-                    (Some((index, (x, y))), None) => Some((format!("{path}[{index}]"), x, y)),
-                    _ => None,
-                }
+        }
+        (Json::Array(before), Json::Array(after)) if before.len() == after.len() => {
+            for (index, (old, new)) in before.iter().zip(after).enumerate() {
+                differences(&format!("{path}[{index}]"), old, new, texts);
             }
-            _ => None,
-        };
-        match step {
-            Some((deeper, x, y)) => (path, old, new) = (deeper, x, y),
-            None => return (path, old, new),
+        }
+        (Json::Array(before), Json::Array(after)) => {
+            texts.push(format!("argument `{path}` changed: {} -> {} elements", before.len(), after.len()));
+        }
+        _ => {
+            let (old, new) = (old.to_string(), new.to_string());
+            texts.push(match old.len() + new.len() <= 80 {
+                true => format!("argument `{path}` changed: {old} -> {new}"),
+                false => format!("argument `{path}` changed"),
+            });
         }
     }
 }
@@ -267,6 +276,31 @@ mod tests {
             texts,
             vec!["argument `epochs` changed: 6 -> 7".to_owned(), format!("input `data/a` changed: {was}.. -> {is}..")]
         );
+    }
+
+    #[test]
+    fn differences_inside_of_an_argument_are_told_one_by_one() {
+        let told = |old: Json, new: Json| {
+            argument_changes("model", &Part::Argument { value: old }, &Part::Argument { value: new })
+        };
+        let layers = |units: [u32; 2], parameters: u32| serde_json::json!({ "layers": [{ "units": units[0] }, { "units": units[1] }], "parameters": parameters });
+        assert_eq!(
+            told(layers([50, 3], 12_353), layers([64, 3], 20_001)),
+            [
+                "argument `model.layers[0].units` changed: 50 -> 64",
+                "argument `model.parameters` changed: 12353 -> 20001"
+            ]
+        );
+        assert_eq!(
+            told(serde_json::json!([1, 2]), serde_json::json!([1])),
+            ["argument `model` changed: 2 -> 1 elements"]
+        );
+        assert_eq!(
+            told(serde_json::json!({ "a": 1 }), serde_json::json!({ "b": 1 })),
+            ["argument `model.a` was removed", "argument `model.b` was added"]
+        );
+        let many = told(serde_json::json!([0, 0, 0, 0, 0, 0]), serde_json::json!([1, 1, 1, 1, 1, 1]));
+        assert_eq!((many.len(), many[4].as_str()), (5, "2 more differences in argument `model`"));
     }
 
     #[test]
