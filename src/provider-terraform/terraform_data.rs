@@ -1,7 +1,9 @@
 //! `terraform_data`: holds a value, and is replaced when another one changes.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use pipectl_core::{Attribute, Diagnostic, Diagnostics, Digest, Path, Refinement, Schema, Type, Value};
+use pipectl_core::{Attribute, Diagnostic, Diagnostics, Digest, Kind, Path, Refinement, Schema, Type, Value};
 use pipectl_provider::{ApplyOutcome, Cx, Effect, Instance, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
 use serde_json::Value as Json;
 
@@ -132,9 +134,28 @@ impl Resource for TerraformData {
     }
 }
 
-/// The output that a changed input will have: known after apply, of the same type and as secret.
+/// The output that a changed input will have: known after apply, of the same type, and as secret. Where only some elements are secret, it has
+/// elements of its own, so that the others can be used like any value.
 fn output_of(input: &Value) -> Value {
-    Value::unknown(input.ty()).marked(input.marks_deep())
+    let marks = input.marks();
+    let each = |elements: &[Value]| elements.iter().map(element_of).collect::<Vec<_>>();
+    let named = |elements: &BTreeMap<String, Value>| {
+        elements.iter().map(|(name, element)| (name.clone(), element_of(element))).collect::<Vec<_>>()
+    };
+    let output = match input.kind() {
+        _ if marks.contains(input.marks_deep()) => Value::unknown(input.ty()),
+        Kind::Object(elements) => Value::object(named(elements)),
+        Kind::Map(ty, elements) => Value::map(ty.clone(), named(elements)),
+        Kind::Tuple(elements) => Value::tuple(each(elements)),
+        Kind::List(ty, elements) => Value::list(ty.clone(), each(elements)),
+        // Elements of a set have no places of their own.
+        _ => return Value::unknown(input.ty()).marked(input.marks_deep()),
+    };
+    output.marked(marks)
+}
+
+fn element_of(element: &Value) -> Value {
+    if element.is_null() { element.clone() } else { output_of(element) }
 }
 
 /// Fills what was known after apply.
@@ -277,6 +298,26 @@ mod tests {
         let response = plan(&config, None, false).await;
         assert!(response.planned.attribute("output").unwrap().is_sensitive());
         assert_eq!(text(&apply(&config, None, "t").await, "output"), "(sensitive value)");
+    }
+
+    #[tokio::test]
+    async fn only_secret_elements_of_the_output_are_secret() {
+        let secret = Value::from("hunter2").marked(Marks::SENSITIVE);
+        let input = Value::object([
+            ("plain", Value::from("x")),
+            ("none", Value::null()),
+            ("list", Value::tuple([1.into(), secret.clone()])),
+            ("set", Value::tuple([Value::set(Type::String, ["a".into()])])),
+            ("secret", secret),
+        ]);
+        let config = config(input.clone(), Value::null());
+        let response = plan(&config, None, false).await;
+        let output = response.planned.attribute("output").unwrap();
+        assert_eq!(output.paths_marked(Marks::SENSITIVE), input.paths_marked(Marks::SENSITIVE));
+        assert_eq!(output.attribute("plain"), Some(&Value::unknown(Type::String)));
+        assert_eq!(output.ty(), input.ty());
+        let made = apply(&config, None, "t").await;
+        assert_eq!(made.attributes.attribute("output"), Some(&input));
     }
 
     #[tokio::test]

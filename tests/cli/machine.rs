@@ -189,8 +189,9 @@ fn compare(ours: &Json, theirs: &Json, at: &str, found: &mut Vec<String>) {
                     None => found.push(format!("{at}/{name} is missing: {their}")),
                 }
             }
+            let is_of_output = |name: &str| name == "output" || at.contains("/output");
             let is_known_here =
-                |name: &str, our: &Json| name == "output" && our.is_null() || at.starts_with("/variables/");
+                |name: &str, our: &Json| is_of_output(name) && shows_nothing(our) || at.starts_with("/variables/");
             for (name, our) in
                 ours.iter().filter(|(name, our)| !theirs.contains_key(*name) && !is_known_here(name, our))
             {
@@ -202,14 +203,24 @@ fn compare(ours: &Json, theirs: &Json, at: &str, found: &mut Vec<String>) {
                 compare(our, their, &format!("{at}/{place}"), found);
             }
         }
-        // Terraform forgets that the output of a secret is one, and shows it.
-        (Json::Null, _) if at.ends_with("/output") => {}
+        // Terraform forgets that the output of a secret is one, and shows it. Here its elements are told apart while they are unknown.
+        (Json::Null, _) if at.contains("/output") => {}
+        (Json::Object(_), Json::Bool(true)) if at.ends_with("after_unknown/output") && shows_nothing(ours) => {}
         // Terraform repeats what the command line said; ours are the values of the variables.
         _ if at.starts_with("/variables/") => {}
         (Json::Bool(true), Json::Object(_) | Json::Array(_))
             if at.contains("_sensitive/") || at.contains("sensitive_values/") => {}
         (ours, theirs) if ours == theirs => {}
         (ours, theirs) => found.push(format!("{at} is {ours}, and Terraform's is {theirs}")),
+    }
+}
+
+/// Whether it says only where something is: no values.
+fn shows_nothing(ours: &Json) -> bool {
+    match ours {
+        Json::Null | Json::Bool(true) => true,
+        Json::Object(members) => members.values().all(shows_nothing),
+        _ => false,
     }
 }
 
