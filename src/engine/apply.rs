@@ -13,19 +13,17 @@ use std::time::Instant;
 use petgraph::graph::NodeIndex;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Type, Value};
 use pipectl_lang::{ObjectBlock, Scope};
-use pipectl_provider::context::Recorder;
-use pipectl_provider::{Cancel, ReadOutcome, Stop};
+use pipectl_provider::{Cancel, Stop};
 use pipectl_state::{Change, OutputState, State, StateWriter};
 
 use crate::ephemeral::{OpenValues, When, open_block};
 use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
-use crate::import::take_over;
-use crate::instance::{Keeping, instance_of, object_of, output_of};
+use crate::instance::{instance_of, output_of};
 use crate::limits::{Concurrency, Limits};
 use crate::order::{Step, Steps, steps};
-use crate::planner::{context, evaluate_constants, judge_assertion, judge_validations, provider_mistake, pruned_graph};
+use crate::planner::{evaluate_constants, judge_assertion, judge_validations, pruned_graph};
 use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Bound, Outcome, Visit, walk};
@@ -196,7 +194,7 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
         return nothing_done(writer.state(), stale.into());
     }
     let graph = pruned_graph(engine, &planned.configuration, &planned.plan.variables);
-    if let Err(problems) = prepare_state(engine, &planned, &graph, writer.as_mut()).await {
+    if let Err(problems) = prepare_state(engine, &planned.plan, writer.as_mut()) {
         return nothing_done(writer.state(), problems);
     }
     let before = writer.state().clone();
@@ -265,71 +263,14 @@ fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagnostic> {
 }
 
 /// Begins the state where there is none, and commits what was moved, what refresh saw and what was imported.
-async fn prepare_state(
-    engine: &Engine,
-    planned: &Planned,
-    graph: &Graph,
-    writer: &mut dyn StateWriter,
-) -> Result<(), Diagnostics> {
-    let plan = &planned.plan;
+fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWriter) -> Result<(), Diagnostics> {
     let failed = |error: pipectl_state::StateError| Diagnostics::from(error.diagnostic());
     if writer.state().lineage.is_empty() {
         let lineage = plan.seed.draw("lineage");
         writer.begin(&lineage, &engine.folders.root_name).map_err(failed)?;
     }
-    let mut changes = plan.preparation(writer.state());
-    if !plan.read_again.is_empty() {
-        let prior = plan.prior_state(writer.state());
-        for address in &plan.read_again {
-            changes.extend(match plan.change(address).and_then(|change| change.importing.as_deref()) {
-                Some(id) => Some(import_again(engine, planned, graph, address, id).await?),
-                None => read_again(engine, &prior, address).await?,
-            });
-        }
-    }
+    let changes = plan.preparation(writer.state());
     if changes.is_empty() { Ok(()) } else { writer.commit(changes).map_err(failed) }
-}
-
-/// Takes over an object whose attributes a saved plan does not hold.
-async fn import_again(
-    engine: &Engine,
-    planned: &Planned,
-    graph: &Graph,
-    address: &Address,
-    id: &str,
-) -> Result<Change, Diagnostics> {
-    let (kind, instance) = take_over(engine, address, id).await?;
-    let keeping = Keeping::of(&planned.configuration, graph, &graph.objects_needed(), address);
-    let object = object_of(kind.schema(), &instance, keeping)
-        .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
-    Ok(Change::SetObject { address: address.clone(), object })
-}
-
-/// Reads an object whose new attributes a saved plan does not hold.
-async fn read_again(engine: &Engine, state: &State, address: &Address) -> Result<Option<Change>, Diagnostics> {
-    let (Some(object), Some(kind)) =
-        (state.object(address), engine.registry.resource(address.kind, &address.type_name))
-    else {
-        return Ok(None);
-    };
-    let stored = instance_of(address, object, kind.as_ref())?;
-    let cx = context(engine, address, String::new(), engine.cancel.clone(), Recorder::none());
-    Ok(match kind.read(&cx, &stored).await? {
-        ReadOutcome::Gone => Some(Change::RemoveObject { address: address.clone() }),
-        ReadOutcome::Present { mut instance, .. } => {
-            for path in &object.sensitive {
-                instance.attributes =
-                    instance.attributes.mark_at(&pipectl_core::Path::from(path).0, pipectl_core::Marks::SENSITIVE);
-            }
-            let keeping = Keeping {
-                dependencies: object.dependencies.clone(),
-                tainted: object.tainted,
-                create_before_destroy: object.create_before_destroy,
-            };
-            object_of(kind.schema(), &instance, keeping)
-                .map(|object| Change::SetObject { address: address.clone(), object })
-        }
-    })
 }
 
 /// The part of the graph that the plan is about.

@@ -12,7 +12,7 @@ use crate::{Cause, Mode, Moved, Seed, StateIdentity, Summary};
 
 /// What is to be done, and why.
 ///
-/// A plan made by [`crate::Engine::plan`] holds values in clear; [`Plan::save`] leaves sensitive ones out.
+/// A plan made by [`crate::Engine::plan`] holds values in clear; [`Plan::save`] leaves ephemeral ones out.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What it is for.
@@ -39,9 +39,6 @@ pub struct Plan {
     pub moved: Vec<Moved>,
     /// What refresh saw that the state does not say yet, and what was imported; apply commits it next.
     pub observed: Vec<Change>,
-    /// Objects that refresh saw changed, or that are imported, and whose attributes a saved plan does not hold, because some must not be
-    /// shown: apply reads them once more. Empty in a plan that was not saved.
-    pub read_again: Vec<Address>,
     /// What refresh saw, in words.
     pub drift: Vec<Drift>,
     /// One for each object of the configuration and the state, in the order of addresses. Also those without a change.
@@ -275,7 +272,7 @@ impl Plan {
     }
 
     /// The state that the plan's changes begin from: `state`, which it was made for, with objects where they have moved to and as refresh
-    /// saw them. What a saved plan does not hold ([`Plan::read_again`]) is as the state says.
+    /// saw them.
     pub fn prior_state(&self, state: &State) -> State {
         let mut prior = state.clone();
         prior.take(Record { serial: state.serial, changes: self.preparation(state) });

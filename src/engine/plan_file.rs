@@ -1,8 +1,8 @@
 //! The file around a saved plan: what it begins with, what tells whether it is whole, and how it is encrypted.
 //!
-//! A plan file is [`MAGIC`], a line of JSON `{"format":2,"digest":"sha256:..","root":"pipelines/hep.hcl"}`, and the content: the plan as JSON, or
-//! the sealed text of it. The digest is that of the root, a line feed and the content (in format 1, which had no root: of the content). The root
-//! is in clear, because it says where the passphrase is to be looked for.
+//! A plan file is [`MAGIC`], a line of JSON `{"format":3,"digest":"sha256:..","root":"pipelines/hep.hcl"}`, and the content: the plan as JSON, or
+//! the sealed text of it. The digest is that of the root, a line feed and the content. The root is in clear, because it says where the passphrase
+//! is to be looked for.
 //! What a plan holds is the business of `saved`.
 
 use pipectl_core::{Diagnostic, Digest};
@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 /// The first bytes of a plan file. The control characters show a transfer that changed line ends.
 pub const MAGIC: &[u8] = b"\x89pipectl-plan\r\n\x1a\n";
 
-/// The newest format that this program writes and reads.
-const FORMAT: u32 = 2;
+/// The format that this program writes and reads. Plans live for hours: one of another format is made anew.
+const FORMAT: u32 = 3;
 /// What a sealed plan is sealed as: nothing else that was sealed with the same passphrase opens in its place.
 const CONTEXT: &str = "pipectl plan";
 
@@ -32,7 +32,7 @@ pub fn root_of_plan_file(bytes: &[u8]) -> Option<String> {
 struct Header {
     format: u32,
     digest: Digest,
-    /// Files of format 1 have none.
+    /// Empty where the root has no file.
     #[serde(default)]
     root: String,
 }
@@ -66,7 +66,7 @@ pub(crate) fn wrap(plan: &[u8], root: &str, encryption: &Encryption) -> Result<V
 /// The plan inside a file.
 ///
 /// # Errors
-/// When it is no plan file, is damaged or of a newer format, or cannot be decrypted.
+/// When it is no plan file, is damaged or of another format, or cannot be decrypted.
 pub(crate) fn unwrap(bytes: &[u8], encryption: &Encryption) -> Result<Vec<u8>, Diagnostic> {
     let (header, content) = split(bytes)?;
     if Header::digest_of(&header.root, content) != header.digest {
@@ -83,6 +83,10 @@ fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Diagnostic> {
     if json["format"].as_u64().is_some_and(|format| format > u64::from(FORMAT)) {
         let detail = "A newer pipectl wrote this plan file. Apply it with that one, or make a new plan with this one.";
         return Err(Diagnostic::error("Plan file of a newer version", detail));
+    }
+    if json["format"].as_u64().is_some_and(|format| format < u64::from(FORMAT)) {
+        let detail = "An older pipectl wrote this plan file. Make a new plan with this one.";
+        return Err(Diagnostic::error("Plan file of an older version", detail).hint("pipectl plan -out=FILE"));
     }
     let header = serde_json::from_value(json).map_err(|_| unreadable("its header is not readable"))?;
     Ok((header, content))

@@ -251,7 +251,6 @@ pub(crate) async fn plan(
         excludes: options.excludes.clone(),
         moved: moves.moved,
         observed: run.observations.changes.iter().cloned().chain(found.imported.into_values()).collect(),
-        read_again: Vec::new(),
         drift: run.observations.drift.clone(),
         changes: found.changes,
         outputs: found.outputs,

@@ -3,14 +3,14 @@
 //! A saved plan holds the whole configuration and every decision, so that applying it reads nothing that may have changed. The file around it
 //! is the business of `plan_file`.
 //!
-//! What is sensitive is not in it. Of a sensitive variable it holds a keyed digest: whoever applies the plan gives the value again, and another
-//! value is refused. Sensitive attributes in the plan are left out, and objects with such attributes are planned again at apply, which must come
-//! to the same. The digest is stretched, but a short secret can still be guessed from it: a plan file deserves the care that a state deserves.
+//! Sensitive values are in it, as they are in Terraform's: a plan file deserves the care that a state deserves, only its owner may read it, and
+//! it is encrypted where the state is. What comes from `secret` and what is ephemeral is never in it: secrets are looked up again when the plan
+//! is applied, and whoever applies it gives ephemeral variables again. Objects with such values are planned again, which must come to the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Digest, Marks, Path, Target, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Marks, Path, Target, Value};
 use pipectl_lang::{Configuration, ModuleFolders, SourceFile, load_with_modules};
 use pipectl_provider::Reason;
 use pipectl_state::{AttributePath, Change, Encryption};
@@ -23,9 +23,6 @@ use crate::{
     Action, Cause, CheckResult, Drift, Mode, Moved, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned,
     ResourceChange, Seed, StateIdentity, VariableInput, decode_value, encode_value,
 };
-
-/// How often the digest of a sensitive value is stretched: some hundredths of a second.
-const STRETCH: usize = 20_000;
 
 #[derive(Serialize, Deserialize)]
 struct SavedPlan {
@@ -45,7 +42,6 @@ struct SavedPlan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     moved: Vec<Moved>,
     observed: Vec<Change>,
-    read_again: Vec<Address>,
     drift: Vec<Drift>,
     changes: Vec<SavedChange>,
     outputs: Vec<SavedOutput>,
@@ -55,10 +51,8 @@ struct SavedPlan {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedVariable {
-    /// In clear.
+    /// What it is.
     Value(Json),
-    /// Sensitive: its digest.
-    Withheld(Digest),
     /// Ephemeral: it may be another each time.
     Ephemeral,
 }
@@ -103,23 +97,17 @@ struct SavedOutput {
 }
 
 impl Plan {
-    /// The plan as the bytes of a file, without what is sensitive, and encrypted where the state is.
+    /// The plan as the bytes of a file, without secrets and what is ephemeral, and encrypted where the state is.
     ///
     /// # Errors
-    /// When it cannot be encrypted, or when the plan takes over an object of an interrupted run that has sensitive attributes: such a plan is
-    /// applied at once, or not at all.
+    /// When it cannot be encrypted.
     pub fn save(&self, encryption: &Encryption) -> Result<Vec<u8>, Diagnostics> {
-        let (observed, read_again) = self.observed_in_clear()?;
         let saved = SavedPlan {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             mode: self.mode,
             workspace: self.workspace.clone(),
             sources: self.sources.clone(),
-            variables: self
-                .variables
-                .iter()
-                .map(|(name, value)| (name.clone(), self.save_variable(name, value)))
-                .collect(),
+            variables: self.variables.iter().map(|(name, value)| (name.clone(), save_variable(value))).collect(),
             given_ephemerals: self.given_ephemerals.clone(),
             base: self.base.clone(),
             seed: self.seed,
@@ -127,8 +115,7 @@ impl Plan {
             targets: self.targets.clone(),
             excludes: self.excludes.clone(),
             moved: self.moved.clone(),
-            observed,
-            read_again,
+            observed: self.observed.clone(),
             drift: self.drift.clone(),
             changes: self.changes.iter().map(save_change).collect(),
             outputs: self.outputs.iter().map(save_output).collect(),
@@ -138,70 +125,33 @@ impl Plan {
         let root = self.sources.first().map_or("", |source| source.name.as_str());
         Ok(plan_file::wrap(&plan, root, encryption)?)
     }
+}
 
-    /// What refresh saw and what is imported, without sensitive attributes: objects that have some are read once more at apply.
-    fn observed_in_clear(&self) -> Result<(Vec<Change>, Vec<Address>), Diagnostics> {
-        let mut kept = Vec::new();
-        let mut read_again = self.read_again.clone();
-        for change in &self.observed {
-            match change {
-                Change::SetObject { address, object } if !object.sensitive.is_empty() => {
-                    let is_taken_over = self
-                        .observed
-                        .iter()
-                        .any(|other| matches!(other, Change::RemoveIntent { address: other } if other == address));
-                    if is_taken_over {
-                        return Err(Diagnostic::error(
-                            "Plan cannot be saved",
-                            format!(
-                                "{address} was made by an interrupted run and has been found again. Its sensitive attributes belong in no \
-                                 file."
-                            ),
-                        )
-                        .about(address)
-                        .hint("pipectl apply")
-                        .into());
-                    }
-                    read_again.push(address.clone());
-                }
-                other => kept.push(other.clone()),
-            }
-        }
-        Ok((kept, read_again))
-    }
-
-    fn save_variable(&self, name: &str, value: &Value) -> SavedVariable {
-        let marks = value.marks_deep();
-        if marks.contains(Marks::EPHEMERAL) {
-            SavedVariable::Ephemeral
-        } else if marks.contains(Marks::SENSITIVE) {
-            SavedVariable::Withheld(stretched(self.seed, name, value))
-        } else {
-            SavedVariable::Value(encode_value(value))
-        }
+fn save_variable(value: &Value) -> SavedVariable {
+    match is_partly_withheld(value) {
+        true => SavedVariable::Ephemeral,
+        false => SavedVariable::Value(encode_value(value)),
     }
 }
 
-/// A digest of a secret that tells nothing but whether another is the same, short of trying out all candidates.
-fn stretched(seed: Seed, name: &str, value: &Value) -> Digest {
-    let text = encode_value(&value.unmark_deep().0).to_string();
-    let key = Digest::of(&seed.0).hex();
-    let mut digest = Digest::of(format!("{key}\n{name}\n{text}").as_bytes());
-    for _ in 0..STRETCH {
-        digest = Digest::of(format!("{key}{}", digest.hex()).as_bytes());
-    }
-    digest
+/// Whether there is something in a value that belongs in no file.
+fn is_partly_withheld(value: &Value) -> bool {
+    is_withheld(value.marks_deep())
 }
 
-/// The value with what is sensitive inside replaced by something unknown of the same type and marks.
+fn is_withheld(marks: Marks) -> bool {
+    marks.contains(Marks::EPHEMERAL) || marks.contains(Marks::SECRET)
+}
+
+/// The value with what belongs in no file replaced by something unknown of the same type and marks.
 fn withheld(value: &Value) -> Value {
-    value.map_deep(&|value| {
-        if value.is_sensitive() && !value.is_null() { Value::unknown(value.ty()).marked(value.marks()) } else { value }
+    value.map_deep(&|value| match is_withheld(value.marks()) && !value.is_null() {
+        true => Value::unknown(value.ty()).marked(value.marks()),
+        false => value,
     })
 }
 
 fn save_change(change: &ResourceChange) -> SavedChange {
-    let has_secret = |value: &Value| value.marks_deep().contains(Marks::SENSITIVE);
     // Of what stays, the state has everything, unless arguments changed that mean nothing to the object.
     let is_in_state =
         change.action.is_no_op() && change.before == change.after && change.address.kind != AddressKind::Data;
@@ -219,7 +169,7 @@ fn save_change(change: &ResourceChange) -> SavedChange {
         cause: change.cause.clone(),
         reasons: change.reasons.clone(),
         private: change.private.clone(),
-        decided: change.decided && !change.after.as_ref().is_some_and(has_secret),
+        decided: change.decided && !change.after.as_ref().is_some_and(is_partly_withheld),
         forced: change.forced,
         token: change.token.clone(),
     }
@@ -237,11 +187,11 @@ fn save_output(output: &OutputChange) -> SavedOutput {
 }
 
 impl Planned {
-    /// Reads a plan file. `inputs` gives the values of sensitive and ephemeral variables, which the file does not hold; others may be given
-    /// too, from the command line only with the same values.
+    /// Reads a plan file. `inputs` gives the values of ephemeral variables, which the file does not hold; others may be given too, from the
+    /// command line only with the same values.
     ///
     /// # Errors
-    /// When it is no plan file, is damaged, of a newer format or encrypted otherwise, or when values are missing or not those of the plan.
+    /// When it is no plan file, is damaged, of another format or encrypted otherwise, or when values are missing or not those of the plan.
     pub fn open(bytes: &[u8], inputs: &[VariableInput], encryption: &Encryption) -> Result<Self, Diagnostics> {
         let plan = plan_file::unwrap(bytes, encryption)?;
         let saved: SavedPlan = serde_json::from_slice(&plan).map_err(|error| unreadable(&error.to_string()))?;
@@ -265,7 +215,6 @@ impl Planned {
             excludes: saved.excludes,
             moved: saved.moved,
             observed: saved.observed,
-            read_again: saved.read_again,
             drift: saved.drift,
             changes: saved.changes.into_iter().map(restore_change).collect::<Option<_>>().ok_or_else(damaged)?,
             outputs: saved.outputs.into_iter().map(restore_output).collect::<Option<_>>().ok_or_else(damaged)?,
@@ -328,12 +277,8 @@ fn restore_variables(
                 }
                 (Some(planned), _) => planned,
             },
-            (SavedVariable::Withheld(digest), Some(Ok(given))) if stretched(saved.seed, name, &given) != *digest => {
-                diagnostics.push(differs(name));
-                continue;
-            }
-            (SavedVariable::Withheld(_) | SavedVariable::Ephemeral, Some(Ok(given))) => given,
-            (SavedVariable::Withheld(_) | SavedVariable::Ephemeral, None) => continue,
+            (SavedVariable::Ephemeral, Some(Ok(given))) => given,
+            (SavedVariable::Ephemeral, None) => continue,
         };
         values.insert(name.clone(), value);
     }

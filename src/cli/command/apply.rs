@@ -102,7 +102,7 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
         );
         return fail(&error.into(), &SourceMap::default());
     }
-    // Secrets are not in the plan: their variables are given again.
+    // Ephemeral values are not in the plan: their variables are given again.
     let mut sources = SourceMap::default();
     let folder = app.here.as_path();
     let collected =

@@ -49,7 +49,7 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
 }
 
 fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
-    // Secrets are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
+    // Ephemeral values are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
     let inputs =
         match variables::collect(&app.here, &app.here, environment::variables(), &[], &mut SourceMap::default()) {
             Ok((inputs, _)) => inputs,

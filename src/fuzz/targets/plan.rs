@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         None => bytes,
     };
     let mut whole = MAGIC.to_vec();
-    whole.extend_from_slice(format!("{{\"format\":1,\"digest\":\"{}\"}}\n", Digest::of(content)).as_bytes());
+    whole.extend_from_slice(format!("{{\"format\":3,\"digest\":\"{}\"}}\n", Digest::of(content)).as_bytes());
     whole.extend_from_slice(content);
     if let Ok(planned) = Planned::open(&whole, &[], &Encryption::none()) {
         let _ = planned.plan.save(&Encryption::none());

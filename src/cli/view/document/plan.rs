@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use pipectl_core::{Address, Marks, ModulePath, Value};
+use pipectl_core::{Address, Marks, Value};
 use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange, attributes};
-use pipectl_lang::{Configuration, ObjectBlock};
+use pipectl_lang::Configuration;
 use pipectl_provider::Registry;
 use pipectl_state::{Change, State};
 use serde_json::{Map, Value as Json, json};
 
 use super::module_tree::root_module;
-use super::relevant::{refers_to_objects, relevant_attributes};
+use super::relevant::relevant_attributes;
 use super::trees::{known, path, sensitive, unknown};
 use super::{TERRAFORM_VERSION, checks, configuration, named_in_module, state};
 use crate::clock::rfc3339_seconds;
@@ -42,7 +42,7 @@ pub fn plan(view: &PlanView<'_>) -> Json {
     let mut outputs: BTreeMap<String, Output> = prior.as_ref().map(outputs_of).unwrap_or_default();
     for output in &plan.outputs {
         // As in Terraform's: what the plan knows already of an output is told with the state before.
-        if let Some(value) = output.after.as_ref().filter(|_| view.is_known(output)) {
+        if let Some(value) = output.after.as_ref().filter(|after| after.is_wholly_known()) {
             outputs.insert(output.name.clone(), Output { value: value.clone(), sensitive: output.sensitive });
         }
     }
@@ -98,7 +98,7 @@ impl PlanView<'_> {
         let outputs = self.plan.outputs.iter().filter(|output| output.action != OutputAction::Delete);
         let each = |output: &OutputChange| {
             let json = match &output.after {
-                Some(after) if self.is_known(output) => state::output_value(&masked(output, after)),
+                Some(after) if after.is_wholly_known() => state::output_value(&masked(output, after)),
                 _ => json!({ "sensitive": output.sensitive }),
             };
             (output.name.clone(), json)
@@ -138,8 +138,9 @@ impl PlanView<'_> {
         };
         json["change"] = delta(actions, before, after);
         json["change"]["after_unknown"] = match after {
-            Some(after) => self.unknown_in(change, after),
-            None => json!({}),
+            // As Terraform's: where all is known, nothing is said of its parts.
+            Some(after) if !after.is_wholly_known() => unknown(after),
+            Some(_) | None => json!({}),
         };
         if let Some(id) = &change.importing {
             json["change"]["importing"] = json!({ "id": id });
@@ -168,38 +169,6 @@ impl PlanView<'_> {
         Some(attributes(self.registry, &change.address, object))
     }
 
-    /// Where the planned object is known after apply. A saved plan holds no secrets: those whose arguments come from no object were
-    /// known when it was made.
-    fn unknown_in(&self, change: &ResourceChange, after: &Value) -> Json {
-        let block = self.configuration.object(&change.address);
-        let Some(attributes) = after.as_object() else { return unknown(after) };
-        let module = &change.address.module;
-        let shown = attributes.iter().map(|(name, value)| match self.is_withheld(module, block, name) {
-            true => (name.clone(), without_secrets(value)),
-            false => (name.clone(), value.clone()),
-        });
-        let shown = Value::object(shown);
-        // As Terraform's: where all is known, nothing is said of its parts.
-        if shown.is_wholly_known() { json!({}) } else { unknown(&shown) }
-    }
-
-    fn is_withheld(&self, module: &ModulePath, block: Option<&ObjectBlock>, argument: &str) -> bool {
-        let given = block.and_then(|block| Some((block, block.body.argument(argument)?)));
-        given.is_some_and(|(block, given)| {
-            !refers_to_objects(self.configuration, module, &given.value, block.meta.for_each.as_ref())
-        })
-    }
-
-    /// Whether the plan knows what an output will be.
-    fn is_known(&self, output: &OutputChange) -> bool {
-        let Some(after) = &output.after else { return false };
-        let block = self.configuration.outputs.get(&output.name);
-        let is_withheld = output.sensitive
-            && after.is_sensitive()
-            && block.is_some_and(|block| !refers_to_objects(self.configuration, &ModulePath::ROOT, &block.value, None));
-        after.is_wholly_known() || is_withheld
-    }
-
     fn output_change(&self, output: &OutputChange) -> Json {
         let actions: &[&str] = match output.action {
             OutputAction::NoOp => &["no-op"],
@@ -214,7 +183,7 @@ impl PlanView<'_> {
         json["before_sensitive"] = json!(output.sensitive);
         json["after_sensitive"] = json!(output.sensitive);
         json["after_unknown"] = json!(false);
-        if output.action != OutputAction::Delete && !self.is_known(output) {
+        if output.action != OutputAction::Delete && !output.after.as_ref().is_some_and(Value::is_wholly_known) {
             json["after_unknown"] = after.as_ref().map_or(json!(true), unknown);
             if after.as_ref().is_none_or(|after| !after.is_known())
                 && let Some(members) = json.as_object_mut()
@@ -248,11 +217,6 @@ impl PlanView<'_> {
         });
         each.collect()
     }
-}
-
-/// Secrets count as known.
-fn without_secrets(value: &Value) -> Value {
-    value.map_deep(&|value| if value.is_sensitive() { Value::null() } else { value })
 }
 
 fn masked(output: &OutputChange, value: &Value) -> Value {

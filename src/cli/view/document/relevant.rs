@@ -31,53 +31,21 @@ pub(super) fn relevant_attributes(plan: &Plan, configuration: &Configuration) ->
     search.found
 }
 
-/// Whether the value of an expression of a module comes from objects, through everything that has a name, and through what `for_each` goes
-/// through.
-pub(super) fn refers_to_objects(
-    root: &Configuration,
-    module: &ModulePath,
-    expression: &Expression,
-    for_each: Option<&Expression>,
-) -> bool {
-    let mut open: Vec<(ModulePath, &Expression, Option<&Expression>)> = vec![(module.clone(), expression, for_each)];
-    let mut seen = BTreeSet::new();
-    while let Some((module, expression, mut for_each)) = open.pop() {
-        for (reference, _) in expression.references() {
-            match &reference {
-                Reference::Path(_) | Reference::Terraform(_) | Reference::Count => {}
-                Reference::Each => open.extend(for_each.take().map(|given| (module.clone(), given, None))),
-                Reference::Variable(_) | Reference::Local(_) | Reference::ModuleOutput { .. } => {
-                    if seen.insert((module.clone(), reference.clone())) {
-                        open.extend(behind(root, &module, &reference));
-                    }
-                }
-                _ => return true,
-            }
-        }
-    }
-    false
-}
-
-/// The expression that a name stands for, with its module, and with what `each` in it goes through. `None` for what comes from outside.
+/// The expression that a name stands for, with its module. `None` for what comes from outside.
 fn behind<'a>(
     root: &'a Configuration,
     module: &ModulePath,
     reference: &Reference,
-) -> Option<(ModulePath, &'a Expression, Option<&'a Expression>)> {
+) -> Option<(ModulePath, &'a Expression)> {
     match reference {
         Reference::Local(name) => {
             let local = root.module(module)?.locals.get(name)?;
-            Some((module.clone(), &local.expression, None))
+            Some((module.clone(), &local.expression))
         }
         Reference::Variable(name) => {
             let call = root.module_block(module)?;
             let (outer, _) = module.parent()?;
-            Some((outer, &call.inputs.argument(name)?.value, call.for_each.as_ref()))
-        }
-        Reference::ModuleOutput { module: name, output, .. } => {
-            let inside = module.child(name, None);
-            let output = root.module(&inside)?.outputs.get(output)?;
-            Some((inside, &output.value, None))
+            Some((outer, &call.inputs.argument(name)?.value))
         }
         _ => None,
     }
@@ -105,7 +73,7 @@ impl Search<'_> {
                 }
                 reference @ (Reference::Local(_) | Reference::Variable(_)) => {
                     if self.seen.insert((module.clone(), reference.clone()))
-                        && let Some((module, expression, _)) = behind(self.root, module, reference)
+                        && let Some((module, expression)) = behind(self.root, module, reference)
                     {
                         self.expression(&module, expression);
                     }
