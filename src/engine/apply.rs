@@ -198,11 +198,8 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
         return nothing_done(writer.state(), problems);
     }
     let before = writer.state().clone();
-    let ordered = selection(&planned.plan, &graph, &before).and_then(|selection| {
-        let selected = |node| selection.has_node(node);
-        steps(&planned.plan, &graph, selected, &before)
-    });
-    let steps = match ordered {
+    let selection = selection(&planned.plan, &graph, &before);
+    let steps = match steps(&planned.plan, &graph, |node| selection.has_node(node), &before) {
         Ok(steps) => steps,
         Err(problems) => return nothing_done(&before, problems),
     };
@@ -274,7 +271,7 @@ fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWriter) -> 
 }
 
 /// The part of the graph that the plan is about.
-fn selection(plan: &Plan, graph: &Graph, state: &State) -> Result<Selection, Diagnostics> {
+fn selection(plan: &Plan, graph: &Graph, state: &State) -> Selection {
     let options = PlanOptions {
         targets: plan.targets.clone(),
         excludes: plan.excludes.clone(),

@@ -7,6 +7,9 @@ use pipectl_lang::{Expression, ModuleBlock, ObjectBlock, Reference, Scope, evalu
 
 use crate::Cause;
 
+/// How many instances `count` may give a block: more than anybody wants, and few enough to hold in memory.
+const MOST: u64 = 100_000;
+
 /// Which instances a block has.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expansion {
@@ -216,6 +219,9 @@ fn evaluate_count(expression: &Expression, scope: &Scope) -> Result<Expansion, D
     match value.kind() {
         Kind::Unknown(_) => Err(invalid(unknown_detail("count", "how many instances there will be"))),
         Kind::Number(number) => match number.to_u64() {
+            Some(count) if count > MOST => {
+                Err(invalid(format!("The `count` argument is {count}, and a block has at most {MOST} instances.")))
+            }
             Some(count) => Ok(Expansion::Count(count)),
             None if number < &Number::ZERO => Err(invalid("The `count` argument must not be negative.".to_owned())),
             None => Err(invalid("The `count` argument must be a whole number.".to_owned())),

@@ -25,7 +25,7 @@ use crate::evaluation::Evaluation;
 use crate::expansion::{Expansion, evaluate_enabled};
 use crate::graph::{Disabled, Graph, ModuleId, Node};
 use crate::moves::{Moves, below, moved_state};
-use crate::selection::Selection;
+use crate::selection::{Selection, unknown_addresses};
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
@@ -189,7 +189,8 @@ pub(crate) async fn plan(
     diagnostics.extend(moves.warning());
     let after_moves = (!moves.moved.is_empty()).then(|| moved_state(known, &moves.moved));
     let state = after_moves.as_ref().unwrap_or(known);
-    let selection = Selection::of(&graph, Some(state), options)?;
+    diagnostics.extend(unknown_addresses(&graph, Some(state), options));
+    let selection = Selection::of(&graph, Some(state), options);
     diagnostics.extend(left_out_moves(&selection, &moves.moved));
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
     let (observations, problems) = refresh::observe(engine, state, &selection, options, &permits).await;

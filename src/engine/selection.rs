@@ -26,14 +26,7 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// The selection of a plan.
-    ///
-    /// # Errors
-    /// When an address is neither in the configuration nor in the state.
-    pub(crate) fn of(graph: &Graph, state: Option<&State>, options: &PlanOptions) -> Result<Self, Diagnostics> {
-        let diagnostics = unknown_addresses(graph, state, options);
-        if diagnostics.has_errors() {
-            return Err(diagnostics);
-        }
+    pub(crate) fn of(graph: &Graph, state: Option<&State>, options: &PlanOptions) -> Self {
         let mut nodes = vec![true; graph.len()];
         let mut needed = BTreeSet::new();
         if !options.targets.is_empty() {
@@ -64,7 +57,7 @@ impl Selection {
             // What an excluded object needs stays with it.
             left_out = with_dependencies(state, declarations(state, &options.excludes));
         }
-        Ok(Self { nodes, targets: options.targets.clone(), needed, excludes: options.excludes.clone(), left_out })
+        Self { nodes, targets: options.targets.clone(), needed, excludes: options.excludes.clone(), left_out }
     }
 
     /// Whether a node of the graph is selected.
@@ -136,7 +129,8 @@ fn blocks<'a>(graph: &'a Graph, selected: &'a [bool]) -> impl Iterator<Item = Ad
     })
 }
 
-/// Outputs and checks whose every object is selected are selected with all that they need.
+/// Outputs and checks whose every object is selected are selected with all that they need. Those that come from no object have nothing to do
+/// with any target; only what is given to variables is judged in any case.
 fn add_outputs(graph: &Graph, nodes: &mut [bool]) {
     let objects = graph.objects_needed();
     let complete: Vec<NodeIndex> = graph
@@ -146,7 +140,8 @@ fn add_outputs(graph: &Graph, nodes: &mut [bool]) {
         .filter(|node| matches!(graph.node(*node), Node::Output(_) | Node::Check(_) | Node::Validation(_)))
         .filter(|node| {
             let mut needed = objects[node.index()].iter();
-            needed.all(|address| graph.find_object(address).is_some_and(|object| nodes[object.index()]))
+            let is_concerned = !objects[node.index()].is_empty() || matches!(graph.node(*node), Node::Validation(_));
+            is_concerned && needed.all(|address| graph.find_object(address).is_some_and(|object| nodes[object.index()]))
         })
         .collect();
     let more = graph.closure(complete, Direction::Incoming);
@@ -186,7 +181,8 @@ fn reach(start: BTreeSet<Address>, edges: &Edges) -> BTreeSet<Address> {
     inside
 }
 
-fn unknown_addresses(graph: &Graph, state: Option<&State>, options: &PlanOptions) -> Diagnostics {
+/// Warnings for addresses that are neither in the configuration nor in the state: as in Terraform, they select nothing.
+pub(crate) fn unknown_addresses(graph: &Graph, state: Option<&State>, options: &PlanOptions) -> Diagnostics {
     if options.targets.is_empty() && options.excludes.is_empty() && options.replace.is_empty() {
         return Diagnostics::new();
     }
@@ -213,9 +209,11 @@ fn unknown_addresses(graph: &Graph, state: Option<&State>, options: &PlanOptions
                 Target::Module(_) => "module",
                 Target::Object(_) => "object",
             };
-            diagnostics.push(Diagnostic::error(
+            diagnostics.push(Diagnostic::warning(
                 "Unknown address",
-                format!("-{option}={target}: there is no such {what}, neither in the configuration nor in the state.{suggestion}"),
+                format!(
+                    "-{option}={target} has no effect: there is no such {what}, neither in the configuration nor in the state.{suggestion}"
+                ),
             ));
         }
     }

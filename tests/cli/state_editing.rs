@@ -12,6 +12,7 @@ fn moving_and_forgetting() {
         "state mv terraform_data.network terraform_data.net",
         "state mv terraform_data.node terraform_data.host",
         "state list",
+        "state list terraform_data.hots",
         "state show terraform_data.net",
         "state mv terraform_data.host[0] terraform_data.first",
         "state mv terraform_data.host terraform_data.first",

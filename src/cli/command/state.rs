@@ -46,7 +46,20 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     let wanted: Vec<Target> = addresses.iter().map(|text| target(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
-    for (address, deposed, _) in state.iter().flat_map(|state| state.objects()) {
+    let objects = || state.iter().flat_map(|state| state.objects());
+    let mut exit = Exit::Success;
+    for wanted in &wanted {
+        if !objects().any(|(address, ..)| wanted.contains(address)) {
+            let known: Vec<String> = objects().map(|(address, ..)| address.to_string()).collect();
+            let suggestion = did_you_mean(&wanted.to_string(), known.iter().map(String::as_str));
+            let detail = format!("The state holds nothing at {wanted}.{suggestion}");
+            exit = app.fail(Diagnostic::error("Object not found", detail).hint("pipectl state list"));
+        }
+    }
+    if exit != Exit::Success {
+        return Err(exit);
+    }
+    for (address, deposed, _) in objects() {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted.contains(address)) {
             let deposed = deposed.map(|key| format!(" (deposed {key})")).unwrap_or_default();
             app.console.print(&format!("{address}{deposed}"));
