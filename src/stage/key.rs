@@ -192,8 +192,14 @@ fn argument_changes(name: &str, old: &Part, new: &Part) -> Vec<String> {
 
 /// Follows differences inwards, through objects and lists of the same length.
 fn differences(path: &str, old: &Json, new: &Json, texts: &mut Vec<String>) {
+    if old == new {
+        return;
+    }
+    if let (Some(old), Some(new)) = (line(old), line(new)) {
+        texts.push(format!("argument `{path}` changed: {old} -> {new}"));
+        return;
+    }
     match (old, new) {
-        (old, new) if old == new => {}
         (Json::Object(before), Json::Object(after)) => {
             let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
             for name in names {
@@ -213,14 +219,15 @@ fn differences(path: &str, old: &Json, new: &Json, texts: &mut Vec<String>) {
         (Json::Array(before), Json::Array(after)) => {
             texts.push(format!("argument `{path}` changed: {} -> {} elements", before.len(), after.len()));
         }
-        _ => {
-            let (old, new) = (old.to_string(), new.to_string());
-            texts.push(match old.len() + new.len() <= 80 {
-                true => format!("argument `{path}` changed: {old} -> {new}"),
-                false => format!("argument `{path}` changed"),
-            });
-        }
+        _ => texts.push(format!("argument `{path}` changed")),
     }
+}
+
+/// What is told as a whole: a plain value, or a list of some, if it is short.
+fn line(json: &Json) -> Option<String> {
+    let is_plain = |json: &Json| !(json.is_array() || json.is_object());
+    let is_line = is_plain(json) || json.as_array().is_some_and(|elements| elements.iter().all(is_plain));
+    is_line.then(|| json.to_string()).filter(|text| text.len() <= 60)
 }
 
 #[cfg(test)]
@@ -283,7 +290,10 @@ mod tests {
         let told = |old: Json, new: Json| {
             argument_changes("model", &Part::Argument { value: old }, &Part::Argument { value: new })
         };
-        let layers = |units: [u32; 2], parameters: u32| serde_json::json!({ "layers": [{ "units": units[0] }, { "units": units[1] }], "parameters": parameters });
+        let layers = |units: [u32; 2], parameters: u32| {
+            let [first, second] = units.map(|units| serde_json::json!({ "units": units }));
+            serde_json::json!({ "layers": [first, second], "parameters": parameters })
+        };
         assert_eq!(
             told(layers([50, 3], 12_353), layers([64, 3], 20_001)),
             [
@@ -291,15 +301,15 @@ mod tests {
                 "argument `model.parameters` changed: 12353 -> 20001"
             ]
         );
-        assert_eq!(
-            told(serde_json::json!([1, 2]), serde_json::json!([1])),
-            ["argument `model` changed: 2 -> 1 elements"]
-        );
+        assert_eq!(told(serde_json::json!([1, 2]), serde_json::json!([1])), ["argument `model` changed: [1,2] -> [1]"]);
+        let elements = |count: usize| serde_json::json!(vec![serde_json::json!({}); count]);
+        assert_eq!(told(elements(2), elements(1)), ["argument `model` changed: 2 -> 1 elements"]);
         assert_eq!(
             told(serde_json::json!({ "a": 1 }), serde_json::json!({ "b": 1 })),
             ["argument `model.a` was removed", "argument `model.b` was added"]
         );
-        let many = told(serde_json::json!([0, 0, 0, 0, 0, 0]), serde_json::json!([1, 1, 1, 1, 1, 1]));
+        let units = |units: u32| serde_json::json!(vec![serde_json::json!({ "units": units }); 6]);
+        let many = told(units(1), units(2));
         assert_eq!((many.len(), many[4].as_str()), (5, "2 more differences in argument `model`"));
     }
 
