@@ -92,6 +92,11 @@ impl Marks {
         self.0 == 0
     }
 
+    /// Whether what has these marks must not be shown to people: it is sensitive, or ephemeral.
+    pub fn is_private(self) -> bool {
+        self.0 & (Self::SENSITIVE.0 | Self::EPHEMERAL.0) != 0
+    }
+
     /// These marks without those of `other`.
     #[must_use]
     pub fn without(self, other: Marks) -> Marks {

@@ -146,6 +146,9 @@ fn retry(body: &Body, scope: &Scope) -> Result<Retry, Diagnostics> {
         let span = body.span_of(&path).unwrap_or_else(|| body.span());
         Diagnostic::error("Invalid retry block", detail).at(span)
     };
+    if value.marks_deep().is_private() {
+        return Err(Diagnostic::error("Invalid retry block", PRIVATE).at(body.span()).into());
+    }
     let mut problems = Diagnostics::new();
     let number = |name: &str| value.set_attribute(name).filter(|value| value.is_known()).and_then(Value::as_number);
     let attempts = match number("max_attempts") {
@@ -184,6 +187,9 @@ fn retry(body: &Body, scope: &Scope) -> Result<Retry, Diagnostics> {
 
 fn evaluate_timeout(expression: &Expression, scope: &Scope) -> Result<Option<Duration>, Diagnostics> {
     let value = evaluate(expression, scope)?;
+    if value.marks_deep().is_private() {
+        return Err(Diagnostic::error("Invalid timeout", PRIVATE).at(expression.span()).into());
+    }
     let duration = match value.kind() {
         Kind::Null(_) | Kind::Unknown(_) => return Ok(None),
         Kind::Number(seconds) => Duration::try_from_secs_f64(seconds.to_f64()).ok(),
@@ -213,6 +219,9 @@ fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
+/// What bounds calls is told in events and errors.
+const PRIVATE: &str = "This is shown while pipectl works, so it must be neither sensitive nor ephemeral.";
+
 /// `concurrency = 2`, or `concurrency = { group = "database", limit = 2 }`.
 fn concurrency(expression: &Expression, scope: &Scope) -> Result<Option<Concurrency>, Diagnostics> {
     let value = evaluate(expression, scope)?;
@@ -221,6 +230,9 @@ fn concurrency(expression: &Expression, scope: &Scope) -> Result<Option<Concurre
                       { group = \"database\", limit = 2 }.";
         Diagnostic::error("Invalid concurrency", detail).at(expression.span())
     };
+    if value.marks_deep().is_private() {
+        return Err(Diagnostic::error("Invalid concurrency", PRIVATE).at(expression.span()).into());
+    }
     let (group, limit) = match value.kind() {
         Kind::Null(_) => return Ok(None),
         _ if !value.is_wholly_known() => return Ok(None),
@@ -241,8 +253,6 @@ fn concurrency(expression: &Expression, scope: &Scope) -> Result<Option<Concurre
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

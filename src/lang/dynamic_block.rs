@@ -1,7 +1,7 @@
 //! `dynamic` blocks: one block for each element of a collection.
 
 use pipectl_core::convert::convert;
-use pipectl_core::{Block, Marks, Span, Type, Value};
+use pipectl_core::{Block, Span, Type, Value};
 
 use crate::body::NestedBlock;
 use crate::decode::Decoder;
@@ -92,7 +92,7 @@ fn labels(decoder: &mut Decoder<'_>, dynamic: &NestedBlock) -> Option<Vec<(Strin
     let span = argument.value.span();
     let value = decoder.value(&argument.value)?;
     let list = convert(&value, &Type::list(Type::String)).ok().filter(Value::is_wholly_known);
-    let usable = list.filter(|list| !list.marks_deep().contains(Marks::SENSITIVE));
+    let usable = list.filter(|list| !list.marks_deep().is_private());
     let texts = usable
         .as_ref()
         .and_then(Value::as_slice)
@@ -100,7 +100,7 @@ fn labels(decoder: &mut Decoder<'_>, dynamic: &NestedBlock) -> Option<Vec<(Strin
     match texts {
         Some(Some(texts)) => Some(texts.into_iter().map(|text| (text.to_owned(), span.clone())).collect()),
         _ => {
-            let detail = "The labels of a dynamic block must be a list of strings that are known and not sensitive.";
+            let detail = "The labels of a dynamic block must be a list of strings that are known, and neither sensitive nor ephemeral.";
             decoder.report("Invalid dynamic block labels", detail, &span);
             None
         }

@@ -28,6 +28,9 @@ pub fn render(value: &Value, indent: usize, detail: Detail) -> String {
     if value.is_sensitive() {
         return "(sensitive value)".to_owned();
     }
+    if value.marks().is_private() {
+        return "(ephemeral value)".to_owned();
+    }
     if detail == Detail::Short
         && let Some(short) = shortened(value)
     {
@@ -41,7 +44,7 @@ pub fn render(value: &Value, indent: usize, detail: Detail) -> String {
                 "[{}]",
                 elements.iter().map(|element| render(element, 0, detail)).collect::<Vec<_>>().join(", ")
             );
-            let plain = elements.iter().all(|element| element.is_sensitive() || is_leaf(element));
+            let plain = elements.iter().all(|element| element.marks().is_private() || is_leaf(element));
             if plain && inline.len() <= LINE && !inline.contains('\n') {
                 return inline;
             }
@@ -63,7 +66,7 @@ pub fn render(value: &Value, indent: usize, detail: Detail) -> String {
                 .filter(|(_, value)| !(is_object && value.is_null()))
                 .map(|(name, value)| (key(name), value))
                 .collect();
-            if shown.len() <= FEW && shown.iter().all(|(_, value)| value.is_sensitive() || is_leaf(value)) {
+            if shown.len() <= FEW && shown.iter().all(|(_, value)| value.marks().is_private() || is_leaf(value)) {
                 let parts = shown.iter().map(|(name, value)| format!("{name} = {}", render(value, 0, detail)));
                 let inline = format!("{{ {} }}", parts.collect::<Vec<_>>().join(", "));
                 if inline.len() <= LINE && !inline.contains('\n') {

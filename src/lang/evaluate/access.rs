@@ -32,7 +32,7 @@ pub(crate) fn attribute(value: &Value, name: &str) -> Result<Value, Diagnostic> 
         Type::Object(fields) => match fields.get(name) {
             Some(field) => Ok(Value::unknown(field.ty.clone()).marked(marks)),
             None => {
-                let hint = match value.is_sensitive() {
+                let hint = match value.marks().is_private() {
                     true => String::new(),
                     false => did_you_mean(name, fields.keys().map(String::as_str)),
                 };

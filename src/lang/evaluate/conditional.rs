@@ -21,11 +21,11 @@ impl Evaluator<'_> {
         let (accepted_value, accepted_findings) = self.apart(accepted);
         let (rejected_value, rejected_findings) = self.apart(rejected);
         // Names of attributes may themselves be secrets.
-        let secret = (accepted_value.marks_deep() | rejected_value.marks_deep()).contains(Marks::SENSITIVE);
+        let private = (accepted_value.marks_deep() | rejected_value.marks_deep()).is_private();
         let Some(ty) = result_type(&accepted_value, &rejected_value) else {
             let (accepted_span, rejected_span) = (accepted.span(), rejected.span());
             let span = Span { source: accepted_span.source, range: accepted_span.range.start..rejected_span.range.end };
-            let difference = match secret {
+            let difference = match private {
                 true => DIFFERENT.to_owned(),
                 false => difference(&accepted_value.ty(), &rejected_value.ty()),
             };
@@ -68,7 +68,7 @@ impl Evaluator<'_> {
             Ok(converted) => converted.marked(marks),
             Err(_) if failed => Value::unknown(ty).marked(marks),
             Err(error) => {
-                let detail = match secret {
+                let detail = match private {
                     true => format!("The {word} result value has the wrong type. {DIFFERENT}."),
                     false => format!("The {word} result value has the wrong type: {error}."),
                 };

@@ -142,11 +142,8 @@ impl Evaluator<'_> {
         let Some(name) = converted.as_str() else { return false };
         let collected = object.entry(name.to_owned()).or_default();
         if !each.grouping && !collected.is_empty() {
-            let shown = if (self.hidden | *marks).contains(Marks::SENSITIVE) {
-                "(sensitive value)".to_owned()
-            } else {
-                format!("{name:?}")
-            };
+            let shown =
+                if (self.hidden | *marks).is_private() { "(sensitive value)".to_owned() } else { format!("{name:?}") };
             let detail = format!(
                 "Two different items produced the key {shown} in this 'for' expression. If duplicates are expected, use the ellipsis \
                  (...) after the value expression to enable grouping by key."

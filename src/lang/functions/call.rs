@@ -239,13 +239,13 @@ fn apply(
     whole: &Expression,
 ) -> Value {
     let mut marks = Marks::NONE;
-    let mut sensitive = evaluator.hidden.contains(Marks::SENSITIVE);
+    let mut private = evaluator.hidden.is_private();
     let mut known = true;
     let mut dynamic = false;
     let mut values = Vec::with_capacity(prepared.len());
     for (index, value) in prepared.into_iter().enumerate() {
         let Some(parameter) = parameter(function, index) else { continue };
-        sensitive |= value.marks_deep().contains(Marks::SENSITIVE);
+        private |= value.marks_deep().is_private();
         dynamic |= !parameter.dynamic && parameter.ty == ParameterType::Any && has_no_type(&value);
         known &= match parameter.known {
             Known::Wholly => value.is_wholly_known(),
@@ -286,7 +286,7 @@ fn apply(
     match outcome {
         Ok(value) => refine(function, value).marked(marks),
         Err(failure) => {
-            let diagnostic = describe(function, call, arguments, &failure, sensitive, whole);
+            let diagnostic = describe(function, call, arguments, &failure, private, whole);
             let blamed =
                 failure.argument.and_then(|index| arguments.get(index)).map_or(whole, |argument| argument.expression);
             evaluator.fail(diagnostic, blamed)
@@ -316,10 +316,10 @@ fn describe(
     call: &Call,
     arguments: &[Argument<'_>],
     failure: &Failure,
-    sensitive: bool,
+    private: bool,
     whole: &Expression,
 ) -> Diagnostic {
-    let message = if sensitive { failure.hidden } else { failure.message.as_str() };
+    let message = if private { failure.hidden } else { failure.message.as_str() };
     let named = failure.argument.and_then(|index| Some((parameter(function, index)?, arguments.get(index))));
     match named {
         Some((parameter, argument)) => {

@@ -207,8 +207,8 @@ fn settle(
         Ok(value) => return value.marked(marks),
         Err(failure) => failure,
     };
-    let sensitive = (marks | evaluator.hidden).contains(Marks::SENSITIVE);
-    let message = if sensitive { failure.hidden } else { failure.message.as_str() };
+    let private = (marks | evaluator.hidden).is_private();
+    let message = if private { failure.hidden } else { failure.message.as_str() };
     let (diagnostic, blamed) = match failure.argument {
         Some(index) => {
             let (name, blamed) = (function.parameters[index].name, &call.arguments[index]);
