@@ -135,3 +135,35 @@ output "folder" {
     scenario.run("test");
     scenario.check("tests_see");
 }
+
+#[test]
+fn what_a_test_leaves_behind_is_told() {
+    let mut scenario = Scenario::empty();
+    let main = "variable \"n\" {\n  type    = number\n  default = 1\n}\n\nresource \"terraform_data\" \"a\" {\n  input = var.n\n}\n";
+    scenario.write("main.tf", main);
+    scenario
+        .write("two.tftest.hcl", "run \"makes\" {}\n\nrun \"is_wrong\" {\n  variables {\n    n = \"abc\"\n  }\n}\n");
+    // What the first run made is removed with the variables of that run.
+    scenario.run("test");
+    scenario.edit("main.tf", "  input = var.n\n", "  input = var.n\n  lifecycle {\n    prevent_destroy = true\n  }\n");
+    scenario.run("test -filter=two.tftest.hcl");
+    scenario.check("what_a_test_leaves_behind_is_told");
+}
+
+#[test]
+fn ephemeral_values_are_not_shown() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        "variable \"token\" {\n  type      = string\n  ephemeral = true\n  default   = \"hunter2\"\n}\n\nlocals {\n  pin = 1\n}\n",
+    );
+    let assertion = "run \"a\" {\n  command = plan\n  assert {\n    condition     = var.token == \"x\"\n    error_message = \"no\"\n  }\n}\n";
+    scenario.write("a.tftest.hcl", assertion);
+    scenario.run("test");
+    scenario.run("test -json");
+    scenario.edit("main.tf", "pin = 1", "pin = tonumber(var.token)");
+    scenario.run("plan");
+    scenario.edit("main.tf", "tonumber(var.token)", "{ for one in [var.token, var.token] : one => 1 }");
+    scenario.run("plan");
+    scenario.check("ephemeral_values_are_not_shown");
+}

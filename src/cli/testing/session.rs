@@ -55,6 +55,7 @@ pub struct Session<'a> {
     store: MemoryStore,
     /// The outputs of the runs so far.
     runs: BTreeMap<String, Value>,
+    /// The variables of the last run that may have made something: with them it can be removed.
     last_inputs: Vec<VariableInput>,
 }
 
@@ -91,7 +92,6 @@ impl<'a> Session<'a> {
             Ok(inputs) => inputs,
             Err(diagnostics) => return Outcome { status: Status::Error, diagnostics, plan: None },
         };
-        self.last_inputs.clone_from(&inputs);
         let mut judge = Judge::new(run);
         let state = self.state();
         let options = PlanOptions {
@@ -115,10 +115,13 @@ impl<'a> Session<'a> {
                     judge.take(planned.diagnostics.clone(), false);
                     self.after_plan(&plan, state.as_ref())
                 }
-                RunCommand::Apply => match self.apply(planned, &mut judge).await {
-                    Some(state) => self.after_apply(&plan, &state),
-                    None => return judge.conclude(Some(plan)),
-                },
+                RunCommand::Apply => {
+                    self.last_inputs = inputs;
+                    match self.apply(planned, &mut judge).await {
+                        Some(state) => self.after_apply(&plan, &state),
+                        None => return judge.conclude(Some(plan)),
+                    }
+                }
             };
             for rule in &run.assertions {
                 self.assert(rule, &inspection, &mut judge);
@@ -132,22 +135,30 @@ impl<'a> Session<'a> {
     /// Removes what is left of all runs.
     ///
     /// # Errors
-    /// What could not be removed.
-    pub async fn tear_down(&mut self) -> Result<(), Diagnostics> {
+    /// What could not be removed, and why.
+    pub async fn tear_down(&self) -> Result<(), Diagnostics> {
+        let objects = |state: Option<State>| state.map(|state| state.resources).unwrap_or_default();
         let Some(state) = self.state().filter(|state| !state.resources.is_empty()) else { return Ok(()) };
+        let mut problems = self.destroy(&state).await;
+        let left: Vec<String> = objects(self.state()).keys().map(Address::to_string).collect();
+        if !left.is_empty() {
+            let detail = format!("These objects were made by the test and could not be removed: {}.", left.join(", "));
+            problems.push(Diagnostic::error("Objects left behind", detail));
+        }
+        if problems.has_errors() { Err(problems) } else { Ok(()) }
+    }
+
+    async fn destroy(&self, state: &State) -> Diagnostics {
         let options = PlanOptions::new(Mode::Destroy, Seed::random());
         let configuration = Arc::clone(&self.project.configuration);
-        let planned = self.engine.plan(configuration, &self.last_inputs, Some(&state), &options).await?;
-        let writer = self.lock()?;
-        let applied = self.engine.apply(planned, writer).await;
-        if applied.succeeded() {
-            return Ok(());
+        let planned = match self.engine.plan(configuration, &self.last_inputs, Some(state), &options).await {
+            Ok(planned) => planned,
+            Err(problems) => return problems,
+        };
+        match self.lock() {
+            Ok(writer) => self.engine.apply(planned, writer).await.diagnostics,
+            Err(problems) => problems,
         }
-        let mut diagnostics = applied.diagnostics;
-        let left: Vec<String> = applied.state.resources.keys().map(Address::to_string).collect();
-        let detail = format!("These objects were made by the test and could not be removed: {}.", left.join(", "));
-        diagnostics.push(Diagnostic::error("Objects left behind", detail));
-        Err(diagnostics)
     }
 
     /// Applies a plan. The state afterwards, if everything was done or failed as expected.
@@ -163,6 +174,10 @@ impl<'a> Session<'a> {
         let applied = self.engine.apply(planned, writer).await;
         let succeeded = applied.succeeded();
         judge.take(applied.diagnostics, false);
+        if applied.stopped {
+            let detail = "The run was stopped before all of it was done.";
+            judge.take(Diagnostic::error("Test interrupted", detail).into(), false);
+        }
         (succeeded || judge.expects_everything).then_some(applied.state)
     }
 
