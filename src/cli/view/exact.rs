@@ -1,6 +1,6 @@
 //! Values as JSON text without loss: a number keeps all its digits, which a double would not.
 
-use pipectl_core::{Kind, Value};
+use pipectl_core::{Kind, Number, Value};
 use serde_json::Value as Json;
 
 /// A value has no JSON.
@@ -34,8 +34,10 @@ pub fn lines(value: &Value) -> Result<String, NoJson> {
     Ok(out)
 }
 
-/// What a number begins with that stands as text in a document, because serde_json would round it. Nothing else begins so.
+/// What a number begins with that stands as text in a document, because serde_json would round it.
 const NUMBER: &str = "\u{0}number\u{0}";
+/// What a text begins with that could be taken for such a number, or for such a text.
+const TEXT: &str = "\u{0}text\u{0}";
 
 /// The value for a larger document, which [`text`] writes: numbers that are no small whole ones are kept as text until then. `None` when
 /// something inside is unknown or infinite.
@@ -49,6 +51,7 @@ pub fn part(value: &Value) -> Option<Json> {
             None if number.is_finite() => Json::String(format!("{NUMBER}{number}")),
             None => return None,
         },
+        Kind::String(text) if text.starts_with('\0') => Json::String(format!("{TEXT}{text}")),
         Kind::String(text) => Json::String(text.to_string()),
         Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
             Json::Array(elements.iter().map(part).collect::<Option<_>>()?)
@@ -69,9 +72,9 @@ pub fn text(document: &Json) -> String {
 
 fn write_document(out: &mut String, document: &Json) {
     match document {
-        Json::String(text) => match text.strip_prefix(NUMBER) {
+        Json::String(text) => match text.strip_prefix(NUMBER).filter(|text| text.parse::<Number>().is_ok()) {
             Some(number) => out.push_str(number),
-            None => string(out, text),
+            None => string(out, text.strip_prefix(TEXT).unwrap_or(text)),
         },
         Json::Array(elements) => {
             out.push('[');
@@ -151,7 +154,7 @@ fn end(out: &mut String, is_empty: bool, indent: Option<usize>, bracket: char) {
 
 #[cfg(test)]
 mod tests {
-    use pipectl_core::{Number, Type};
+    use pipectl_core::Type;
 
     use super::*;
 
@@ -164,6 +167,10 @@ mod tests {
         assert_eq!(line(&Value::from(large.clone())).unwrap(), "123456789012345678901234567890");
         let document = serde_json::json!({ "a": [part(&Value::from(large)), 0.5], "b": "x\"" });
         assert_eq!(super::text(&document), r#"{"a":[123456789012345678901234567890,0.5],"b":"x\""}"#);
+        for odd in ["\0number\x001", "\0number\x001}", "\0text\0", "\0"] {
+            let document = serde_json::json!([part(&Value::from(odd))]);
+            assert_eq!(super::text(&document), serde_json::json!([odd]).to_string());
+        }
         let infinite = Number::from(1_i64).divide(&Number::from(0_i64)).unwrap();
         assert_eq!(part(&Value::from(infinite.clone())), None);
         assert_eq!(line(&Value::from(infinite)), Err(NoJson::Infinite));
