@@ -4,11 +4,12 @@
 
 mod state;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use pipectl_core::Address;
 use pipectl_engine::Mode;
 
 use crate::app::Effort;
@@ -534,18 +535,20 @@ pub struct WorkerArguments {
 /// Words whose first may be a root module: the root, and the rest.
 ///
 /// A root is a file ending in `.hcl` or `.tf`, or a folder written with a separator: `pipelines/`, `./cluster`, `.`.
-/// Any other word is a name or an address.
-pub fn split_root(words: &[String]) -> (Option<PathBuf>, &[String]) {
+/// Any other word is a name or an address. `terraform_data.tf` is an address, unless there is such a file.
+pub fn split_root<'a>(here: &Path, words: &'a [String]) -> (Option<PathBuf>, &'a [String]) {
     match words.split_first() {
-        Some((first, rest)) if names_a_root(first) => (Some(PathBuf::from(first)), rest),
+        Some((first, rest)) if names_a_root(here, first) => (Some(PathBuf::from(first)), rest),
         _ => (None, words),
     }
 }
 
-fn names_a_root(word: &str) -> bool {
-    let separated = word.contains(std::path::is_separator) || word == "." || word == "..";
+fn names_a_root(here: &Path, word: &str) -> bool {
+    let is_folder = word.contains(std::path::is_separator) || word == "." || word == "..";
+    let is_file = [".hcl", ".tf.json"].iter().any(|end| word.ends_with(end))
+        || word.ends_with(".tf") && (word.parse::<Address>().is_err() || here.join(word).exists());
     // The key of an instance may hold anything: `stage.train.a["x/y.tf"]`.
-    !word.contains('[') && (separated || [".hcl", ".tf", ".tf.json"].iter().any(|end| word.ends_with(end)))
+    !word.contains('[') && (is_folder || is_file)
 }
 
 /// A duration as Terraform's flags take it: `10s`, `3m`, `1h`, `1m30s`.
@@ -603,16 +606,21 @@ mod tests {
 
     #[test]
     fn a_root_may_come_first() {
+        let here = tempfile::tempdir().expect("a folder");
+        std::fs::write(here.path().join("there.tf"), "").expect("a file");
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         for (line, root, rest) in [
             ("pipelines/hep.hcl accuracy", Some("pipelines/hep.hcl"), 1),
             (". accuracy", Some("."), 1),
             ("accuracy", None, 1),
             ("stage.train.a[\"x/y.tf\"]", None, 1),
-            ("cluster.tf", Some("cluster.tf"), 0),
+            ("lib.rs", None, 1),
+            ("terraform_data.tf", None, 1),
+            ("my.cluster.tf", Some("my.cluster.tf"), 0),
+            ("there.tf", Some("there.tf"), 0),
         ] {
             let words = words(line);
-            let (found, others) = split_root(&words);
+            let (found, others) = split_root(here.path(), &words);
             assert_eq!((found, others.len()), (root.map(PathBuf::from), rest), "{line}");
         }
     }

@@ -128,3 +128,15 @@ fn mistakes_are_told_where_they_stand() {
     scenario.run("validate");
     scenario.check("mistakes_with_utility_kinds");
 }
+
+#[test]
+fn each_missing_argument_is_told() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "resource \"random_integer\" \"tf\" {}\n");
+    scenario.run("validate");
+    scenario.edit("main.tf", "{}", "{\n  min = 1\n  max = 1\n}");
+    scenario.quietly("apply -auto-approve");
+    // An address, and no file: there is none of that name.
+    scenario.run("taint random_integer.tf");
+    scenario.check("each_missing_argument_is_told");
+}

@@ -12,7 +12,7 @@ use crate::operation::holder;
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &ForceUnlockArguments) -> Exit {
-    let (root, _) = split_root(&arguments.words);
+    let (root, _) = split_root(&app.here, &arguments.words);
     let project = match app.project(root.as_deref()) {
         Ok(project) => project,
         Err(exit) => return exit,

@@ -19,7 +19,7 @@ pub async fn run(app: &App, arguments: &ImportArguments) -> Exit {
 }
 
 async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
-    let (root, rest) = split_root(&arguments.words);
+    let (root, rest) = split_root(&app.here, &arguments.words);
     let [text, id] = rest else {
         let error = Diagnostic::error("Address and id required", "This command takes one object into the state.");
         return Err(app.fail(error.hint("pipectl import [PATH] ADDRESS ID")));

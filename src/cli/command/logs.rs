@@ -51,7 +51,7 @@ struct Outcome {
 }
 
 fn find(app: &App, arguments: &LogsArguments) -> Result<Attempt, Exit> {
-    let (root, rest) = split_root(&arguments.words);
+    let (root, rest) = split_root(&app.here, &arguments.words);
     let [text] = rest else {
         let error = Diagnostic::error("Address required", "This command shows the log of one stage.");
         return Err(app.fail(error.hint("pipectl logs [PATH] ADDRESS")));

@@ -13,7 +13,7 @@ use crate::view::value::{self, Detail};
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &OutputArguments) -> Exit {
-    let (root, names) = split_root(&arguments.words);
+    let (root, names) = split_root(&app.here, &arguments.words);
     let name = match names {
         [] => None,
         [name] => Some(name),

@@ -42,7 +42,7 @@ pub async fn taint(app: &App, arguments: &TaintArguments, tainted: bool) -> Exit
 }
 
 fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
-    let (root, addresses) = split_root(&arguments.words);
+    let (root, addresses) = split_root(&app.here, &arguments.words);
     let wanted: Vec<Target> = addresses.iter().map(|text| target(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
@@ -69,7 +69,7 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
 }
 
 fn show(app: &App, arguments: &StateShowArguments) -> Result<Exit, Exit> {
-    let (root, rest) = split_root(&arguments.words);
+    let (root, rest) = split_root(&app.here, &arguments.words);
     let [text] = rest else {
         let error = Diagnostic::error("Address required", "This command shows one object of the state.");
         return Err(app.fail(error.hint("pipectl state show [PATH] ADDRESS")));

@@ -1,5 +1,7 @@
 //! `validate`: judges the configuration without looking at the world.
 
+use std::collections::HashSet;
+
 use pipectl_core::{Diagnostic, Diagnostics, Severity};
 use serde_json::{Value as Json, json};
 
@@ -57,15 +59,18 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
 pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
     let (project, diagnostics) = Project::load(root, &app.environment);
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let mut once: Vec<Diagnostic> = Vec::new();
-    for found in diagnostics.into_iter().chain(engine.validate(&project.configuration)) {
-        // Loading, references and evaluation may each find the same in their own words.
-        let same = |known: &Diagnostic| known.summary == found.summary && known.span == found.span;
-        if found.span.is_none() && !once.contains(&found) || found.span.is_some() && !once.iter().any(same) {
-            once.push(found);
-        }
-    }
-    (project, once.into_iter().collect())
+    let judged = engine.validate(&project.configuration);
+    (project, once(diagnostics, judged))
+}
+
+/// Each finding once. What loading has found, evaluation may find again, in its own words.
+fn once(loaded: Diagnostics, judged: Diagnostics) -> Diagnostics {
+    let place = |found: &Diagnostic| (found.summary.clone(), found.span.clone());
+    let known: HashSet<_> = loaded.iter().filter(|found| found.span.is_some()).map(place).collect();
+    let judged = judged.into_iter().filter(|found| !known.contains(&place(found)));
+    let mut seen = HashSet::new();
+    let all = loaded.into_iter().chain(judged);
+    all.filter(|found| seen.insert((place(found), found.detail.clone()))).collect()
 }
 
 /// The document of `terraform validate -json`.

@@ -40,7 +40,7 @@ fn project(app: &App, path: Option<&Path>) -> Result<Project, Exit> {
 
 /// The project and the name of a workspace that the command is about. Where the environment decides, nothing can be changed.
 fn named(app: &App, words: &[String]) -> Result<(Project, String), Exit> {
-    let (root, rest) = split_root(words);
+    let (root, rest) = split_root(&app.here, words);
     let [name] = rest else {
         return Err(app.fail(Diagnostic::error("Workspace name required", "This command is about one workspace.")));
     };

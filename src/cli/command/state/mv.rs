@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::view::figures::count;
 
 pub(super) async fn run(app: &App, arguments: &StateMvArguments) -> Result<Exit, Exit> {
-    let (root, rest) = split_root(&arguments.words);
+    let (root, rest) = split_root(&app.here, &arguments.words);
     let [from, to] = rest else {
         let error =
             Diagnostic::error("Two addresses required", "This command moves objects from one address to another.");

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::view::figures::count;
 
 pub(super) async fn run(app: &App, arguments: &StateRmArguments) -> Result<Exit, Exit> {
-    let (root, texts) = split_root(&arguments.words);
+    let (root, texts) = split_root(&app.here, &arguments.words);
     if texts.is_empty() {
         let error = Diagnostic::error("Address required", "This command forgets objects of the state.");
         return Err(app.fail(error.hint("pipectl state rm [PATH] ADDRESS...")));

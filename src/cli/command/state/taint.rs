@@ -12,7 +12,7 @@ use crate::exit::Exit;
 
 pub(super) async fn run(app: &App, arguments: &TaintArguments, tainted: bool) -> Result<Exit, Exit> {
     let word = if tainted { "taint" } else { "untaint" };
-    let (root, rest) = split_root(&arguments.words);
+    let (root, rest) = split_root(&app.here, &arguments.words);
     let [text] = rest else {
         let error = Diagnostic::error("Address required", "This command marks one object of the state.");
         return Err(app.fail(error.hint(format!("pipectl {word} [PATH] ADDRESS"))));

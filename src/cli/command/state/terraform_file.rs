@@ -16,7 +16,7 @@ use crate::exit::Exit;
 /// # Errors
 /// When they mean no file, or several; it has been said.
 pub(super) fn split<'a>(app: &App, words: &'a [String], usage: &str) -> Result<(Option<PathBuf>, &'a str), Exit> {
-    let (root, rest) = if words.len() > 1 { split_root(words) } else { (None, words) };
+    let (root, rest) = if words.len() > 1 { split_root(&app.here, words) } else { (None, words) };
     match rest {
         [file] => Ok((root, file)),
         _ => {
