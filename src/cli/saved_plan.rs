@@ -1,7 +1,7 @@
 //! Saved plans as commands meet them: a file, told from other files by its first bytes, and opened with the passphrase of the root module that it
 //! was made for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
 use pipectl_engine::{Planned, VariableInput, is_plan_file, root_of_plan_file};
@@ -15,6 +15,15 @@ use crate::{encryption, roots};
 pub fn read(path: &Path) -> Option<Vec<u8>> {
     let bytes = path.is_file().then(|| std::fs::read(path).ok())??;
     is_plan_file(&bytes).then_some(bytes)
+}
+
+/// The folder of the root module that a plan is for: where files with values of its variables lie.
+pub fn folder(app: &App, bytes: &[u8]) -> PathBuf {
+    let root = app.here.join(root_of_plan_file(bytes).unwrap_or_default());
+    match root.parent() {
+        Some(folder) if !root.is_dir() => folder.to_owned(),
+        _ => root,
+    }
 }
 
 /// Opens a saved plan. `inputs` are values for what it does not hold.

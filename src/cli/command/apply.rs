@@ -104,9 +104,8 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
     }
     // Ephemeral values are not in the plan: their variables are given again.
     let mut sources = SourceMap::default();
-    let folder = app.here.as_path();
-    let collected =
-        variables::collect(&app.here, folder, environment::variables(), &operation.variables.settings, &mut sources);
+    let (folder, settings) = (saved_plan::folder(app, bytes), &operation.variables.settings);
+    let collected = variables::collect(&app.here, &folder, environment::variables(), settings, &mut sources);
     let inputs = match collected {
         Ok((inputs, _)) => inputs,
         Err(problems) => return fail(&problems, &sources),

@@ -50,11 +50,9 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
 
 fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
     // Ephemeral values are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
-    let inputs =
-        match variables::collect(&app.here, &app.here, environment::variables(), &[], &mut SourceMap::default()) {
-            Ok((inputs, _)) => inputs,
-            Err(_) => Vec::new(),
-        };
+    let folder = saved_plan::folder(app, bytes);
+    let collected = variables::collect(&app.here, &folder, environment::variables(), &[], &mut SourceMap::default());
+    let inputs = collected.map_or_else(|_| Vec::new(), |(inputs, _)| inputs);
     let planned = match saved_plan::open(app, bytes, &inputs) {
         Ok(planned) => planned,
         Err((problems, sources)) => {
