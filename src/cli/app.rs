@@ -77,13 +77,15 @@ impl App {
     /// When there is none, or several, or its name cannot be read from it; it has been said.
     pub fn project(&self, path: Option<&std::path::Path>) -> Result<Project, Exit> {
         let root = self.root(path)?;
-        let (project, diagnostics) = Project::load(root, &self.environment);
         // What is wrong elsewhere does not matter for looking at the state, as long as it is known which state.
-        if diagnostics.has_errors() && project.configuration.pipeline.is_none() && project.entry != "." {
-            self.complain(&diagnostics, &project.configuration.sources);
-            return Err(Exit::Failure);
+        let (project, _) = Project::load(root, &self.environment);
+        match project.placed() {
+            Ok(()) => Ok(project),
+            Err(problems) => {
+                self.complain(problems, &project.configuration.sources);
+                Err(Exit::Failure)
+            }
         }
-        Ok(project)
     }
 
     /// Whether questions may find an answer: from a person, or from what is piped in. In CI standard input is not ours to read: it may be

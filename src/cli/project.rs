@@ -46,6 +46,8 @@ pub struct Project {
     environment: Arc<dyn Environment>,
     /// Where the states of all workspaces lie, where a `backend` block says so.
     backend: Option<PathBuf>,
+    /// What leaves it open where the state lies. Then nobody must read or write one.
+    unplaced: Diagnostics,
     /// How the state is encrypted: found out when it is first asked for, since that needs the passphrase.
     encryption: OnceLock<Result<Encryption, Diagnostic>>,
 }
@@ -56,23 +58,35 @@ impl Project {
         let folders = root.module_folders();
         let (configuration, mut diagnostics) = pipectl_lang::load_with_modules(root.sources, &folders);
         diagnostics.extend(required_version::check(&configuration));
-        let project = Self::of(root.folder, root.entry, root.shown, Arc::new(configuration), environment);
-        if !is_folder_name(&project.workspace) {
-            let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", project.workspace);
-            diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint(format!("Change {OVERRIDE}.")));
+        let unplaced = diagnostics.has_errors() && configuration.pipeline.is_none() && root.entry != ".";
+        let mut project = Self::of(root.folder, root.entry, root.shown, Arc::new(configuration), environment);
+        let misplaced = project.misplacing_settings();
+        // What is wrong elsewhere in a file may hide its `pipeline` block, and with it the name of the state.
+        project.unplaced = if unplaced { diagnostics.clone() } else { Diagnostics::new() };
+        project.unplaced.extend(misplaced.clone());
+        diagnostics.extend(misplaced);
+        if let Some(body) = project.configuration.pipeline.as_ref().and_then(|block| block.encryption.as_ref()) {
+            diagnostics.extend(encryption::check(body, project.files()));
         }
-        diagnostics.extend(project.unsupported_settings());
         (project, diagnostics)
     }
 
-    /// Settings that this program cannot follow: to go on without them could put a state in the wrong place.
-    fn unsupported_settings(&self) -> Diagnostics {
+    /// Whether it is known where the state lies.
+    ///
+    /// # Errors
+    /// What leaves that open.
+    pub fn placed(&self) -> Result<(), &Diagnostics> {
+        if self.unplaced.has_errors() { Err(&self.unplaced) } else { Ok(()) }
+    }
+
+    /// Settings that this program cannot follow: to go on without them would put a state in the wrong place.
+    fn misplacing_settings(&self) -> Diagnostics {
         let mut diagnostics = backend::folder(&self.configuration).err().unwrap_or_default();
-        let Some(block) = &self.configuration.pipeline else { return diagnostics };
-        if let Some(body) = &block.encryption {
-            diagnostics.extend(encryption::check(body, self.files()));
+        if !is_folder_name(&self.workspace) {
+            let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", self.workspace);
+            diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint(format!("Change {OVERRIDE}.")));
         }
-        if block.name == STORE {
+        if let Some(block) = self.configuration.pipeline.as_ref().filter(|block| block.name == STORE) {
             let detail =
                 format!("A pipeline cannot be called \"{STORE}\": the folder of that name holds the artifacts.");
             diagnostics.push(Diagnostic::error("Reserved name", detail).at(block.span.clone()));
@@ -99,6 +113,7 @@ impl Project {
             workspace: DEFAULT.to_owned(),
             environment: Arc::clone(environment),
             backend: None,
+            unplaced: Diagnostics::new(),
             encryption: OnceLock::new(),
         };
         project.backend = backend::folder(&project.configuration).ok().flatten().map(|path| project.folder.join(path));
@@ -163,6 +178,7 @@ impl Project {
             workspace: name.to_owned(),
             environment: Arc::clone(&self.environment),
             backend: self.backend.clone(),
+            unplaced: self.unplaced.clone(),
             encryption: self.encryption.clone(),
         }
     }
@@ -281,7 +297,10 @@ impl Project {
             let name = entry.file_name().to_string_lossy().into_owned();
             let store = LocalStore::new(entry.path().join(&self.workspace)).encrypted(self.encryption()?);
             let Ok(Some(state)) = store.read() else { continue };
-            if name != self.pipeline && state.root == self.entry && state.objects().next().is_some() {
+            if name != self.pipeline
+                && state.root == self.entry
+                && !(state.resources.is_empty() && state.outputs.is_empty())
+            {
                 let detail = format!(
                     "`{}` has a state under the name \"{name}\", and now its pipeline is called \"{}\". Without that state, everything \
                      would be made again.",

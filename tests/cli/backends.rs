@@ -29,6 +29,32 @@ fn a_pipeline_names_the_folder_of_its_states() {
     scenario.check("a_pipeline_names_the_folder_of_its_states");
 }
 
+/// Whatever looks at a state, changes it, or removes what none refers to, has to know where all of them lie.
+#[test]
+fn nothing_is_done_where_it_is_open_where_a_state_lies() {
+    let mut scenario = Scenario::empty();
+    let stage = "\nstage \"convert\" \"a\" {\n  source = \"data.parquet\"\n  step \"select\" { columns = [\"label\"] }\n  output { format = \"parquet\" }\n}\n";
+    scenario.write("a.hcl", "pipeline \"a\" {}\n\noutput \"one\" {\n  value = 1\n}\n");
+    scenario.write(
+        "b.hcl",
+        &format!("pipeline \"b\" {{\n  backend \"local\" {{\n    path = \"states\"\n  }}\n}}\n{stage}"),
+    );
+    super::stages::take(&scenario, "test-0.parquet", "data.parquet");
+    scenario.quietly("apply -auto-approve b.hcl");
+    scenario.quietly("apply -auto-approve a.hcl");
+    scenario.run("artifacts gc -keep=0s -dry-run a.hcl");
+    scenario.edit("b.hcl", "\"local\"", "\"s3\"");
+    scenario.run("artifacts gc -keep=0s a.hcl");
+    scenario.run("state pull b.hcl");
+    scenario.write("s.tfstate", "{\"version\": 4}");
+    scenario.run("state push b.hcl s.tfstate");
+    scenario.run("workspace new b.hcl dev");
+    scenario.set("TF_WORKSPACE", "../../q");
+    scenario.run("state push a.hcl s.tfstate");
+    assert!(!scenario.file("q").exists() && !scenario.file(".pipectl/b/default/log").exists());
+    scenario.check("nothing_is_done_where_it_is_open_where_a_state_lies");
+}
+
 #[test]
 fn a_folder_of_terraform_names_a_file() {
     let mut scenario = Scenario::empty();

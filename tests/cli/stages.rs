@@ -16,7 +16,7 @@ fn events() -> Scenario {
 }
 
 /// Copies a file of the main pipeline's data.
-fn take(scenario: &Scenario, from: &str, to: &str) {
+pub fn take(scenario: &Scenario, from: &str, to: &str) {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/data/hep");
     fs::create_dir_all(scenario.file(to).parent().unwrap()).unwrap();
     fs::copy(data.join(from), scenario.file(to)).unwrap();

@@ -1,6 +1,7 @@
 //! `artifacts list`, `gc` and `verify`: looks after what stages have made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pipectl_artifact::GcOptions;
@@ -161,9 +162,8 @@ fn owners(state: &State) -> BTreeMap<Digest, String> {
 /// to anything: then nothing is removed.
 fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
     let mut stores: BTreeMap<PathBuf, LocalStore> = BTreeMap::new();
-    let folders = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    for pipeline in folders(&project.folder.join(".pipectl")) {
-        for workspace in folders(&pipeline).filter(|workspace| workspace.is_dir()) {
+    for pipeline in folders_of(&project.folder.join(".pipectl"))? {
+        for workspace in folders_of(&pipeline)? {
             let store = LocalStore::new(&workspace).encrypted(project.encryption()?);
             stores.insert(workspace, store);
         }
@@ -171,6 +171,16 @@ fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
     // Each may have a backend and a passphrase of its own.
     for root in roots::all_of_folder(&app.here, &project.folder)? {
         let (other, _) = Project::load(root, &app.environment);
+        if other.placed().is_err() {
+            let detail = format!(
+                "`{}` has errors that leave it open where its state lies. That state may refer to anything, so nothing is removed.",
+                other.shown
+            );
+            let hint = format!("pipectl validate {}", other.shown);
+            return Err(Diagnostic::error("States not found", detail).hint(hint));
+        }
+        // `workspaces` leaves out what cannot be listed.
+        other.state_folder().parent().map_or(Ok(Vec::new()), folders_of)?;
         for workspace in other.workspaces() {
             let other = other.in_workspace(&workspace);
             stores.insert(other.state_folder(), other.state_store()?);
@@ -178,6 +188,25 @@ fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
     }
     let read = |store: LocalStore| store.read().map_err(|error| project.state_error(&error)).transpose();
     stores.into_values().filter_map(read).collect()
+}
+
+/// The folders in a folder; none where there is no such folder.
+fn folders_of(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
+    let failed = |error: std::io::Error| {
+        let detail = format!(
+            "Cannot list `{}`: {error}. A state in it may refer to anything, so nothing is removed.",
+            path.display()
+        );
+        Diagnostic::error("States not found", detail).remedied(&error)
+    };
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 fn failed(app: &App, error: &ArtifactError) -> Exit {
