@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostics, Schema};
-use pipectl_provider::{DataSource, Environment, Registry, Resource, ValueBlock};
-use pipectl_provider_terraform::{RemoteState, TerraformData};
+use pipectl_provider::{Environment, Registry, Resource, ValueBlock};
 use pipectl_stage::{Executors, StageResource};
 use pipectl_worker::{LocalExecutor, Machine, Settings};
 
@@ -18,14 +17,11 @@ pub fn registry(environment: &dyn Environment) -> Registry {
     let stage = |stage: &Arc<dyn pipectl_stage::Stage>| -> (String, Arc<dyn Resource>) {
         (stage.kind().to_owned(), Arc::new(StageResource::new(stage.clone(), executors.clone())))
     };
-    let mut registry = Registry {
-        resources: [("terraform_data".to_owned(), Arc::new(TerraformData::new()) as Arc<dyn Resource>)].into(),
-        data_sources: [(RemoteState::TYPE_NAME.to_owned(), Arc::new(RemoteState::new()) as Arc<dyn DataSource>)].into(),
-        stages: stages().iter().map(stage).collect(),
-        executors: [("local".to_owned(), local_executor())].into(),
-        model: Some(models::model()),
-        ..Registry::default()
-    };
+    let mut registry = Registry::default();
+    registry.stages = stages().iter().map(stage).collect();
+    registry.executors = [("local".to_owned(), local_executor())].into();
+    registry.model = Some(models::model());
+    registry.add(pipectl_provider_terraform::provider());
     pipectl_provider_utility::register(&mut registry);
     registry
 }

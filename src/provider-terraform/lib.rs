@@ -6,5 +6,14 @@ mod local_state;
 mod remote_state;
 mod terraform_data;
 
+use pipectl_provider::PlainProvider;
+
 pub use remote_state::RemoteState;
 pub use terraform_data::TerraformData;
+
+/// The provider: `terraform_data`, and the data source `terraform_remote_state`.
+pub fn provider() -> PlainProvider {
+    PlainProvider::new("terraform")
+        .resource(TerraformData::TYPE_NAME, TerraformData::new())
+        .data_source(RemoteState::TYPE_NAME, RemoteState::new())
+}

@@ -9,15 +9,15 @@ mod kinds;
 mod tar;
 mod zip;
 
-use pipectl_provider::Registry;
+use pipectl_provider::PlainProvider;
 
 use crate::kept::KeptResource;
-use crate::{data_source, resource};
 
-/// Registers `archive_file`, as a resource and as a data source.
-pub fn register(registry: &mut Registry) {
-    resource(registry, "archive_file", KeptResource::<kinds::ArchiveFile>::new());
-    data_source(registry, "archive_file", kinds::ArchiveData::new());
+/// The provider: `archive_file`, as a resource and as a data source.
+pub fn provider() -> PlainProvider {
+    PlainProvider::new("archive")
+        .resource("archive_file", KeptResource::<kinds::ArchiveFile>::new())
+        .data_source("archive_file", kinds::ArchiveData::new())
 }
 
 /// One file of an archive.

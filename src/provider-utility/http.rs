@@ -10,21 +10,20 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Path, Schema, Type, Value};
-use pipectl_provider::{Cx, DataSource, Environment, Event, Registry, Stop};
+use pipectl_provider::{Cx, DataSource, Environment, Event, PlainProvider, Stop};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Identity, Method, NoProxy, Proxy, Response, StatusCode};
 
 use crate::arguments::{filled, flag, integer, map_of_text, text, text_map};
-use crate::data_source;
 use crate::rules::{at_least, conflicts, one_of, requires};
 
 /// Waits between attempts where none are given: those of HashiCorp's client.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Registers the data source `http`.
-pub fn register(registry: &mut Registry) {
-    data_source(registry, "http", Http::new());
+/// The provider: the data source `http`.
+pub fn provider() -> PlainProvider {
+    PlainProvider::new("http").data_source("http", Http::new())
 }
 
 struct Http {

@@ -5,7 +5,7 @@
 //! (`kept`), plans with defaults (`planning`), rules for arguments (`rules`), and randomness (`draw`).
 //!
 //! Knows no HCL, no engine, no cloud. The time of day comes through `Environment`; files are read and written only by `local` and
-//! `archive`, whose purpose that is, and relative paths start at the folder of the root. Provider blocks have no settings here.
+//! `archive`, whose purpose that is, and relative paths start at the folder of the root. None of these providers has anything to configure.
 
 // A build without one of the features leaves some of what the kinds share without a caller.
 #![cfg_attr(not(all(feature = "http", feature = "tls")), allow(dead_code))]
@@ -28,31 +28,17 @@ pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-use std::sync::Arc;
+use pipectl_provider::Registry;
 
-use pipectl_provider::{DataSource, Ephemeral, Registry, Resource};
-
-/// Puts all kinds of this crate into a registry, under the names that Terraform's folders use.
+/// Puts all providers of this crate into a registry, under the names that Terraform's folders use.
 pub fn register(registry: &mut Registry) {
-    random::register(registry);
-    null::register(registry);
-    time::register(registry);
-    local::register(registry);
-    archive::register(registry);
+    registry.add(random::provider());
+    registry.add(null::provider());
+    registry.add(time::provider());
+    registry.add(local::provider());
+    registry.add(archive::provider());
     #[cfg(feature = "tls")]
-    tls::register(registry);
+    registry.add(tls::provider());
     #[cfg(feature = "http")]
-    http::register(registry);
-}
-
-fn resource(registry: &mut Registry, name: &str, kind: impl Resource + 'static) {
-    registry.resources.insert(name.to_owned(), Arc::new(kind));
-}
-
-fn data_source(registry: &mut Registry, name: &str, kind: impl DataSource + 'static) {
-    registry.data_sources.insert(name.to_owned(), Arc::new(kind));
-}
-
-fn ephemeral(registry: &mut Registry, name: &str, kind: impl Ephemeral + 'static) {
-    registry.ephemerals.insert(name.to_owned(), Arc::new(kind));
+    registry.add(http::provider());
 }

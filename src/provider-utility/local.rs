@@ -9,18 +9,18 @@ mod file;
 use std::path::PathBuf;
 
 use pipectl_core::{Diagnostic, Diagnostics, Value};
-use pipectl_provider::{Cx, Registry};
+use pipectl_provider::{Cx, PlainProvider};
 
 use crate::arguments::text;
 use crate::kept::KeptResource;
-use crate::{data_source, resource};
 
-/// Registers `local_file` and `local_sensitive_file`, each as a resource and as a data source.
-pub fn register(registry: &mut Registry) {
-    resource(registry, "local_file", KeptResource::<file::LocalFile>::new());
-    resource(registry, "local_sensitive_file", KeptResource::<file::LocalSensitiveFile>::new());
-    data_source(registry, "local_file", data::FileContent::plain());
-    data_source(registry, "local_sensitive_file", data::FileContent::sensitive());
+/// The provider: `local_file` and `local_sensitive_file`, each as a resource and as a data source.
+pub fn provider() -> PlainProvider {
+    PlainProvider::new("local")
+        .resource("local_file", KeptResource::<file::LocalFile>::new())
+        .resource("local_sensitive_file", KeptResource::<file::LocalSensitiveFile>::new())
+        .data_source("local_file", data::FileContent::plain())
+        .data_source("local_sensitive_file", data::FileContent::sensitive())
 }
 
 /// The file that an argument names.

@@ -2,18 +2,18 @@
 
 use async_trait::async_trait;
 use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
-use pipectl_provider::{Cx, DataSource, PlanRequest, PlanResponse, Registry};
+use pipectl_provider::{Cx, DataSource, PlainProvider, PlanRequest, PlanResponse};
 
 use crate::arguments::{filled, map_of_text};
 use crate::draw::Draw;
 use crate::kept::{Kept, KeptResource};
 use crate::planning::plan_with_map;
-use crate::{data_source, resource};
 
-/// Registers `null_resource` and the data source `null_data_source`.
-pub fn register(registry: &mut Registry) {
-    resource(registry, "null_resource", KeptResource::<NullResource>::new());
-    data_source(registry, "null_data_source", NullDataSource::new());
+/// The provider: `null_resource` and the data source `null_data_source`.
+pub fn provider() -> PlainProvider {
+    PlainProvider::new("null")
+        .resource("null_resource", KeptResource::<NullResource>::new())
+        .data_source("null_data_source", NullDataSource::new())
 }
 
 struct NullResource;

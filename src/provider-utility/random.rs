@@ -11,30 +11,30 @@ mod string;
 mod uuid;
 
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
-use pipectl_provider::{PlanRequest, PlanResponse, Registry};
+use pipectl_provider::{PlainProvider, PlanRequest, PlanResponse};
 
 use crate::arguments::{integer, map_of_text};
 use crate::drawn::Drawn;
 use crate::kept::KeptResource;
 use crate::planning::{Defaults, plan_with_map};
-use crate::{ephemeral, resource};
 
 #[cfg(feature = "tls")]
 pub(crate) use id::decimal;
 
-/// Registers `random_bytes`, `random_id`, `random_integer`, `random_password`, `random_pet`, `random_shuffle`, `random_string`,
+/// The provider: `random_bytes`, `random_id`, `random_integer`, `random_password`, `random_pet`, `random_shuffle`, `random_string`,
 /// `random_uuid`, and the ephemeral `random_password`.
-pub fn register(registry: &mut Registry) {
-    resource(registry, "random_bytes", KeptResource::<bytes::RandomBytes>::new());
-    resource(registry, "random_id", KeptResource::<id::RandomId>::new());
-    resource(registry, "random_integer", KeptResource::<integer::RandomInteger>::new());
-    resource(registry, "random_password", KeptResource::<string::RandomPassword>::new());
-    resource(registry, "random_pet", KeptResource::<pet::RandomPet>::new());
-    resource(registry, "random_shuffle", KeptResource::<shuffle::RandomShuffle>::new());
-    resource(registry, "random_string", KeptResource::<string::RandomString>::new());
-    resource(registry, "random_uuid", KeptResource::<uuid::RandomUuid>::new());
+pub fn provider() -> PlainProvider {
     let numeric = vec![("numeric", true.into())];
-    ephemeral(registry, "random_password", Drawn::<string::RandomPassword>::new(&["id", "keepers", "number"], numeric));
+    PlainProvider::new("random")
+        .resource("random_bytes", KeptResource::<bytes::RandomBytes>::new())
+        .resource("random_id", KeptResource::<id::RandomId>::new())
+        .resource("random_integer", KeptResource::<integer::RandomInteger>::new())
+        .resource("random_password", KeptResource::<string::RandomPassword>::new())
+        .resource("random_pet", KeptResource::<pet::RandomPet>::new())
+        .resource("random_shuffle", KeptResource::<shuffle::RandomShuffle>::new())
+        .resource("random_string", KeptResource::<string::RandomString>::new())
+        .resource("random_uuid", KeptResource::<uuid::RandomUuid>::new())
+        .ephemeral("random_password", Drawn::<string::RandomPassword>::new(&["id", "keepers", "number"], numeric))
 }
 
 /// A schema with `keepers`, which all kinds have.

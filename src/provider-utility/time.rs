@@ -8,19 +8,19 @@ mod rotating;
 mod sleep;
 
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Schema, Type, Value};
-use pipectl_provider::Registry;
+use pipectl_provider::PlainProvider;
 
 use crate::arguments::map_of_text;
 use crate::kept::KeptResource;
 use crate::moment::Moment;
-use crate::resource;
 
-/// Registers `time_offset`, `time_rotating`, `time_sleep` and `time_static`.
-pub fn register(registry: &mut Registry) {
-    resource(registry, "time_offset", KeptResource::<offset::TimeOffset>::new());
-    resource(registry, "time_rotating", KeptResource::<rotating::TimeRotating>::new());
-    resource(registry, "time_sleep", sleep::TimeSleep::new());
-    resource(registry, "time_static", KeptResource::<fixed::TimeStatic>::new());
+/// The provider: `time_offset`, `time_rotating`, `time_sleep` and `time_static`.
+pub fn provider() -> PlainProvider {
+    PlainProvider::new("time")
+        .resource("time_offset", KeptResource::<offset::TimeOffset>::new())
+        .resource("time_rotating", KeptResource::<rotating::TimeRotating>::new())
+        .resource("time_sleep", sleep::TimeSleep::new())
+        .resource("time_static", KeptResource::<fixed::TimeStatic>::new())
 }
 
 /// Names of the attributes that [`Moment::fields`] gives.

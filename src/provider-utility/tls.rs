@@ -19,23 +19,32 @@ mod request;
 mod self_signed;
 mod ssh;
 
-use pipectl_core::{Diagnostic, Diagnostics, Path};
-use pipectl_provider::Registry;
+use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Path, Schema, Type};
+use pipectl_provider::PlainProvider;
 
 use crate::drawn::Drawn;
 use crate::kept::KeptResource;
-use crate::{data_source, ephemeral, resource};
 
-/// Registers `tls_private_key`, `tls_cert_request`, `tls_self_signed_cert`, `tls_locally_signed_cert`, the data sources `tls_public_key` and
-/// `tls_certificate`, and the ephemeral `tls_private_key`.
-pub fn register(registry: &mut Registry) {
-    resource(registry, "tls_private_key", KeptResource::<private_key::PrivateKeyResource>::new());
-    resource(registry, "tls_cert_request", KeptResource::<request::CertRequest>::new());
-    resource(registry, "tls_self_signed_cert", KeptResource::<self_signed::SelfSignedCert>::new());
-    resource(registry, "tls_locally_signed_cert", KeptResource::<locally_signed::LocallySignedCert>::new());
-    data_source(registry, "tls_public_key", data::PublicKeyData::new());
-    data_source(registry, "tls_certificate", data::CertificateData::new());
-    ephemeral(registry, "tls_private_key", Drawn::<private_key::PrivateKeyResource>::new(&["id"], Vec::new()));
+/// The provider: `tls_private_key`, `tls_cert_request`, `tls_self_signed_cert`, `tls_locally_signed_cert`, the data sources
+/// `tls_public_key` and `tls_certificate`, and the ephemeral `tls_private_key`.
+///
+/// Nothing is fetched from servers, so the proxy of a provider block is read and not used.
+pub fn provider() -> PlainProvider {
+    let proxy = Schema::of([
+        ("url", Attribute::optional(Type::String, "Where the proxy is.")),
+        ("username", Attribute::optional(Type::String, "Who asks it.")),
+        ("password", Attribute::optional(Type::String, "What it asks for.").sensitive()),
+        ("from_env", Attribute::optional(Type::Bool, "Whether it comes from environment variables.")),
+    ]);
+    PlainProvider::new("tls")
+        .ignoring(Schema::default().block("proxy", Block::single(proxy, "The proxy to fetch certificates through.")))
+        .resource("tls_private_key", KeptResource::<private_key::PrivateKeyResource>::new())
+        .resource("tls_cert_request", KeptResource::<request::CertRequest>::new())
+        .resource("tls_self_signed_cert", KeptResource::<self_signed::SelfSignedCert>::new())
+        .resource("tls_locally_signed_cert", KeptResource::<locally_signed::LocallySignedCert>::new())
+        .data_source("tls_public_key", data::PublicKeyData::new())
+        .data_source("tls_certificate", data::CertificateData::new())
+        .ephemeral("tls_private_key", Drawn::<private_key::PrivateKeyResource>::new(&["id"], Vec::new()))
 }
 
 /// Why a key, a request or a certificate cannot be read or made. Never holds any of a key.

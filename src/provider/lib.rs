@@ -1,4 +1,4 @@
-//! What a kind of resource implements, and what it is given: traits, instances, context.
+//! What providers and kinds of resources implement, and what they are given: traits, instances, context.
 //!
 //! Knows no HCL, no engine, no cloud. Shapes stay mappable one to one to Terraform's plugin protocol 6.
 //! The engine calls these traits; providers and stages implement them; `cli` brings both together.
@@ -10,7 +10,10 @@ pub mod environment;
 pub mod ephemeral;
 pub mod event;
 pub mod instance;
+pub mod kinds;
+mod limited;
 pub mod planning;
+pub mod provider;
 pub mod registry;
 pub mod resource;
 
@@ -21,5 +24,7 @@ pub use environment::Environment;
 pub use ephemeral::{Ephemeral, Lease, Opened};
 pub use event::{Event, EventSink, Progress};
 pub use instance::{ApplyOutcome, Found, Instance, Intent};
+pub use kinds::Kinds;
+pub use provider::{PlainProvider, Provider};
 pub use registry::{Registry, ValueBlock};
 pub use resource::{DataSource, Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};

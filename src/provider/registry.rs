@@ -1,11 +1,11 @@
-//! Which kinds there are: filled by the composition root, read by the engine.
+//! Which providers and kinds there are: filled by the composition root, read by the engine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipectl_core::{AddressKind, Diagnostics, Schema, Value};
+use pipectl_core::{AddressKind, Diagnostics, ProviderSource, Schema, Value};
 
-use crate::{DataSource, Ephemeral, Resource};
+use crate::{DataSource, Ephemeral, Provider, Resource};
 
 /// A block that is a value: a model, an executor.
 pub struct ValueBlock {
@@ -18,14 +18,18 @@ pub struct ValueBlock {
 /// Judges an evaluated block: the value to use from then on, and what was found.
 pub type FinishBlock = Box<dyn Fn(Value) -> (Value, Diagnostics) + Send + Sync>;
 
-/// All kinds that this program knows.
+/// Everything that this program knows.
 #[derive(Default)]
 pub struct Registry {
-    /// `resource` types.
+    /// Providers by name.
+    providers: BTreeMap<String, Arc<dyn Provider>>,
+    /// Their names by where they come from.
+    sources: BTreeMap<ProviderSource, String>,
+    /// `resource` types of all providers, without a configuration.
     pub resources: BTreeMap<String, Arc<dyn Resource>>,
-    /// `data` types.
+    /// `data` types of all providers, without a configuration.
     pub data_sources: BTreeMap<String, Arc<dyn DataSource>>,
-    /// `ephemeral` types.
+    /// `ephemeral` types of all providers, without a configuration.
     pub ephemerals: BTreeMap<String, Arc<dyn Ephemeral>>,
     /// `stage` kinds.
     pub stages: BTreeMap<String, Arc<dyn Resource>>,
@@ -36,7 +40,35 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The resource or stage kind of an address.
+    /// Adds a provider with all its kinds.
+    pub fn add(&mut self, provider: impl Provider + 'static) {
+        let kinds = provider.kinds();
+        self.resources.extend(kinds.resources.clone());
+        self.data_sources.extend(kinds.data_sources.clone());
+        self.ephemerals.extend(kinds.ephemerals.clone());
+        self.sources.insert(provider.source(), provider.name().to_owned());
+        self.providers.insert(provider.name().to_owned(), Arc::new(provider));
+    }
+
+    /// All providers, by name.
+    pub fn providers(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        self.providers.values()
+    }
+
+    /// The provider from a source. One that is only implied, because nobody named it, is also found by its name alone.
+    pub fn provider(&self, source: &ProviderSource) -> Option<&Arc<dyn Provider>> {
+        match self.sources.get(source) {
+            Some(name) => self.providers.get(name),
+            None => self.providers.get(&source.name).filter(|_| source.is_implied()),
+        }
+    }
+
+    /// Whether any provider has something to configure.
+    pub fn is_configurable(&self) -> bool {
+        self.providers.values().any(|provider| provider.is_configurable())
+    }
+
+    /// The resource or stage kind of an address, without a configuration.
     pub fn resource(&self, kind: AddressKind, type_name: &str) -> Option<&Arc<dyn Resource>> {
         match kind {
             AddressKind::Resource => self.resources.get(type_name),

@@ -52,7 +52,7 @@ impl Journal {
         let attributes = to_json(&object.attributes).expect("an object of the world has no unknown attributes");
         self.write(&json!({
             "id": object.id, "kind": object.kind, "name": object.name, "token": object.token,
-            "revision": object.revision, "attributes": attributes,
+            "place": object.place, "revision": object.revision, "attributes": attributes,
         }));
     }
 
@@ -82,6 +82,7 @@ impl Past {
             id: text("id")?,
             kind: kind.type_name(),
             name: text("name")?,
+            place: text("place")?,
             token: text("token")?,
             attributes,
             revision: record.get("revision")?.as_u64()?,

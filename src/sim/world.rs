@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pipectl_core::{Diagnostic, Value};
-use pipectl_provider::{Cancel, Registry, Stop};
+use pipectl_provider::{Cancel, Stop};
 
 use crate::draw;
 use crate::fault::{Fault, Operation, Rates};
 use crate::journal::Journal;
-use crate::kind::Kind;
-use crate::resource::SimResource;
+use crate::kind::{CLUSTER, Kind};
+use crate::provider::SimProvider;
 
 /// How a world behaves.
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub struct Object {
     pub kind: &'static str,
     /// Its argument `name`.
     pub name: String,
+    /// Where it is: the name of a region, or the id of the cluster that it lives in.
+    pub place: String,
     /// Token of the call that made it.
     pub token: String,
     /// All attributes, unmarked: an object.
@@ -95,11 +97,21 @@ pub(crate) struct Inner {
     made: BTreeMap<(&'static str, String), u64>,
     scripts: Vec<(Operation, String, Fault)>,
     calls: Vec<Call>,
+    configured: Vec<String>,
     failures: BTreeMap<(Operation, String), u32>,
     running: usize,
     most_running: usize,
     /// Where every change is noted, for a world that outlives its process.
     journal: Option<Journal>,
+}
+
+/// Why the provider cannot be configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No cluster has this endpoint.
+    Nobody,
+    /// The cluster has another token.
+    Unauthorized,
 }
 
 /// What came of a call.
@@ -137,12 +149,32 @@ impl World {
         Self { settings: Arc::new(settings), inner: self.inner.clone() }
     }
 
-    /// Adds the kinds of this world to `registry`.
-    pub fn register(&self, registry: &mut Registry) {
-        for kind in Kind::ALL {
-            let resource = SimResource::new(self.clone(), kind);
-            registry.resources.insert(kind.type_name().to_owned(), Arc::new(resource));
-        }
+    /// The provider of this world.
+    pub fn provider(&self) -> SimProvider {
+        SimProvider::new(self.clone())
+    }
+
+    /// The places that the provider was configured for, in order: names of regions, ids of clusters.
+    pub fn configured(&self) -> Vec<String> {
+        self.lock().configured.clone()
+    }
+
+    /// Notes that the provider was configured for a place, if that is one: a cluster must answer at its endpoint, and know the token.
+    pub(crate) fn configure(&self, region: &str, cluster: Option<(&str, &str)>) -> Result<String, Refusal> {
+        let mut inner = self.lock();
+        let place = match cluster {
+            None => region.to_owned(),
+            Some((endpoint, token)) => {
+                let is_there = |object: &&Object| text(object, "endpoint") == endpoint;
+                let found = inner.objects.values().find(is_there).ok_or(Refusal::Nobody)?;
+                if text(found, "token") != token {
+                    return Err(Refusal::Unauthorized);
+                }
+                found.id.clone()
+            }
+        };
+        inner.configured.push(place.clone());
+        Ok(place)
     }
 
     /// Makes the next call of `operation` on an object called `name` fail. Several queue up.
@@ -174,6 +206,7 @@ impl World {
     pub fn forget_calls(&self) {
         let mut inner = self.lock();
         inner.calls.clear();
+        inner.configured.clear();
         inner.most_running = inner.running;
     }
 
@@ -308,7 +341,7 @@ impl Inner {
     pub(crate) fn insert(
         &mut self,
         settings: &Settings,
-        kind: Kind,
+        (kind, place): (Kind, &str),
         name: &str,
         token: &str,
         attributes: impl FnOnce(&str, u64) -> Value,
@@ -321,6 +354,7 @@ impl Inner {
             attributes: attributes(&id, of_kind),
             kind: kind.type_name(),
             name: name.to_owned(),
+            place: place.to_owned(),
             token: token.to_owned(),
             revision: 1,
             id: id.clone(),
@@ -331,14 +365,32 @@ impl Inner {
         object
     }
 
-    /// Takes an object away; whether there was one.
+    /// Whether a place is still there: a region always is.
+    pub(crate) fn has_place(&self, place: &str) -> bool {
+        !place.starts_with(CLUSTER) || self.objects.contains_key(place)
+    }
+
+    /// What is in a place.
+    pub(crate) fn inside(&self, place: &str) -> Vec<Object> {
+        self.objects.values().filter(|object| object.place == place).cloned().collect()
+    }
+
+    /// Takes an object away, and what lives in it; whether there was one.
     pub(crate) fn take(&mut self, id: &str) -> bool {
         let was_there = self.objects.remove(id).is_some();
         if was_there {
             self.journal.iter_mut().for_each(|journal| journal.remove(id));
+            for inside in self.inside(id) {
+                self.take(&inside.id);
+            }
         }
         was_there
     }
+}
+
+/// The text of an attribute; empty where it is none.
+pub(crate) fn text(object: &Object, name: &str) -> String {
+    object.attributes.attribute(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// A call that has not ended; also a dropped one ends.

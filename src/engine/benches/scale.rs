@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use pipectl_engine::{Engine, Folders, Mode, PlanOptions, Planned, Seed};
 use pipectl_lang::{ModuleFolders, NoFiles, SourceFile, load_with_modules};
 use pipectl_provider::{Cancel, Registry};
-use pipectl_provider_terraform::TerraformData;
 use pipectl_sim::context;
 use pipectl_state::{Holder, LocalStore, StateStore};
 
@@ -84,7 +83,7 @@ fn chain(count: usize) -> String {
 
 fn engine() -> Engine {
     let mut registry = Registry::default();
-    registry.resources.insert(TerraformData::TYPE_NAME.to_owned(), Arc::new(TerraformData::new()));
+    registry.add(pipectl_provider_terraform::provider());
     let outside = context("none", "");
     Engine {
         registry: Arc::new(registry),
