@@ -7,6 +7,7 @@ use crate::body::Body;
 use crate::configuration::{Configuration, MODEL_ROOTS, ModuleBlock, ObjectBlock, Rule};
 use crate::evaluate::{missing, undeclared_local, undeclared_module, undeclared_object, undeclared_variable};
 use crate::expression::{Expression, Step};
+use crate::provider_configuration::ProviderExpression;
 use crate::reference::{InvalidReference, Reference};
 use crate::scope::Scope;
 
@@ -267,7 +268,11 @@ pub(crate) fn visit(configuration: &Configuration, visit: &mut Visit<'_>) {
         expression(&local.expression, elsewhere, visit);
     }
     for provider in configuration.providers.values() {
-        body(&provider.body, elsewhere, visit);
+        [&provider.for_each, &provider.concurrency]
+            .into_iter()
+            .flatten()
+            .for_each(|given| expression(given, elsewhere, visit));
+        body(&provider.body, Place { each: provider.for_each.is_some(), ..elsewhere }, visit);
     }
     for executor in configuration.executors.values() {
         executor.enabled.iter().for_each(|enabled| expression(enabled, elsewhere, visit));
@@ -285,6 +290,8 @@ pub(crate) fn visit(configuration: &Configuration, visit: &mut Visit<'_>) {
         }
         let inside = Place { each: module.for_each.is_some(), count: module.count.is_some(), ..elsewhere };
         declared(&module.depends_on, visit);
+        let chosen = module.providers.iter().flat_map(|(_, passed)| passed.expressions());
+        chosen.for_each(|choice| expression(choice, inside, visit));
         body(&module.inputs, inside, visit);
     }
     for object in configuration.objects.values() {
@@ -318,6 +325,8 @@ fn visit_object(object: &ObjectBlock, visit: &mut Visit<'_>) {
     for argument in [&meta.timeout, &meta.concurrency, &lifecycle.prevent_destroy].into_iter().flatten() {
         expression(argument, inside, visit);
     }
+    let chosen = meta.provider.iter().flat_map(ProviderExpression::expressions);
+    chosen.for_each(|choice| expression(choice, inside, visit));
     meta.retry.iter().for_each(|retry| body(retry, inside, visit));
     declared(&meta.depends_on, visit);
     for trigger in &lifecycle.replace_triggered_by {

@@ -8,6 +8,7 @@ use pipectl_core::{Address, ModulePath, Path, SourceId, SourceMap, Span, Target,
 
 use crate::body::Body;
 use crate::expression::Expression;
+use crate::provider_configuration::{ProviderBlock, ProviderExpression, ProviderReference, RequiredProviders};
 use crate::reference::Reference;
 
 /// Everything that the files of one module declare. That of a root module has the modules below inside.
@@ -49,6 +50,8 @@ pub struct Configuration {
     pub executors: IndexMap<(String, String), ExecutorBlock>,
     /// `provider` blocks by name, or `name.alias`.
     pub providers: IndexMap<String, ProviderBlock>,
+    /// Entries of `required_providers` by local name.
+    pub required_providers: RequiredProviders,
 }
 
 /// `pipeline "name" { ... }`
@@ -182,7 +185,7 @@ pub struct ModuleBlock {
     /// What must be done before anything in the module.
     pub depends_on: Vec<(Reference, Span)>,
     /// Provider configurations that the module uses, by the name that it knows them by.
-    pub providers: Vec<(String, ProviderReference)>,
+    pub providers: Vec<(ProviderReference, ProviderExpression)>,
     /// Where its header stands.
     pub span: Span,
     /// What the module declares; `None` where it could not be read, which has been reported.
@@ -266,7 +269,7 @@ pub struct Meta {
     /// What must be done before, beyond what arguments refer to.
     pub depends_on: Vec<(Reference, Span)>,
     /// Which provider configuration it uses.
-    pub provider: Option<ProviderReference>,
+    pub provider: Option<ProviderExpression>,
     /// How long one attempt may take.
     pub timeout: Option<Expression>,
     /// How many calls may run at once.
@@ -275,17 +278,6 @@ pub struct Meta {
     pub retry: Option<Body>,
     /// How it changes.
     pub lifecycle: Lifecycle,
-}
-
-/// `provider = name` or `provider = name.alias`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderReference {
-    /// The provider's local name.
-    pub name: String,
-    /// Which of its configurations; the default one when not given.
-    pub alias: Option<String>,
-    /// Where it stands.
-    pub span: Span,
 }
 
 /// `lifecycle { ... }`
@@ -373,19 +365,6 @@ pub struct ExecutorBlock {
     pub span: Span,
 }
 
-/// `provider "name" { ... }`
-#[derive(Clone, Debug)]
-pub struct ProviderBlock {
-    /// The provider's local name.
-    pub name: String,
-    /// Tells configurations of one provider apart.
-    pub alias: Option<String>,
-    /// Its arguments, without `alias` and `version`.
-    pub body: Body,
-    /// Where its header stands.
-    pub span: Span,
-}
-
 impl VariableBlock {
     /// The type that it declares, if any: how text from outside is read.
     pub fn declared_type(&self) -> Option<&Type> {
@@ -454,10 +433,11 @@ impl Configuration {
 }
 
 impl ModuleBlock {
-    /// References of what decides the instances, and of `depends_on`: the inputs are evaluated one by one.
+    /// References of what decides the instances and their providers, and of `depends_on`: the inputs are evaluated one by one.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let expressions = [&self.enabled, &self.count, &self.for_each].into_iter().flatten();
         let mut found: Vec<(Reference, Span)> = expressions.flat_map(Expression::references).collect();
+        found.extend(self.providers.iter().flat_map(|(_, passed)| passed.references()));
         found.extend(self.depends_on.iter().cloned());
         found
     }
@@ -490,6 +470,7 @@ impl Meta {
         if let Some(retry) = &self.retry {
             found.extend(retry.references());
         }
+        found.extend(self.provider.iter().flat_map(ProviderExpression::references));
         found.extend(self.depends_on.iter().cloned());
         let triggers = &self.lifecycle.replace_triggered_by;
         found.extend(triggers.iter().map(|trigger| (Reference::Object(trigger.block.clone()), trigger.span.clone())));

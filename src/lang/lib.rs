@@ -26,6 +26,7 @@ mod load;
 mod lower;
 mod lower_template;
 mod origin;
+mod provider_configuration;
 mod reference;
 mod scan;
 mod scope;
@@ -43,8 +44,8 @@ pub use body::{Argument, Body, NestedBlock};
 pub use claim::Takes;
 pub use configuration::{
     CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle, LocalValue, Meta,
-    ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, ProviderBlock, ProviderReference,
-    RemovedBlock, Rule, Trigger, VariableBlock,
+    ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, RemovedBlock, Rule, Trigger,
+    VariableBlock,
 };
 pub use decode::{decode, decode_model};
 pub use evaluate::evaluate;
@@ -53,6 +54,9 @@ pub use format::format;
 pub use functions::quote::quote;
 pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
 pub use load::{ModuleFolders, NoModules, SourceFile, is_block_type, load, load_with_modules};
+pub use provider_configuration::{
+    ProviderBlock, ProviderExpression, ProviderReference, RequiredProvider, RequiredProviders,
+};
 pub use reference::Reference;
 pub use scope::{Ambient, FileKind, Files, NoFiles, Scope, WithoutSecrets};
 pub use traversal::{Traversal, TraversalStep};

@@ -3,6 +3,7 @@
 mod modules;
 mod objects;
 mod overrides;
+mod providers;
 mod reader;
 mod refactoring;
 mod settings;

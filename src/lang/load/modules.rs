@@ -3,11 +3,12 @@
 use pipectl_core::{Diagnostic, Span, Type};
 
 use crate::body::NestedBlock;
-use crate::configuration::{ModuleBlock, ProviderReference};
+use crate::configuration::ModuleBlock;
 use crate::expression::{Expression, Item, Key, Node};
 use crate::load::Loader;
-use crate::load::objects::provider_reference;
+use crate::load::providers::{provider_expression, provider_reference};
 use crate::load::reader::Reader;
+use crate::provider_configuration::{ProviderExpression, ProviderReference};
 
 /// Meta-arguments: every other argument is an input.
 const META_ARGUMENTS: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
@@ -95,8 +96,8 @@ fn source(reader: &mut Reader<'_>) -> Option<(String, Span)> {
     None
 }
 
-/// `providers = { name = name.alias }`
-fn providers(reader: &mut Reader<'_>) -> Vec<(String, ProviderReference)> {
+/// `providers = { name = name.alias }`: what the module calls a configuration, and which one that is here.
+fn providers(reader: &mut Reader<'_>) -> Vec<(ProviderReference, ProviderExpression)> {
     let Some(written) = reader.expression("providers") else { return Vec::new() };
     let wrong = |expression: &Expression| {
         let detail = "The providers argument is a map from the names that the module uses to provider configurations: { name = name.alias }.";
@@ -106,20 +107,24 @@ fn providers(reader: &mut Reader<'_>) -> Vec<(String, ProviderReference)> {
         reader.report(wrong(&written));
         return Vec::new();
     };
-    let mut found = Vec::new();
+    let mut found: Vec<(ProviderReference, ProviderExpression)> = Vec::new();
     for Item { key, value } in items {
-        let name = match key {
-            Key::Name(name) => Some(name.clone()),
-            Key::Expression(key) => match provider_reference(key) {
-                Some(ProviderReference { name, alias: None, .. }) => Some(name),
-                Some(ProviderReference { name, alias: Some(alias), .. }) => Some(format!("{name}.{alias}")),
-                None => None,
-            },
+        let inside = match key {
+            Key::Name(name) => {
+                Some(ProviderReference { name: name.clone(), alias: None, key: None, span: value.span() })
+            }
+            Key::Expression(key) => provider_reference(key).filter(|inside| inside.key.is_none()),
         };
-        match (name, provider_reference(value)) {
-            (Some(name), Some(reference)) => found.push((name, reference)),
-            _ => reader.report(wrong(value)),
+        let (Some(inside), Some(passed)) = (inside, provider_expression(value)) else {
+            reader.report(wrong(value));
+            continue;
+        };
+        if found.iter().any(|(known, _)| (&known.name, &known.alias) == (&inside.name, &inside.alias)) {
+            let detail = "A provider configuration of the module is passed twice.";
+            reader.report(Diagnostic::error("Duplicate provider configuration", detail).at(inside.span));
+            continue;
         }
+        found.push((inside, passed));
     }
     found
 }

@@ -3,11 +3,10 @@
 use pipectl_core::{Address, AddressKind, Diagnostic, Path, Step as PathStep};
 
 use crate::body::NestedBlock;
-use crate::configuration::{
-    ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, ProviderReference, Trigger,
-};
+use crate::configuration::{ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, Trigger};
 use crate::expression::{Expression, Node, Source, Step};
 use crate::load::Loader;
+use crate::load::providers::provider_expression;
 use crate::load::reader::Reader;
 use crate::reference::Reference;
 
@@ -81,9 +80,11 @@ impl Loader {
         if kind != AddressKind::Stage
             && let Some(written) = reader.expression("provider")
         {
-            meta.provider = provider_reference(&written);
+            meta.provider = provider_expression(&written);
             if meta.provider.is_none() {
-                let detail = "The provider argument must be a provider's name, or its name and alias: name.alias.";
+                let detail = "The provider argument requires a provider's name, optionally followed by a period and the alias of one of its \
+                              configurations, and by a key in brackets where that has for_each: name, name.alias, name.alias[key]; or a \
+                              condition and two of those.";
                 reader.report(Diagnostic::error("Invalid provider configuration reference", detail).at(written.span()));
             }
         }
@@ -288,22 +289,4 @@ fn fixed_step(step: &Step) -> Option<PathStep> {
         },
         Step::Splat { .. } => None,
     }
-}
-
-pub(super) fn provider_reference(expression: &Expression) -> Option<ProviderReference> {
-    let Node::Traversal(traversal) = expression.node() else {
-        // The old form, in quotes.
-        let (name, alias) = match expression.as_literal_str()?.split_once('.') {
-            Some((name, alias)) => (name.to_owned(), Some(alias.to_owned())),
-            None => (expression.as_literal_str()?.to_owned(), None),
-        };
-        return Some(ProviderReference { name, alias, span: expression.span() });
-    };
-    let Source::Root { name, .. } = &traversal.source else { return None };
-    let alias = match traversal.steps.as_slice() {
-        [] => None,
-        [Step::Attribute { name, .. }] => Some(name.clone()),
-        _ => return None,
-    };
-    Some(ProviderReference { name: name.clone(), alias, span: expression.span() })
 }

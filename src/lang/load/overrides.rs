@@ -54,11 +54,18 @@ fn without_settings(files: &mut [ParsedFile], blocks: &[NestedBlock]) {
     let settings = || blocks.iter().filter(|block| block.kind == "terraform");
     let arguments: Vec<&str> = settings().flat_map(|block| block.body.arguments()).map(|it| it.name.as_str()).collect();
     let kinds: Vec<&str> = settings().flat_map(|block| block.body.blocks()).map(|it| it.kind.as_str()).collect();
+    let required = settings().flat_map(|block| block.body.blocks_of("required_providers"));
+    let providers: Vec<&str> = required.flat_map(|block| block.body.arguments()).map(|it| it.name.as_str()).collect();
     // The state is kept in one place, whichever of the two says so.
     let has_backend = kinds.iter().any(|kind| ["backend", "cloud"].contains(kind));
     let kinds: &[&str] = if has_backend { &["backend", "cloud"] } else { &[] };
     for block in files.iter_mut().flat_map(|file| &mut file.blocks).filter(|block| block.kind == "terraform") {
         block.body = block.body.without(&arguments, kinds);
+        let required = block.body.blocks_of("required_providers").next().cloned();
+        if let Some(mut required) = required {
+            required.body = required.body.without(&providers, &[]);
+            block.body = block.body.with_block(required);
+        }
     }
 }
 

@@ -189,7 +189,7 @@ fn parts(written: &Expression) -> Option<Parts> {
 }
 
 /// The root name of a traversal and all its steps.
-fn flattened(written: &Expression) -> Option<(String, Vec<&Step>)> {
+pub(super) fn flattened(written: &Expression) -> Option<(String, Vec<&Step>)> {
     let Node::Traversal(Traversal { source, steps }) = written.node() else { return None };
     let (root, mut before) = match source {
         Source::Root { name, .. } => (name.clone(), Vec::new()),

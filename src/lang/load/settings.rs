@@ -1,9 +1,9 @@
-//! `pipeline`, `terraform` and `provider` blocks.
+//! `pipeline` and `terraform` blocks.
 
 use pipectl_core::Diagnostic;
 
 use crate::body::NestedBlock;
-use crate::configuration::{PipelineBlock, ProviderBlock};
+use crate::configuration::PipelineBlock;
 use crate::load::Loader;
 use crate::load::reader::Reader;
 
@@ -41,12 +41,14 @@ impl Loader {
         }
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let required_version = reader.text("required_version");
-        // Which providers there are is decided by what is built in; the block is read so that Terraform's folders load unmodified.
         reader.blocks("required_providers");
         let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
         reader.finish();
         // Of several, Terraform takes one too.
         self.configuration.terraform_backend = self.configuration.terraform_backend.take().or(backend);
+        for required in block.body.blocks_of("required_providers") {
+            self.required_providers(required);
+        }
         self.required_version(required_version, block);
     }
 
@@ -55,22 +57,5 @@ impl Loader {
         if let (Some(version), Some(span)) = (version, span) {
             self.configuration.required_versions.push((version, span));
         }
-    }
-
-    pub(super) fn provider(&mut self, block: &NestedBlock) {
-        let labels = self.labels(block, ["name"]);
-        let mut reader = Reader::new(block, &mut self.diagnostics);
-        let alias = reader.text("alias");
-        let Some([name]) = labels else { return };
-        let key = match &alias {
-            Some(alias) => format!("{name}.{alias}"),
-            None => name.clone(),
-        };
-        if let Some(first) = self.configuration.providers.get(&key) {
-            let first = first.span.clone();
-            return self.duplicate("provider configuration", &key, &first, &block.span);
-        }
-        let body = block.body.without(&["alias", "version"], &[]);
-        self.configuration.providers.insert(key, ProviderBlock { name, alias, body, span: block.span.clone() });
     }
 }

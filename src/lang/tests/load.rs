@@ -74,7 +74,7 @@ fn meta_arguments_are_apart_from_arguments() {
     let object = &configuration.objects[&Address::new(AddressKind::Resource, "t", "r")];
     assert_eq!(object.body.arguments().map(|argument| argument.name.as_str()).collect::<Vec<_>>(), ["size"]);
     assert_eq!(object.body.blocks().map(|block| block.kind.as_str()).collect::<Vec<_>>(), ["rule"]);
-    let provider = object.meta.provider.as_ref().unwrap();
+    let provider = object.meta.provider.as_ref().unwrap().choices()[0];
     assert_eq!((provider.name.as_str(), provider.alias.as_deref()), ("p", Some("other")));
     let depends: Vec<String> = object.meta.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
     assert_eq!(depends, ["data.d.x", "module_like.y"]);
