@@ -239,6 +239,7 @@ pub fn every_change() -> Vec<Vec<Change>> {
         dependencies: vec![],
         tainted: false,
         create_before_destroy: true,
+        provider: "provider[\"registry.terraform.io/hashicorp/sim\"].west".parse().ok(),
     };
     let trained = ObjectState {
         attributes: json!({ "accuracy": 0.91 }),
@@ -253,6 +254,7 @@ pub fn every_change() -> Vec<Vec<Change>> {
         recorded: json!({ "operation": "op-9" }),
         dependencies: vec![main.clone()],
         create_before_destroy: true,
+        provider: "module.a.provider[\"registry.terraform.io/hashicorp/sim\"].by_region[\"eu\"]".parse().ok(),
     };
     let rest = TerraformRest {
         version: "1.11.4".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Address, Path, Step};
+use pipectl_core::{Address, Path, ProviderAddress, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -71,6 +71,9 @@ pub struct ObjectState {
     /// A replacement is made before this one is removed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub create_before_destroy: bool,
+    /// The provider configuration that it was made with; `None`: the default one of the provider that its type implies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderAddress>,
 }
 
 /// A path into attributes. In JSON: `["tags", "a.b", 0]`.
@@ -139,6 +142,9 @@ pub struct IntentState {
     /// Whether a replacement of that object is made before it is removed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub create_before_destroy: bool,
+    /// The provider configuration that the call is made with, where that is not the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderAddress>,
 }
 
 /// What an announced call does.
@@ -175,4 +181,19 @@ fn is_zero(number: &u32) -> bool {
 
 fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_provider_is_kept_where_it_is_not_the_default_one() {
+        let provider = "module.a.provider[\"registry.terraform.io/hashicorp/sim\"].by_region[\"eu\"]";
+        let json = serde_json::json!({ "attributes": {}, "provider": provider });
+        let object: ObjectState = serde_json::from_value(json.clone()).expect("an object");
+        assert_eq!(object.provider.as_ref().map(ToString::to_string).as_deref(), Some(provider));
+        assert_eq!(serde_json::to_value(&object).expect("JSON"), json);
+        assert_eq!(serde_json::to_string(&ObjectState::default()).expect("JSON"), "{\"attributes\":null}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Terraform's state files, version 4: read into a [`State`], and written from one.
 //!
-//! Terraform keeps more than we model: providers, what providers keep for themselves, results of checks. What was read and has no place of its own
+//! Terraform keeps more than we model: what providers keep for themselves, results of checks. What was read and has no place of its own
 //! lies in [`TerraformRest`], and is written again as long as the object it belongs to is unchanged. What cannot be carried at all (an address that
 //! does not parse) is listed, and lies there too, so that nothing is lost between reading a file and writing one.
 //!
@@ -15,7 +15,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Address, Digest};
+use pipectl_core::{Address, Digest, ProviderAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -34,7 +34,7 @@ pub struct TerraformRest {
     pub version: String,
     /// Its serial. What is written from the state has a higher one.
     pub serial: u64,
-    /// Which provider objects belong to, by block.
+    /// Which provider objects belonged to, by block.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<Address, String>,
     /// The rest of objects, by address, and by the key of those that have made room, which is empty for the others.
@@ -76,12 +76,14 @@ struct OurRest {
     private: Json,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dependencies: Vec<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider: Option<ProviderAddress>,
 }
 
 impl OurRest {
     fn of(object: &ObjectState) -> Self {
-        let ObjectState { types, sensitive, private, dependencies, .. } = object.clone();
-        Self { digest: digest(object), types, sensitive, private, dependencies }
+        let ObjectState { types, sensitive, private, dependencies, provider, .. } = object.clone();
+        Self { digest: digest(object), types, sensitive, private, dependencies, provider }
     }
 
     fn apply(self, object: &mut ObjectState) {
@@ -90,6 +92,7 @@ impl OurRest {
             object.sensitive = self.sensitive;
             object.private = self.private;
             object.dependencies = self.dependencies;
+            object.provider = self.provider;
         }
     }
 }

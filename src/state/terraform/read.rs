@@ -1,7 +1,7 @@
 //! Reading a state file of Terraform.
 
 use pipectl_core::json::{from_json, type_from_json};
-use pipectl_core::{Address, AddressKind, InstanceKey};
+use pipectl_core::{Address, AddressKind, InstanceKey, ProviderAddress};
 use serde_json::{Map, Value as Json};
 
 use super::{Ours, TerraformRest, TerraformStateError, VERSION, has_open_type, numbers};
@@ -111,7 +111,8 @@ impl Import {
     }
 
     fn place(&mut self, head: &Head, instance: Instance) {
-        let Instance { address, deposed, object, rest } = instance;
+        let Instance { address, deposed, mut object, rest } = instance;
+        object.provider = configuration_of(&head.type_name, &head.provider);
         self.rest.providers.insert(address.block(), head.provider.clone());
         if !rest.is_empty() {
             let key = deposed.clone().unwrap_or_default();
@@ -194,6 +195,11 @@ impl Head {
             rest,
         })
     }
+}
+
+/// The provider configuration that a file names, where that does not go without saying.
+pub(super) fn configuration_of(type_name: &str, provider: &str) -> Option<ProviderAddress> {
+    provider.parse().ok().filter(|provider: &ProviderAddress| !provider.is_implied_by(type_name))
 }
 
 /// The object of an instance, as far as the file tells.

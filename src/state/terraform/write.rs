@@ -3,19 +3,15 @@
 use std::collections::BTreeMap;
 
 use pipectl_core::json::{from_json, type_from_json, type_to_json};
-use pipectl_core::{Address, AddressKind, InstanceKey, Type};
+use pipectl_core::{Address, AddressKind, InstanceKey, ProviderAddress, ProviderSource, Type, implied_name};
 use serde_json::{Map, Value as Json, json};
 
-use super::read::object_of_instance;
+use super::read::{configuration_of, object_of_instance};
 use super::{CHECK_RESULTS, OurRest, Ours, TerraformRest, VERSION, has_open_type, numbers, split_module};
 use crate::{AttributePath, ObjectState, OutputState, PathStep, State};
 
 /// The Terraform whose files these are.
 const TERRAFORM: &str = "1.11.4";
-/// What Terraform calls the provider that is built into it.
-const BUILT_IN: &str = "provider[\"terraform.io/builtin/terraform\"]";
-/// What stands before the name of a provider that nobody has said more of.
-const HASHICORP: &str = "provider[\"registry.terraform.io/hashicorp/";
 
 /// The state as a file of Terraform, version 4, with two spaces of indentation and a line feed at the end.
 ///
@@ -31,12 +27,13 @@ pub fn write(state: &State) -> String {
     top.push(("lineage", json!(state.lineage)));
     let outputs = state.outputs.iter().map(|(name, output)| (name.clone(), output_json(output)));
     top.push(("outputs", Json::Object(outputs.collect())));
-    top.push(("resources", Json::Array(resources(state, rest))));
+    let providers = providers(state, rest);
+    top.push(("resources", Json::Array(resources(state, rest, &providers))));
     top.push((CHECK_RESULTS, rest.other.get(CHECK_RESULTS).cloned().unwrap_or(Json::Null)));
     for (name, value) in rest.other.iter().filter(|(name, _)| *name != CHECK_RESULTS) {
         top.push((name, value.clone()));
     }
-    if let Some(ours) = ours(state) {
+    if let Some(ours) = ours(state, &providers) {
         top.push(("pipectl", ours));
     }
     let mut out = String::from("{\n");
@@ -51,7 +48,7 @@ pub fn write(state: &State) -> String {
 }
 
 /// What Terraform has no place for.
-fn ours(state: &State) -> Option<Json> {
+fn ours(state: &State, providers: &BTreeMap<Address, String>) -> Option<Json> {
     let mut ours = Ours { root: state.root.clone(), intents: state.intents.clone(), ..Ours::default() };
     for (address, resource) in &state.resources {
         if address.kind == AddressKind::Stage {
@@ -65,7 +62,9 @@ fn ours(state: &State) -> Option<Json> {
             let written = instance(address, None, object, rest);
             let told = match (written.get("attributes"), &written) {
                 (Some(Json::Object(attributes)), Json::Object(members)) => {
-                    object_of_instance(address, attributes, members) == *object
+                    let provider = providers.get(&address.block());
+                    let provider = provider.and_then(|text| configuration_of(&address.type_name, text));
+                    ObjectState { provider, ..object_of_instance(address, attributes, members) } == *object
                 }
                 _ => false,
             };
@@ -79,16 +78,16 @@ fn ours(state: &State) -> Option<Json> {
     is_needed.then(|| serde_json::to_value(ours).expect("a state is plain data"))
 }
 
-fn resources(state: &State, rest: &TerraformRest) -> Vec<Json> {
+fn resources(state: &State, rest: &TerraformRest, providers: &BTreeMap<Address, String>) -> Vec<Json> {
     let mut blocks: BTreeMap<(String, String, String), Vec<Json>> = BTreeMap::new();
-    let mut providers = BTreeMap::new();
+    let mut provider_of = BTreeMap::new();
     for (address, resource) in &state.resources {
         if address.kind != AddressKind::Resource {
             continue;
         }
         let (module, inside) = split_module(address);
         let block = (module, inside.type_name, inside.name);
-        providers.entry(block.clone()).or_insert_with(|| provider_of(rest, address));
+        provider_of.entry(block.clone()).or_insert_with(|| providers.get(&address.block()).cloned());
         let of_address = rest.objects.get(address);
         let rest_of = |key: &str| of_address.and_then(|objects| objects.get(key));
         let instances = blocks.entry(block).or_default();
@@ -97,7 +96,7 @@ fn resources(state: &State, rest: &TerraformRest) -> Vec<Json> {
         instances.extend(deposed.map(|(key, object)| instance(address, Some(key), object, rest_of(key))));
     }
     let carried = blocks.into_iter().map(|(block, instances)| {
-        let provider = providers.remove(&block);
+        let provider = provider_of.remove(&block).flatten();
         let (module, type_name, name) = block;
         let mut members = Map::new();
         if !module.is_empty() {
@@ -129,14 +128,24 @@ fn merge(all: &mut Vec<Json>, resource: &Json) {
     }
 }
 
-fn provider_of(rest: &TerraformRest, address: &Address) -> String {
-    if let Some(provider) = rest.providers.get(&address.block()) {
-        return provider.clone();
+/// The provider configurations of objects, by block: a file has one for all instances of a block, without the key of a configuration.
+fn providers(state: &State, rest: &TerraformRest) -> BTreeMap<Address, String> {
+    let mut providers = BTreeMap::new();
+    for (address, _, object) in state.objects() {
+        providers.entry(address.block()).or_insert_with(|| match &object.provider {
+            Some(provider) => ProviderAddress { key: None, ..provider.clone() }.to_string(),
+            None => {
+                let type_name = &address.type_name;
+                // It may have been made with another configuration since.
+                let known =
+                    rest.providers.get(&address.block()).filter(|text| configuration_of(type_name, text).is_none());
+                let implied =
+                    || ProviderAddress::default_of(ProviderSource::implied(implied_name(type_name))).to_string();
+                known.cloned().unwrap_or_else(implied)
+            }
+        });
     }
-    match address.type_name.split('_').next().unwrap_or_default() {
-        "terraform" => BUILT_IN.to_owned(),
-        name => format!("{HASHICORP}{name}\"]"),
-    }
+    providers
 }
 
 fn instance(

@@ -43,6 +43,7 @@ fn intent(name: &str) -> Change {
         recorded: json!(null),
         dependencies: Vec::new(),
         create_before_destroy: false,
+        provider: None,
     };
     Change::SetIntent { address: address(name), intent }
 }

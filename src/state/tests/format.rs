@@ -30,6 +30,7 @@ fn records() -> Vec<Vec<Change>> {
         dependencies: vec![],
         tainted: false,
         create_before_destroy: true,
+        provider: None,
     };
     let stage = ObjectState {
         attributes: json!({ "accuracy": 0.91 }),
@@ -44,6 +45,7 @@ fn records() -> Vec<Vec<Change>> {
         recorded: json!({ "operation": "op-9" }),
         dependencies: vec![address("sim_network.main")],
         create_before_destroy: true,
+        provider: None,
     };
     let output = |value| OutputState { value, ty: json!(["list", "number"]), sensitive: true };
     vec![

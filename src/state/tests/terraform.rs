@@ -154,12 +154,33 @@ fn what_has_no_address_here_is_listed_and_kept() {
 
     // What belonged to an object goes when the object changes; the provider and what could not be carried stay.
     let address: Address = "aws_vpc.v[\"fine\"]".parse().unwrap();
-    let object = ObjectState { attributes: json!({ "id": "w" }), ..ObjectState::default() };
+    let provider = state.object(&address).unwrap().provider.clone();
+    assert_eq!(provider.as_ref().unwrap().to_string(), "provider[\"example.org/a/aws\"].eu");
+    let object = ObjectState { attributes: json!({ "id": "w" }), provider, ..ObjectState::default() };
     state.take(Record { serial: 2, changes: vec![Change::SetObject { address, object }] });
     let written: Json = serde_json::from_str(&write(&state)).unwrap();
     assert_eq!((&written["resources"][0]["instances"][0]["private"], &written["serial"]), (&Json::Null, &json!(5)));
     assert_eq!(written["resources"][0]["provider"], vpc["provider"]);
     assert_eq!(written["resources"][0]["instances"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_file_tells_the_provider_configuration_of_a_block_and_ours_the_key() {
+    let mut state = native();
+    let with = |provider: &str| ObjectState {
+        attributes: json!({ "id": "a" }),
+        provider: provider.parse().ok(),
+        ..ObjectState::default()
+    };
+    let one = "provider[\"registry.terraform.io/hashicorp/sim\"].west";
+    for (address, provider) in [("sim_network.a", one.to_owned()), ("sim_network.b[\"x\"]", format!("{one}[\"x\"]"))] {
+        let resource = ResourceState { current: Some(with(&provider)), ..ResourceState::default() };
+        state.resources.insert(address.parse().unwrap(), resource);
+    }
+    let written = write(&state);
+    assert_eq!(written.matches(&format!("\"provider\": {}", json!(one))).count(), 2, "{written}");
+    assert!(!written.contains("\"sim_network.a\""), "what the file tells is not told twice");
+    assert_eq!(State { serial: state.serial, terraform: None, ..read(&written).unwrap().state }, state);
 }
 
 /// A state that was never Terraform's.
