@@ -2,7 +2,9 @@
 
 mod call;
 mod committer;
+mod deferred;
 mod object;
+mod prepare;
 mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Type, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, ProviderAddress, Type, Value};
 use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::{Cancel, Stop};
 use pipectl_state::{Change, OutputState, State, StateWriter};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::ephemeral::{OpenValues, When, open_block};
+use crate::ephemeral::{OpenValues, Opening};
 use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
@@ -24,14 +27,18 @@ use crate::instance::{instance_of, output_of};
 use crate::limits::{Concurrency, Limits};
 use crate::order::{Step, Steps, steps};
 use crate::planner::{evaluate_constants, judge_assertion, judge_validations, pruned_graph};
+use crate::providers::before::Ground;
+use crate::providers::locate::{is_served, remembered};
+use crate::providers::{Before, Choice, Chooser, Pool, Providers};
 use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Bound, Outcome, Visit, walk};
 use crate::{
     Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions,
-    Planned, StateIdentity, Summary,
+    Planned, Summary,
 };
 use committer::Committer;
+use prepare::{former_providers, prepare_state, stale};
 
 /// What applying works with; shared by its tasks.
 struct Run {
@@ -39,6 +46,16 @@ struct Run {
     planned: Planned,
     graph: Graph,
     values: Values,
+    /// Provider configurations as they follow from what has been applied.
+    providers: Providers,
+    /// Provider configurations as they followed from the state before the walk: what is removed is removed with them.
+    providers_before: Before,
+    /// Whether anything in the files says something of providers.
+    configures_providers: bool,
+    /// The part that the plan is about.
+    selection: Selection,
+    /// How many calls may run at once.
+    permits: Arc<Semaphore>,
     /// The state as it was when the walk began: what existed before.
     before: State,
     committer: Committer,
@@ -58,8 +75,8 @@ struct Run {
     changes: BTreeMap<Address, BTreeMap<Address, usize>>,
     /// What refresh saw of objects, in words.
     drift: BTreeMap<Address, Vec<String>>,
-    /// How many objects there are to work on.
-    total: usize,
+    /// How many objects there are to work on; more come with what was deferred.
+    total: AtomicUsize,
     begun: AtomicUsize,
     ended: AtomicUsize,
     results: Mutex<Results>,
@@ -132,15 +149,23 @@ impl Run {
         if !self.has_bounds {
             return None;
         }
-        let index = match step {
-            Step::Apply(index) | Step::Remove(index) => *index,
+        let (declaration, limits) = match step {
+            Step::Apply(index) | Step::Remove(index) => {
+                let address = &self.plan().changes[*index].address;
+                (address.declaration(), self.limits(address))
+            }
+            // These work on one object after the other where the block is bounded, so that they count as one.
+            Step::Deferred(node) | Step::RemoveDeferred(node) => {
+                let Node::Object(declaration) = self.graph.node(*node) else { return None };
+                let begun = self.blocks[node.index()].get()?.first()?;
+                (declaration.clone(), begun.limits.clone())
+            }
             Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => {
                 return None;
             }
         };
-        let address = &self.plan().changes[index].address;
-        let Concurrency { group, limit } = self.limits(address).concurrency?;
-        let group = group.map_or_else(|| format!("block {}", address.declaration()), |group| format!("group {group}"));
+        let Concurrency { group, limit } = limits.concurrency?;
+        let group = group.map_or_else(|| format!("block {declaration}"), |group| format!("group {group}"));
         Some(Bound { group, limit })
     }
 
@@ -152,17 +177,60 @@ impl Run {
             graph: &self.graph,
             values: &self.values,
             results: None,
+            open: false,
         }
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            configuration: &self.planned.configuration,
+            graph: &self.graph,
+            variables: &self.planned.plan.variables,
+        }
+    }
+
+    /// The provider configuration that serves an object, whose expressions are evaluated in `scope`; `None` where there is nothing to choose.
+    fn choice(&self, address: &Address, block: &ObjectBlock, scope: &Scope) -> Result<Option<Choice>, Diagnostics> {
+        let configuration = &self.planned.configuration;
+        if !is_served(&self.engine.registry, configuration, self.configures_providers, address, block) {
+            return Ok(None);
+        }
+        let chooser = Chooser { configuration, graph: &self.graph, values: &self.values };
+        let choice = chooser.choose(address, block.meta.provider.as_ref(), scope)?;
+        choice.map(Some).ok_or_else(|| not_configured(address, "which provider configuration it uses is not known"))
+    }
+
+    /// What the state remembers of the provider configuration of an object.
+    fn provider_of(&self, address: &Address) -> Option<ProviderAddress> {
+        let configuration = &self.planned.configuration;
+        let block = configuration.object(address)?;
+        if !is_served(&self.engine.registry, configuration, self.configures_providers, address, block) {
+            return None;
+        }
+        let begun = self.begun(address)?;
+        let scope = begun.expansion.scope(&begun.scope, address.key.as_ref());
+        let choice = self.choice(address, block, &scope).ok().flatten()?;
+        remembered(&choice, address)
     }
 
     fn is_stopping(&self) -> bool {
         self.engine.cancel.state() != Stop::No || self.committer.has_failed()
     }
 
+    /// Waits until a call may be made.
+    async fn turn(&self) -> SemaphorePermit<'_> {
+        self.permits.acquire().await.expect("the semaphore is never closed")
+    }
+
     /// Tells that work on an object begins; the watch that runs from now on.
     fn begin(&self, address: &Address, action: Action) -> Instant {
         let position = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        self.engine.events.observe(Event::ApplyStart { address: address.clone(), action, position, total: self.total });
+        self.engine.events.observe(Event::ApplyStart {
+            address: address.clone(),
+            action,
+            position,
+            total: self.total.load(Ordering::Relaxed),
+        });
         Instant::now()
     }
 
@@ -177,7 +245,7 @@ impl Run {
             action,
             end,
             done: self.ended.fetch_add(1, Ordering::Relaxed) + 1,
-            total: self.total,
+            total: self.total.load(Ordering::Relaxed),
             seconds: watch.map_or(0.0, |watch| watch.elapsed().as_secs_f64()),
             id: id.map(str::to_owned),
         });
@@ -198,12 +266,18 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
         return nothing_done(writer.state(), problems);
     }
     let before = writer.state().clone();
+    let (pool, open) = (Arc::new(Pool::default()), OpenValues::default());
+    let providers_before = former_providers(engine, &planned, &graph, &before, (&pool, &open)).await;
     let selection = selection(&planned.plan, &graph, &before);
     let steps = match steps(&planned.plan, &graph, |node| selection.has_node(node), &before) {
         Ok(steps) => steps,
-        Err(problems) => return nothing_done(&before, problems),
+        Err(mut problems) => {
+            problems.extend(open.close(engine).await);
+            return nothing_done(&before, problems);
+        }
     };
-    let run = Arc::new(Run::new(engine, planned, graph, before, &steps, Committer::start(writer)));
+    let parts = Parts { planned, graph, before, selection, pool, providers_before, open };
+    let run = Arc::new(Run::new(engine, parts, &steps, Committer::start(writer)));
     let outcomes = walk_steps(&run, &steps).await;
     let problems = run.open.close(engine).await;
     run.report(problems);
@@ -235,39 +309,10 @@ fn view(output: &OutputState) -> OutputView {
     }
 }
 
-/// An error when the plan is not for this state.
-fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagnostic> {
-    if plan.workspace != workspace {
-        let detail = format!("The plan was made in workspace \"{}\", and this is \"{workspace}\".", plan.workspace);
-        return Some(Diagnostic::error("Plan of another workspace", detail));
-    }
-    let is = StateIdentity::of(state);
-    if plan.base == is {
-        return None;
-    }
-    let detail = match (&plan.base, &is) {
-        (Some(base), Some(is)) if base.lineage == is.lineage => format!(
-            "The state has changed since the plan was made: it was at serial {}, and is at {}. Nothing was done.",
-            base.serial, is.serial
-        ),
-        (None, Some(_)) => {
-            "The plan was made before anything existed, and now there is a state. Nothing was done.".to_owned()
-        }
-        (Some(_), None) => "The plan was made for a state that is not there any more. Nothing was done.".to_owned(),
-        _ => "The plan was made for another state. Nothing was done.".to_owned(),
-    };
-    Some(Diagnostic::error("Saved plan is stale", detail).hint("pipectl plan"))
-}
-
-/// Begins the state where there is none, and commits what was moved, what refresh saw and what was imported.
-fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn StateWriter) -> Result<(), Diagnostics> {
-    let failed = |error: pipectl_state::StateError| Diagnostics::from(error.diagnostic());
-    if writer.state().lineage.is_empty() {
-        let lineage = plan.seed.draw("lineage");
-        writer.begin(&lineage, &engine.folders.root_name).map_err(failed)?;
-    }
-    let changes = plan.preparation(writer.state());
-    if changes.is_empty() { Ok(()) } else { writer.commit(changes).map_err(failed) }
+/// The error for an object whose provider has no configuration.
+fn not_configured(address: &Address, why: &str) -> Diagnostics {
+    let detail = format!("Nothing can be done with {address}: {why}.");
+    Diagnostic::error("Provider configuration not known", detail).about(address).hint("pipectl plan").into()
 }
 
 /// The part of the graph that the plan is about.
@@ -280,15 +325,20 @@ fn selection(plan: &Plan, graph: &Graph, state: &State) -> Selection {
     Selection::of(graph, Some(state), &options)
 }
 
+/// What is there before the walk begins.
+struct Parts {
+    planned: Planned,
+    graph: Graph,
+    before: State,
+    selection: Selection,
+    pool: Arc<Pool>,
+    providers_before: Before,
+    open: OpenValues,
+}
+
 impl Run {
-    fn new(
-        engine: &Engine,
-        planned: Planned,
-        graph: Graph,
-        before: State,
-        steps: &Steps,
-        committer: Committer,
-    ) -> Self {
+    fn new(engine: &Engine, parts: Parts, steps: &Steps, committer: Committer) -> Self {
+        let Parts { planned, graph, before, selection, pool, providers_before, open } = parts;
         let mut changes: BTreeMap<Address, BTreeMap<Address, usize>> = BTreeMap::new();
         for (index, change) in planned.plan.changes.iter().enumerate() {
             if change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget) {
@@ -298,7 +348,13 @@ impl Run {
         let is_work = |step: &Step| match step {
             Step::Apply(index) => planned.plan.changes[*index].action != Action::Read,
             Step::Remove(_) => true,
-            Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => false,
+            Step::Evaluate(_)
+            | Step::Begin(_)
+            | Step::Deferred(_)
+            | Step::End(_)
+            | Step::BeginRemoval(_)
+            | Step::EndRemoval(_)
+            | Step::RemoveDeferred(_) => false,
         };
         let mut blocks = Vec::new();
         blocks.resize_with(graph.len(), OnceLock::new);
@@ -306,6 +362,7 @@ impl Run {
             .node_weights()
             .filter_map(|step| match step {
                 Step::Apply(index) => graph.find_object(&planned.plan.changes[*index].address),
+                Step::Deferred(node) => Some(*node),
                 _ => None,
             })
             .collect();
@@ -318,15 +375,20 @@ impl Run {
                 .iter()
                 .any(|module| module.objects.values().any(|block| block.meta.concurrency.is_some())),
             constants: OnceLock::new(),
-            open: OpenValues::default(),
+            open,
             needs_values: graph.closure(worked_on, petgraph::Direction::Incoming),
+            providers: Providers::new(engine, &graph, pool),
+            providers_before,
+            configures_providers: planned.configuration.configures_providers(),
+            selection,
+            permits: Arc::new(Semaphore::new(engine.parallelism.max(1))),
             needed: graph.objects_needed(),
             before,
             committer,
             blocks,
             changes,
             drift: drift_by_object(&planned.plan),
-            total: steps.node_weights().filter(|step| is_work(step)).count(),
+            total: AtomicUsize::new(steps.node_weights().filter(|step| is_work(step)).count()),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
             results: Mutex::new(Results::default()),
@@ -364,6 +426,8 @@ async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
             let run = Arc::clone(run);
             Visit::Run(Work::Remove(run, index))
         }
+        Step::Deferred(node) => Visit::Run(Work::Deferred(Arc::clone(run), node)),
+        Step::RemoveDeferred(node) => Visit::Run(Work::RemoveDeferred(Arc::clone(run), node)),
     };
     let visit = |place| match visit(place) {
         Visit::Ready(worked) => Visit::Ready(worked),
@@ -373,10 +437,16 @@ async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
         let (index, is_removal) = match steps[place] {
             Step::Apply(index) => (index, false),
             Step::Remove(index) => (index, true),
-            Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => return,
+            Step::Deferred(node) => return deferred::skipped(run, node, end_of(outcome)),
+            Step::Evaluate(_)
+            | Step::Begin(_)
+            | Step::End(_)
+            | Step::BeginRemoval(_)
+            | Step::EndRemoval(_)
+            | Step::RemoveDeferred(_) => return,
         };
         let change = &run.plan().changes[index];
-        let end = if outcome == Outcome::NotStarted { ApplyEnd::NotStarted } else { ApplyEnd::Blocked };
+        let end = end_of(outcome);
         if change.action != Action::Read {
             run.end(&change.address, part(change.action, is_removal), end, None, None);
         }
@@ -385,19 +455,34 @@ async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
     walk(steps, run.engine.parallelism, || run.is_stopping(), bound, visit, skipped).await
 }
 
+fn end_of(outcome: Outcome) -> ApplyEnd {
+    if outcome == Outcome::NotStarted { ApplyEnd::NotStarted } else { ApplyEnd::Blocked }
+}
+
 /// One task of the walk.
 enum Work {
     Open(Arc<Run>, NodeIndex),
     Apply(Arc<Run>, usize),
     Remove(Arc<Run>, usize),
+    Deferred(Arc<Run>, NodeIndex),
+    RemoveDeferred(Arc<Run>, NodeIndex),
 }
 
 impl Work {
     async fn run(self) -> bool {
         match self {
             Work::Open(run, node) => open(&run, node).await,
-            Work::Apply(run, index) => object::apply(&run, index).await,
-            Work::Remove(run, index) => removal::remove(&run, index).await,
+            Work::Apply(run, index) => {
+                let _turn = run.turn().await;
+                object::apply(&run, index).await
+            }
+            Work::Remove(run, index) => {
+                let _turn = run.turn().await;
+                removal::remove(&run, index).await
+            }
+            // Each object has a turn of its own.
+            Work::Deferred(run, node) => deferred::apply(&run, node).await,
+            Work::RemoveDeferred(run, node) => deferred::remove(&run, node).await,
         }
     }
 }
@@ -405,8 +490,14 @@ impl Work {
 /// Opens an ephemeral resource, where anything that is done needs it. Whether it worked.
 async fn open(run: &Arc<Run>, node: NodeIndex) -> bool {
     let Node::Ephemeral(declaration) = run.graph.node(node) else { return true };
-    let when = When { waits: &|_, _| false, is_needed: run.needs_values[node.index()] };
-    let opened = open_block(run.evaluation(), &run.open, node, declaration, when).await;
+    let opening = Opening {
+        evaluation: run.evaluation(),
+        open: &run.open,
+        providers: &run.providers,
+        waits: &|_, _| false,
+        is_needed: run.needs_values[node.index()],
+    };
+    let opened = opening.block(node, declaration).await;
     let worked = opened.is_ok();
     // The plan has told the warnings already.
     run.report(opened.map_or_else(|problems| problems, |_| Diagnostics::new()));
@@ -435,6 +526,8 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
             let failed = judge_validations(&run.evaluation(), node, name).problems;
             if failed.has_errors() { Err(failed) } else { Ok(failed) }
         }
+        // The plan has told the warnings already.
+        Node::Provider(_) => run.providers.evaluate(&run.evaluation(), node).map(|_| Diagnostics::new()),
         Node::Variable(_)
         | Node::Local(_)
         | Node::Model(_)

@@ -50,6 +50,17 @@ pub enum Cause {
     ArgumentsUnknown,
     /// What a data source depends on has changes.
     DependencyPending(String),
+    /// What the provider of a data source is configured with is known after apply: what exactly, as a clause.
+    ProviderUnknown(String),
+    /// An object is replaced that its provider is configured from: it lives there.
+    ProviderReplaced(Address),
+    /// Its provider is configured another way than when it was made, and it does not exist where that looks.
+    ProviderChanged {
+        /// The configuration of now.
+        now: String,
+        /// The one that it was made with.
+        was: String,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -73,6 +84,13 @@ impl fmt::Display for Cause {
             Cause::LeftAlone => f.write_str("a `removed` block says that it is to be left as it is"),
             Cause::ArgumentsUnknown => f.write_str("its arguments are known after apply"),
             Cause::DependencyPending(reference) => write!(f, "{reference}, which it depends on, has changes"),
+            Cause::ProviderUnknown(why) => f.write_str(why),
+            Cause::ProviderReplaced(address) => {
+                write!(f, "{address}, which its provider is configured from, is replaced")
+            }
+            Cause::ProviderChanged { now, was } => {
+                write!(f, "its provider configuration is {now} now, where it does not exist, and was {was}")
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::expansion::Expansion;
 use crate::instance::mark_by_schema;
 use crate::limits::Limits;
 use crate::planner::{Arguments, arguments, context, with_marks_of};
+use crate::providers::configured::unknown_kind;
+use crate::providers::locate::is_served;
+use crate::providers::{Bound, Chooser, Providers};
 use crate::{Engine, EphemeralOperation, Event};
 
 /// What is open in a run. Dropping it leaves everything as it is, and renews nothing any more.
@@ -29,6 +32,9 @@ pub(crate) struct OpenValues {
 struct OpenValue {
     address: Address,
     kind: Arc<dyn Ephemeral>,
+    /// The arguments, and what they gave, for whoever asks once more.
+    config: Value,
+    value: Value,
     lease: Arc<Mutex<Lease>>,
     /// What went wrong when it was to be renewed.
     problems: Arc<Mutex<Diagnostics>>,
@@ -38,100 +44,125 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When a block is opened.
-pub(crate) struct When<'a> {
+/// What opening works with.
+pub(crate) struct Opening<'a> {
+    pub(crate) evaluation: Evaluation<'a>,
+    /// Where what is opened is kept until it is closed.
+    pub(crate) open: &'a OpenValues,
+    /// The configurations of the providers whose values they are.
+    pub(crate) providers: &'a Providers,
     /// Whether an instance has to wait until something is applied: a plan leaves its value open.
     pub(crate) waits: &'a (dyn Fn(&ObjectBlock, &Address) -> bool + Sync),
     /// Whether anything needs the value at all.
     pub(crate) is_needed: bool,
 }
 
-/// Opens all instances of a block, in all instances of its module, and sets the block's values. Returns warnings.
-///
-/// # Errors
-/// What is wrong; the block has no value then.
-pub(crate) async fn open_block(
-    evaluation: Evaluation<'_>,
-    open: &OpenValues,
-    node: NodeIndex,
-    declaration: &Address,
-    when: When<'_>,
-) -> Result<Diagnostics, Diagnostics> {
-    let Evaluation { engine, configuration, graph, values, .. } = evaluation;
-    let modules = values.instances(graph.module_of(node)).ok_or_else(Diagnostics::new)?;
-    let block = configuration.object(declaration).ok_or_else(Diagnostics::new)?;
-    if !when.is_needed {
-        values.set_everywhere(node, modules.len(), &Value::unknown(Type::Any).marked(Marks::EPHEMERAL));
-        return Ok(Diagnostics::new());
+impl Opening<'_> {
+    /// Opens all instances of a block, in all instances of its module, and sets the block's values. Returns warnings.
+    ///
+    /// # Errors
+    /// What is wrong; the block has no value then.
+    pub(crate) async fn block(&self, node: NodeIndex, declaration: &Address) -> Result<Diagnostics, Diagnostics> {
+        let Evaluation { configuration, graph, values, open: may_stay_open, .. } = self.evaluation;
+        let modules = values.instances(graph.module_of(node)).ok_or_else(Diagnostics::new)?;
+        let block = configuration.object(declaration).ok_or_else(Diagnostics::new)?;
+        if !self.is_needed {
+            values.set_everywhere(node, modules.len(), &Value::unknown(Type::Any).marked(Marks::EPHEMERAL));
+            return Ok(Diagnostics::new());
+        }
+        let mut found = Diagnostics::new();
+        let mut column = Vec::with_capacity(modules.len());
+        let expand = if may_stay_open { Expansion::of_or_open } else { Expansion::of };
+        for (module, path) in modules.paths().iter().enumerate() {
+            let scope = Arc::new(values.scope(graph, node, module));
+            let expansion = match expand(block, &scope) {
+                Ok(expansion) => expansion,
+                Err(problems) => {
+                    extend_once(&mut found, problems);
+                    continue;
+                }
+            };
+            // One that stands for all is none that could be opened.
+            let is_open = expansion.is_open() || modules.is_open(module);
+            let mut instances = Vec::with_capacity(expansion.len());
+            for key in expansion.keys() {
+                let address = declaration.in_module(path).with_key(key);
+                let scope = expansion.scope(&scope, address.key.as_ref());
+                match self.instance(block, &address, &scope, is_open).await {
+                    Ok((value, warnings)) => {
+                        extend_once(&mut found, warnings);
+                        instances.push(value);
+                    }
+                    Err(problems) => extend_once(&mut found, problems),
+                }
+            }
+            if instances.len() == expansion.len() {
+                column.push(expansion.assemble(instances));
+            }
+        }
+        if found.has_errors() {
+            return Err(found);
+        }
+        values.set(node, column);
+        Ok(found)
     }
-    let kind = engine.registry.ephemerals.get(&declaration.type_name).ok_or_else(|| unknown_kind(declaration))?;
-    let mut found = Diagnostics::new();
-    let mut column = Vec::with_capacity(modules.len());
-    for (module, path) in modules.paths().iter().enumerate() {
-        let scope = Arc::new(values.scope(graph, node, module));
-        let expansion = match Expansion::of(block, &scope) {
-            Ok(expansion) => expansion,
-            Err(problems) => {
-                extend_once(&mut found, problems);
-                continue;
+
+    async fn instance(
+        &self,
+        block: &ObjectBlock,
+        address: &Address,
+        scope: &Arc<Scope>,
+        is_open: bool,
+    ) -> Result<(Value, Diagnostics), Diagnostics> {
+        let engine = self.evaluation.engine;
+        let failed = Conditions::before(block, address).judge(scope).problems;
+        if failed.has_errors() {
+            return Err(failed);
+        }
+        let limits = Limits::of(&block.meta, scope)?;
+        let plain = engine.registry.ephemerals.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
+        let schema = plain.schema();
+        let Arguments { config, warnings } = arguments(block, address, schema, |config| plain.validate(config), scope)?;
+        let kind = match is_open || (self.waits)(block, address) || !config.is_wholly_known() {
+            true => None,
+            false => self.kind(block, address, scope).await?,
+        };
+        let value = match kind {
+            None => with_unknown_computed(schema, &config),
+            Some(kind) => {
+                let opened = open_value(engine, self.open, &kind, address, &config, &limits).await;
+                let span_of = |path: &Path| block.body.span_of(path);
+                opened.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))?
             }
         };
-        let mut instances = Vec::with_capacity(expansion.len());
-        for key in expansion.keys() {
-            let address = declaration.in_module(path).with_key(key);
-            let scope = expansion.scope(&scope, address.key.as_ref());
-            match open_instance(engine, open, block, &address, &scope, (kind, when.waits)).await {
-                Ok((value, warnings)) => {
-                    extend_once(&mut found, warnings);
-                    instances.push(value);
-                }
-                Err(problems) => extend_once(&mut found, problems),
+        let value = mark_by_schema(schema, with_marks_of(&config, value)).marked(Marks::EPHEMERAL);
+        let mut inside = Scope::inside(scope);
+        inside.set(&Reference::SelfObject, value.clone());
+        let failed = Conditions::after(block, address).judge(&inside).problems;
+        if failed.has_errors() { Err(failed) } else { Ok((value, warnings)) }
+    }
+
+    /// The kind, bound to the provider configuration of the instance; `None` where that is not known yet.
+    async fn kind(
+        &self,
+        block: &ObjectBlock,
+        address: &Address,
+        scope: &Scope,
+    ) -> Result<Option<Arc<dyn Ephemeral>>, Diagnostics> {
+        let Evaluation { engine, configuration, graph, values, .. } = self.evaluation;
+        let mut choice = None;
+        if is_served(&engine.registry, configuration, configuration.configures_providers(), address, block) {
+            let chooser = Chooser { configuration, graph, values };
+            choice = chooser.choose(address, block.meta.provider.as_ref(), scope)?;
+            if choice.is_none() {
+                return Ok(None);
             }
         }
-        if instances.len() == expansion.len() {
-            column.push(expansion.assemble(instances));
-        }
+        Ok(match self.providers.ephemeral(address, choice.as_ref()).await? {
+            Bound::Ready(kind) => Some(kind),
+            Bound::NotYet(_) => None,
+        })
     }
-    if found.has_errors() {
-        return Err(found);
-    }
-    values.set(node, column);
-    Ok(found)
-}
-
-type Waits<'a> = &'a (dyn Fn(&ObjectBlock, &Address) -> bool + Sync);
-
-async fn open_instance(
-    engine: &Engine,
-    open: &OpenValues,
-    block: &ObjectBlock,
-    address: &Address,
-    scope: &Arc<Scope>,
-    (kind, waits): (&Arc<dyn Ephemeral>, Waits<'_>),
-) -> Result<(Value, Diagnostics), Diagnostics> {
-    let name = address.to_string();
-    let failed = Conditions::before(block, address).judge(scope).problems;
-    if failed.has_errors() {
-        return Err(failed);
-    }
-    let limits = Limits::of(&block.meta, scope)?;
-    let schema = kind.schema();
-    let Arguments { config, warnings } = arguments(block, address, schema, |config| kind.validate(config), scope)?;
-    let value = if waits(block, address) || !config.is_wholly_known() {
-        with_unknown_computed(schema, &config)
-    } else {
-        let opened = open_value(engine, open, kind, address, &config, &limits).await;
-        opened.map_err(|problems| located(problems, |path: &Path| block.body.span_of(path), &block.span, &name))?
-    };
-    let value = mark_by_schema(schema, with_marks_of(&config, value)).marked(Marks::EPHEMERAL);
-    let mut inside = Scope::inside(scope);
-    inside.set(&Reference::SelfObject, value.clone());
-    let failed = Conditions::after(block, address).judge(&inside).problems;
-    if failed.has_errors() { Err(failed) } else { Ok((value, warnings)) }
-}
-
-fn unknown_kind(address: &Address) -> Diagnostics {
-    Diagnostic::error("Unknown kind", format!("There is no kind `{}`.", address.type_name)).about(address).into()
 }
 
 fn tell(engine: &Engine, address: &Address, operation: EphemeralOperation, done: bool) {
@@ -146,6 +177,13 @@ async fn open_value(
     config: &Value,
     limits: &Limits,
 ) -> Result<Value, Diagnostics> {
+    let known = lock(&open.open)
+        .iter()
+        .find(|known| known.address == *address && known.config == config.unmark_deep().0)
+        .map(|known| known.value.clone());
+    if let Some(value) = known {
+        return Ok(value);
+    }
     tell(engine, address, EphemeralOperation::Open, false);
     let call = |cx| async move { kind.open(&cx, config).await };
     let Opened { value, lease } = within(engine, address, "opened", limits, call).await?;
@@ -157,7 +195,14 @@ async fn open_value(
     if lock(&lease).renew_after.is_some() {
         lock(&open.renewals).spawn(renewal);
     }
-    lock(&open.open).push(OpenValue { address: address.clone(), kind: Arc::clone(kind), lease, problems });
+    lock(&open.open).push(OpenValue {
+        address: address.clone(),
+        kind: Arc::clone(kind),
+        config: config.unmark_deep().0,
+        value: value.clone(),
+        lease,
+        problems,
+    });
     Ok(value)
 }
 
@@ -194,7 +239,7 @@ impl OpenValues {
         renewals.shutdown().await;
         let open = std::mem::take(&mut *lock(&self.open));
         let mut found = Diagnostics::new();
-        for OpenValue { address, kind, lease, problems } in open.into_iter().rev() {
+        for OpenValue { address, kind, lease, problems, .. } in open.into_iter().rev() {
             found.extend(about(std::mem::take(&mut *lock(&problems)), &address));
             tell(engine, &address, EphemeralOperation::Close, false);
             let cancel = Cancel::new();

@@ -26,6 +26,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) values: &'a Values,
     /// Takes down how conditions stand.
     pub(crate) results: Option<&'a Mutex<Vec<CheckResult>>>,
+    /// Whether it may stay open which instances a module has: a plan may, an apply may not.
+    pub(crate) open: bool,
 }
 
 type Evaluated = Result<(Value, Diagnostics), Diagnostics>;
@@ -34,7 +36,7 @@ impl Evaluation<'_> {
     /// Evaluates a variable, local, model, executor, module, or the output of a module, in all instances of its module, and sets its values.
     /// Returns warnings; the node has values then.
     ///
-    /// Objects, ephemeral values, checks, validations and the outputs of the root module are the business of planning and applying.
+    /// Objects, ephemeral values, providers, checks, validations and the outputs of the root module are the business of planning and applying.
     pub(crate) fn evaluate(&self, node: NodeIndex) -> Result<Diagnostics, Diagnostics> {
         let module = self.graph.module_of(node);
         // Where it is not known which instances there are, that has been reported.
@@ -44,7 +46,9 @@ impl Evaluation<'_> {
         let scope = |instance: usize| self.values.scope(self.graph, node, instance);
         let name = |instance: usize, name: String| qualified(instances.path(instance), &name);
         match self.graph.node(node) {
-            Node::Object(_) | Node::Ephemeral(_) | Node::Check(_) | Node::Validation(_) => Ok(Diagnostics::new()),
+            Node::Object(_) | Node::Ephemeral(_) | Node::Provider(_) | Node::Check(_) | Node::Validation(_) => {
+                Ok(Diagnostics::new())
+            }
             Node::Output(_) if self.graph.module(module).parent.is_none() => Ok(Diagnostics::new()),
             Node::Variable(variable) => self.each(node, instances, |instance| self.variable(node, instance, variable)),
             Node::Local(local) => self.each(node, instances, |instance| match own.locals.get(local) {
@@ -171,7 +175,8 @@ impl Evaluation<'_> {
         let mut problems = Diagnostics::new();
         for instance in 0..instances.len() {
             let scope = self.values.scope(self.graph, node, instance);
-            match Expansion::of_module(block, &scope) {
+            let evaluate = if self.open { Expansion::of_module_or_open } else { Expansion::of_module };
+            match evaluate(block, &scope) {
                 Ok(expansion) => expansions.push(expansion),
                 Err(found) => extend_once(&mut problems, found),
             }

@@ -8,7 +8,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use crate::Action;
+use crate::{Action, AddressPattern, Deferral};
 
 /// Takes events; never blocks for long. Events come from several threads.
 pub trait Observer: Send + Sync {
@@ -64,6 +64,17 @@ pub enum Event {
         /// What is to be done.
         action: Action,
         /// Why.
+        reasons: Vec<Reason>,
+    },
+    /// The plan leaves something to be decided while it is applied.
+    DeferredChange {
+        /// The object, or all objects that it may be.
+        address: AddressPattern,
+        /// What will probably be done.
+        action: Action,
+        /// Why it cannot be decided yet.
+        why: Deferral,
+        /// The same in words.
         reasons: Vec<Reason>,
     },
     /// How much is to be done, or was done.
@@ -178,6 +189,9 @@ pub struct Summary {
     pub run: usize,
     /// Of `run`: those that only run if their inputs turn out different. Always 0 after an apply.
     pub run_if_changed: usize,
+    /// What is decided only while the plan is applied. Always 0 after an apply.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deferred: usize,
 }
 
 impl Summary {
@@ -205,6 +219,10 @@ impl Summary {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A diagnostic without its place: who renders it with file and line has the configuration's source map.

@@ -21,9 +21,9 @@ pub(crate) enum Expansion {
     Count(u64),
     /// One for each key, in order, with its value.
     Each(Vec<(String, Value)>),
-    /// In validation: one that stands for all of `count`.
+    /// Not known, as in validation, or while a plan is made: one that stands for all of `count`.
     AnyIndex,
-    /// In validation: one that stands for all of `for_each`, with the marks of the argument.
+    /// Not known: one that stands for all of `for_each`, with the marks of the argument.
     AnyKey(Marks),
 }
 
@@ -42,8 +42,40 @@ impl Expansion {
         Self::evaluate(block.enabled.as_ref(), block.count.as_ref(), block.for_each.as_ref(), scope)
     }
 
+    /// The instances of a block, where `count` and `for_each` may be known only later.
+    ///
+    /// # Errors
+    /// When they are no good, or `enabled` is unknown.
+    pub(crate) fn of_or_open(block: &ObjectBlock, scope: &Scope) -> Result<Self, Diagnostics> {
+        let meta = &block.meta;
+        Self::evaluate_or_open(meta.enabled.as_ref(), meta.count.as_ref(), meta.for_each.as_ref(), scope)
+    }
+
+    /// The same of a `module` block.
+    pub(crate) fn of_module_or_open(block: &ModuleBlock, scope: &Scope) -> Result<Self, Diagnostics> {
+        Self::evaluate_or_open(block.enabled.as_ref(), block.count.as_ref(), block.for_each.as_ref(), scope)
+    }
+
     /// The same from the arguments themselves.
     pub(crate) fn evaluate(
+        enabled: Option<&Expression>,
+        count: Option<&Expression>,
+        for_each: Option<&Expression>,
+        scope: &Scope,
+    ) -> Result<Self, Diagnostics> {
+        let unknown = |argument: &str, what: &str, expression: Option<&Expression>| {
+            let problem = Diagnostic::error(format!("Invalid {argument} argument"), unknown_detail(argument, what));
+            Err(problem.or_at(expression.map(Expression::span).as_ref()).into())
+        };
+        match Self::evaluate_or_open(enabled, count, for_each, scope)? {
+            Expansion::AnyIndex => unknown("count", "how many instances there will be", count),
+            Expansion::AnyKey(_) => unknown("for_each", "which instances there will be", for_each),
+            known => Ok(known),
+        }
+    }
+
+    /// The same, where `count` and `for_each` may be known only later: then one instance stands for all.
+    pub(crate) fn evaluate_or_open(
         enabled: Option<&Expression>,
         count: Option<&Expression>,
         for_each: Option<&Expression>,
@@ -59,6 +91,11 @@ impl Expansion {
             (None, Some(for_each)) => evaluate_for_each(for_each, scope),
             (None, None) => Ok(Expansion::Single),
         }
+    }
+
+    /// Whether it is not known which instances there are.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Expansion::AnyIndex | Expansion::AnyKey(_))
     }
 
     /// For validation: whichever instance it is.
@@ -217,7 +254,7 @@ fn evaluate_count(expression: &Expression, scope: &Scope) -> Result<Expansion, D
     let value = convert::convert(&value, &Type::Number)
         .map_err(|error| invalid(format!("The `count` argument must be a whole number: {error}.")))?;
     match value.kind() {
-        Kind::Unknown(_) => Err(invalid(unknown_detail("count", "how many instances there will be"))),
+        Kind::Unknown(_) => Ok(Expansion::AnyIndex),
         Kind::Number(number) => match number.to_u64() {
             Some(count) if count > MOST => {
                 Err(invalid(format!("The `count` argument is {count}, and a block has at most {MOST} instances.")))
@@ -243,7 +280,7 @@ fn evaluate_for_each(expression: &Expression, scope: &Scope) -> Result<Expansion
         return Err(invalid(ephemeral_detail("for_each", "which instances there are")));
     }
     match value.kind() {
-        Kind::Unknown(_) => Err(invalid(unknown_detail("for_each", "which instances there will be"))),
+        Kind::Unknown(_) => Ok(Expansion::AnyKey(value.marks())),
         Kind::Map(_, elements) | Kind::Object(elements) => {
             Ok(Expansion::Each(elements.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
         }
@@ -252,9 +289,7 @@ fn evaluate_for_each(expression: &Expression, scope: &Scope) -> Result<Expansion
             for element in elements.iter() {
                 match element.kind() {
                     Kind::String(text) => each.push((text.to_string(), element.clone())),
-                    Kind::Unknown(_) => {
-                        return Err(invalid(unknown_detail("for_each", "which instances there will be")));
-                    }
+                    Kind::Unknown(_) => return Ok(Expansion::AnyKey(value.marks())),
                     Kind::Null(_) => {
                         return Err(invalid(
                             "The `for_each` set holds null. Keys of instances are strings.".to_owned(),

@@ -16,6 +16,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Span};
 use pipectl_lang::{Configuration, ModuleBlock, Reference};
 
+use crate::providers::locate::{Site, sites_of};
+
 /// One node. Names are those of its module; addresses of objects tell the module, too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Node {
@@ -29,6 +31,8 @@ pub(crate) enum Node {
     Model(String),
     /// An executor.
     Executor(String, String),
+    /// A provider block, by its key in [`Configuration::providers`].
+    Provider(String),
     /// All instances of a resource, data source or stage in all instances of its module.
     Object(Address),
     /// All instances of an ephemeral resource in all instances of its module.
@@ -51,6 +55,7 @@ impl fmt::Display for Node {
             Node::Local(name) => write!(f, "local.{name}"),
             Node::Model(name) => write!(f, "model.{name}"),
             Node::Executor(kind, name) => write!(f, "executor.{kind}.{name}"),
+            Node::Provider(name) => write!(f, "provider.{name}"),
             Node::Object(address) | Node::Ephemeral(address) => write!(f, "{address}"),
             Node::Call(name) => write!(f, "module.{name} (expand)"),
             Node::Module(name) => write!(f, "module.{name}"),
@@ -83,7 +88,7 @@ impl Node {
             Node::Executor(kind, name) => Reference::Executor { kind: kind.clone(), name: name.clone() },
             Node::Object(address) | Node::Ephemeral(address) => Reference::Object(address.inside_module()),
             Node::Module(name) => Reference::Module(name.clone()),
-            Node::Call(_) | Node::Validation(_) | Node::Output(_) | Node::Check(_) => return None,
+            Node::Provider(_) | Node::Call(_) | Node::Validation(_) | Node::Output(_) | Node::Check(_) => return None,
         })
     }
 }
@@ -195,8 +200,40 @@ impl Graph {
                 }
             }
         }
+        if configuration.configures_providers() {
+            graph.add_provider_edges(configuration, disabled);
+        }
         graph.order = graph.sort();
         graph
+    }
+
+    /// What serves an object comes before it: every configuration that may, where values decide which.
+    fn add_provider_edges(&mut self, configuration: &Configuration, disabled: &Disabled) {
+        let mut edges = Vec::new();
+        configuration.visit_modules(&mut |path, module| {
+            if disabled.modules.iter().any(|off| off.contains(path)) {
+                return;
+            }
+            for (address, block) in &module.objects {
+                let address = address.in_module(path);
+                let Some(object) = self.find_object(&address).filter(|_| !disabled.objects.contains(&address)) else {
+                    continue;
+                };
+                for site in sites_of(configuration, path, &address, block.meta.provider.as_ref()) {
+                    let Site::Block(module, name) = site else { continue };
+                    let node = self.find_module(&module).and_then(|module| self.find(module, &Node::Provider(name)));
+                    edges.extend(node.map(|node| (node, object, block.span.clone())));
+                }
+            }
+        });
+        for (provider, object, span) in edges {
+            self.nodes.add_edge(provider, object, span);
+        }
+    }
+
+    /// Whether there is any provider block.
+    pub(crate) fn has_providers(&self) -> bool {
+        self.nodes.node_weights().any(|(_, node)| matches!(node, Node::Provider(_)))
     }
 
     /// Adds the nodes of a module and of those below, and the edges that hold a module together.
@@ -255,6 +292,9 @@ impl Graph {
             let mut references = block.body.references();
             references.extend(block.enabled.iter().flat_map(|enabled| enabled.references()));
             want(self.add(id, Node::Executor(kind.clone(), name.clone())), id, references);
+        }
+        for (name, block) in &configuration.providers {
+            want(self.add(id, Node::Provider(name.clone())), id, block.references());
         }
         for (address, block) in &configuration.objects {
             let address = address.in_module(&path);
@@ -499,7 +539,7 @@ impl Graph {
         inside
     }
 
-    /// For each node the blocks of objects that it refers to, directly or through variables, locals, modules, models and executors.
+    /// For each node the blocks of objects that it refers to, directly or through variables, locals, modules, models, executors and providers.
     pub(crate) fn objects_needed(&self) -> Vec<Arc<BTreeSet<Address>>> {
         let none = Arc::new(BTreeSet::new());
         let mut found = vec![Arc::clone(&none); self.len()];
@@ -518,6 +558,28 @@ impl Graph {
             found[node.index()] = all;
         }
         found
+    }
+
+    /// The objects that must outlive those of a node: what it refers to, and through data sources what those refer to. `needed` is what
+    /// [`Graph::objects_needed`] gives.
+    pub(crate) fn dependencies(&self, needed: &[Arc<BTreeSet<Address>>], node: NodeIndex) -> Vec<Address> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::from([node]);
+        let mut open = vec![node];
+        while let Some(next) = open.pop() {
+            for address in needed[next.index()].iter() {
+                match address.kind {
+                    AddressKind::Data => open.extend(self.find_object(address).filter(|data| seen.insert(*data))),
+                    AddressKind::Resource | AddressKind::Stage => drop(found.insert(address.clone())),
+                    // What its arguments refer to is among what is needed already.
+                    AddressKind::Ephemeral => {}
+                }
+            }
+        }
+        if let Node::Object(own) = self.node(node) {
+            found.remove(own);
+        }
+        found.into_iter().collect()
     }
 
     /// For each node whether an object, or an ephemeral value, is among what it needs, however far away.

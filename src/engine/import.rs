@@ -8,10 +8,13 @@ use pipectl_provider::context::Recorder;
 use pipectl_provider::{Instance, ReadOutcome, Resource};
 use pipectl_state::{Change, State};
 
-use crate::Engine;
+use crate::ephemeral::OpenValues;
 use crate::graph::Graph;
 use crate::instance::{Keeping, mark_by_schema, object_of};
 use crate::planner::{context, provider_mistake};
+use crate::providers::before::Ground;
+use crate::providers::{Before, Bound};
+use crate::{Engine, VariableInput, resolve_variables};
 
 impl Engine {
     /// Looks up the object that its provider knows as `id`, for a block of the configuration. Returns the change that takes it into the
@@ -22,6 +25,7 @@ impl Engine {
     pub async fn import(
         &self,
         configuration: &Configuration,
+        inputs: &[VariableInput],
         state: &State,
         address: &Address,
         id: &str,
@@ -46,9 +50,38 @@ impl Engine {
             );
             return Err(problem("Resource already managed", detail).hint(format!("pipectl state rm {address}")).into());
         }
-        let (kind, instance) = take_over(self, address, id).await.map_err(|problems| located(problems, &block.span))?;
+        if self.registry.resource(address.kind, &address.type_name).is_none() {
+            let detail = format!("There is no kind `{}` that objects can be imported for.", address.type_name);
+            return Err(problem("Unknown kind", detail).at(block.span.clone()).into());
+        }
+        let problems = crate::providers::check::check(self, configuration);
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        // Variables that nobody gave a value may not matter for the provider.
+        let (variables, _) = resolve_variables(configuration, inputs);
         let graph = Graph::new(configuration);
-        let keeping = Keeping::of(configuration, &graph, &graph.objects_needed(), address);
+        let ground = Ground { configuration, graph: &graph, variables: &variables };
+        let open = OpenValues::default();
+        let providers = Before::of(self, ground, state, &Arc::default(), &open).await;
+        let taken = async {
+            let (kind, provider) = match providers.to_import(ground, address).await? {
+                Bound::Ready(found) => found,
+                Bound::NotYet(why) => {
+                    let detail = format!("{address} cannot be imported: {why}.");
+                    return Err(Diagnostics::from(problem("Provider configuration not known", detail)));
+                }
+            };
+            let instance = take_over(self, &kind, address, id).await;
+            Ok((kind, provider, instance.map_err(|problems| located(problems, &block.span))?))
+        };
+        let taken = taken.await;
+        let left_open = open.close(self).await;
+        let (kind, provider, instance) = taken?;
+        if left_open.has_errors() {
+            return Err(left_open);
+        }
+        let keeping = Keeping::of(configuration, &graph, &graph.objects_needed(), address, provider);
         let object = object_of(kind.schema(), &instance, keeping)
             .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
         Ok(Change::SetObject { address: address.clone(), object })
@@ -59,19 +92,16 @@ fn located(problems: Diagnostics, span: &Span) -> Diagnostics {
     problems.into_iter().map(|problem| problem.or_at(Some(span))).collect()
 }
 
-/// Asks the kind of an object for what its provider knows as `id`, and reads it.
+/// Asks the kind of an object, bound to its configuration, for what its provider knows as `id`, and reads it.
 ///
 /// # Errors
-/// When there is no such kind or object, or it cannot be seen.
+/// When there is no such object, or it cannot be seen.
 pub(crate) async fn take_over(
     engine: &Engine,
+    kind: &Arc<dyn Resource>,
     address: &Address,
     id: &str,
-) -> Result<(Arc<dyn Resource>, Instance), Diagnostics> {
-    let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else {
-        let detail = format!("There is no kind `{}` that objects can be imported for.", address.type_name);
-        return Err(Diagnostic::error("Unknown kind", detail).about(address).into());
-    };
+) -> Result<Instance, Diagnostics> {
     let about = |mut problems: Diagnostics| {
         problems.iter_mut().for_each(|found| {
             found.address.get_or_insert_with(|| address.to_string());
@@ -88,7 +118,7 @@ pub(crate) async fn take_over(
         ReadOutcome::Gone => Err(absent().into()),
         ReadOutcome::Present { instance, .. } => {
             let attributes = mark_by_schema(kind.schema(), instance.attributes.clone());
-            Ok((Arc::clone(kind), Instance { attributes, ..*instance }))
+            Ok(Instance { attributes, ..*instance })
         }
     }
 }

@@ -169,6 +169,7 @@ impl Inspection<'_> {
             graph: &self.graph,
             values: &self.values,
             results: None,
+            open: false,
         };
         match self.graph.node(node) {
             Node::Object(declaration) => self.set_objects(node, declaration),
@@ -184,6 +185,8 @@ impl Inspection<'_> {
                 None => return evaluation.evaluate(node).map(drop),
             },
             Node::Output(_) if module == ModuleId::ROOT => {}
+            // Nobody is asked: the objects are given.
+            Node::Provider(_) => {}
             Node::Variable(_)
             | Node::Validation(_)
             | Node::Local(_)

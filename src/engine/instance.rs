@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pipectl_core::json::{from_json, from_json_as, to_json, type_from_json, type_to_json};
 use pipectl_core::{
-    Address, AddressKind, Block, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, Schema, Type, Value,
+    Address, Block, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, ProviderAddress, Schema, Type, Value,
 };
 use pipectl_lang::Configuration;
 use pipectl_provider::planning::without_write_only;
@@ -24,24 +24,26 @@ pub(crate) struct Keeping {
     pub(crate) tainted: bool,
     /// Whether a replacement is made before it is removed.
     pub(crate) create_before_destroy: bool,
+    /// The provider configuration that it was made with, where that is not the default one.
+    pub(crate) provider: Option<ProviderAddress>,
 }
 
 impl Keeping {
-    /// Of an object that is whole: it must outlive what its block refers to, however far away. `needed` is [`Graph::objects_needed`].
+    /// Of an object that is whole: what its block refers to, however far away, must outlive it. `needed` is [`Graph::objects_needed`].
     pub(crate) fn of(
         configuration: &Configuration,
         graph: &Graph,
         needed: &[Arc<BTreeSet<Address>>],
         address: &Address,
+        provider: Option<ProviderAddress>,
     ) -> Self {
-        let declaration = address.declaration();
-        let is_kept = |other: &&Address| **other != declaration && other.kind != AddressKind::Data;
-        let needed = graph.find_object(address).map(|node| Arc::clone(&needed[node.index()])).unwrap_or_default();
+        let node = graph.find_object(address);
         let block = configuration.object(address);
         Self {
-            dependencies: needed.iter().filter(is_kept).cloned().collect(),
+            dependencies: node.map_or_else(Vec::new, |node| graph.dependencies(needed, node)),
             tainted: false,
             create_before_destroy: block.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
+            provider,
         }
     }
 }
@@ -111,6 +113,7 @@ pub(crate) fn object_of(schema: &Schema, instance: &Instance, keeping: Keeping) 
         dependencies: keeping.dependencies,
         tainted: keeping.tainted,
         create_before_destroy: keeping.create_before_destroy,
+        provider: keeping.provider,
     })
 }
 
@@ -285,7 +288,7 @@ mod tests {
         let instance = Instance { attributes, private: serde_json::json!({ "a": 1 }), schema_version: 0 };
         let stored = object_of(&kind.0, &instance, Keeping::default()).unwrap();
         assert_eq!(stored.types.keys().collect::<Vec<_>>(), ["open"], "only where JSON does not tell");
-        let address = Address::new(AddressKind::Resource, "x", "y");
+        let address = Address::new(pipectl_core::AddressKind::Resource, "x", "y");
         let read: ObjectState = serde_json::from_str(&serde_json::to_string(&stored).unwrap()).unwrap();
         assert_eq!(instance_of(&address, &read, &kind).unwrap(), instance);
         assert_eq!(

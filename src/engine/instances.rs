@@ -78,6 +78,11 @@ impl Instances {
         &self.expansions[outer].0
     }
 
+    /// Whether an instance stands for all of its block, because it is not known yet which there are.
+    pub(crate) fn is_open(&self, instance: usize) -> bool {
+        self.expansions.get(self.outer(instance)).is_some_and(|(expansion, _)| expansion.is_open())
+    }
+
     /// The instances inside an instance of the module around.
     fn range(&self, outer: usize) -> Range<usize> {
         let end = self.expansions.get(outer + 1).map_or(self.len(), |(_, first)| *first);

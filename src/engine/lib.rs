@@ -39,9 +39,11 @@ mod moves;
 mod objects;
 mod options;
 mod order;
+mod pattern;
 mod plan;
 mod plan_file;
 mod planner;
+mod providers;
 mod saved;
 mod selection;
 mod validate;
@@ -59,8 +61,10 @@ pub use lint::lint;
 pub use moves::{Moved, moves_between, moving_changes};
 pub use objects::{attributes, objects_of};
 pub use options::{Mode, PlanOptions, Seed};
+pub use pattern::AddressPattern;
 pub use plan::{
-    Action, CheckResult, CheckStatus, Checked, Drift, OutputAction, OutputChange, Plan, PlanSource, ResourceChange,
+    Action, CheckResult, CheckStatus, Checked, Deferral, DeferredChange, Drift, OutputAction, OutputChange, Plan,
+    PlanSource, ResourceChange,
 };
 pub use plan_file::{MAGIC, is_plan_file, root_of_plan_file};
 pub use variables::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};

@@ -34,6 +34,21 @@ pub fn lint(engine: &Engine, planned: &Planned, state: Option<&State>) -> Vec<St
             problems.push(format!("{}: {} does not belong in such a plan", change.address, change.action.name()));
         }
     }
+    for deferred in &plan.deferred {
+        let is_kept = |change: &&ResourceChange| change.deposed.is_none() && change.action != Action::Delete;
+        if plan.changes.iter().filter(is_kept).any(|change| deferred.address.fits(&change.address)) {
+            problems.push(format!("{}: it is planned, and deferred", deferred.address));
+        }
+        if deferred.reasons.iter().all(|reason| reason.text.trim().is_empty()) {
+            problems.push(format!("{}: it is deferred without a reason", deferred.address));
+        }
+        if !matches!(deferred.action, Action::Create | Action::Update | Action::Read | Action::Run) {
+            problems.push(format!("{}: {} cannot be deferred", deferred.address, deferred.action.name()));
+        }
+        if plan.mode != Mode::Normal {
+            problems.push(format!("{}: nothing is deferred in such a plan", deferred.address));
+        }
+    }
     for output in &plan.outputs {
         // What is null is not stored: to the state it is the same as nothing.
         let stored = |value: &Option<Value>| value.clone().filter(|value| !value.is_null());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipectl_core::json::from_json;
-use pipectl_core::{Address, Marks, Path, Value};
+use pipectl_core::{Address, Marks, Path, Type, Value};
 use pipectl_provider::Registry;
 use pipectl_state::{ObjectState, State};
 
@@ -41,6 +41,10 @@ impl Plan {
                 // Nothing changes: it is as the state says.
                 (_, None) => {}
             }
+        }
+        for deferred in self.deferred.iter().filter(|deferred| !deferred.address.is_open()) {
+            let after = deferred.after.clone().unwrap_or_else(|| Value::unknown(Type::Any));
+            objects.insert(deferred.address.address().clone(), after);
         }
         objects
     }

@@ -57,6 +57,8 @@ pub struct PlanOptions {
     pub excludes: Vec<Target>,
     /// Replace these even where nothing changed (`-replace`).
     pub replace: Vec<Address>,
+    /// Whether what can be decided only while the plan is applied may also destroy objects (`-allow-deferred-destroy`).
+    pub allow_deferred_destroy: bool,
     /// Randomness.
     pub seed: Seed,
 }
@@ -64,6 +66,14 @@ pub struct PlanOptions {
 impl PlanOptions {
     /// A plan of everything, with refresh.
     pub fn new(mode: Mode, seed: Seed) -> Self {
-        Self { mode, refresh: true, targets: Vec::new(), excludes: Vec::new(), replace: Vec::new(), seed }
+        Self {
+            mode,
+            refresh: true,
+            targets: Vec::new(),
+            excludes: Vec::new(),
+            replace: Vec::new(),
+            allow_deferred_destroy: false,
+            seed,
+        }
     }
 }

@@ -7,6 +7,8 @@
 //! * An object that is replaced, made first: what depends on it is changed over to the new one, then the old one is removed.
 //! * An object that only goes: what depends on it and stays is changed first, so that it lets go.
 //!
+//! And where providers are configured from objects: what is removed goes before those change, because afterwards nobody could reach it.
+//!
 //! Where these rules close a circle, the last gives way first, then the part of the second that has others changed over, then what the state
 //! remembers of earlier dependencies. Steps of a block share barriers, so the graph has O(V + E) edges.
 
@@ -29,6 +31,8 @@ pub(crate) enum Step {
     Begin(NodeIndex),
     /// Make or change an object: an index into the plan's changes.
     Apply(usize),
+    /// Decide on the instances of a block that the plan has deferred, and make or change them.
+    Deferred(NodeIndex),
     /// All instances of a block have ended: its value is known.
     End(NodeIndex),
     /// All that must come before removals of a declaration has been done.
@@ -37,6 +41,8 @@ pub(crate) enum Step {
     Remove(usize),
     /// All removals in a block are done.
     EndRemoval(Address),
+    /// Remove objects of a block with deferred instances that have turned out to be no longer declared.
+    RemoveDeferred(NodeIndex),
 }
 
 /// Why one step comes before another: how much the order matters.
@@ -46,6 +52,8 @@ pub(crate) enum Strength {
     Preferred,
     /// Nothing should hold on to an old object when that is removed.
     Released,
+    /// What is removed, is removed while its provider is still configured from what it lives in.
+    Configured,
     /// The state says so, of a time that may be past.
     Remembered,
     /// It cannot be otherwise.
@@ -65,14 +73,19 @@ pub(crate) fn steps(
     selected: impl Fn(NodeIndex) -> bool,
     state: &State,
 ) -> Result<Steps, Diagnostics> {
-    let mut builder =
-        Builder { steps: Steps::new(), begin: BTreeMap::new(), end: BTreeMap::new(), removals: BTreeMap::new() };
+    let mut builder = Builder {
+        steps: Steps::new(),
+        begin: BTreeMap::new(),
+        end: BTreeMap::new(),
+        removals: BTreeMap::new(),
+        deferred: Vec::new(),
+    };
     if plan.mode == Mode::Normal {
         builder.forward(plan, graph, selected);
     }
     builder.backward(plan, graph, state);
     let mut steps = builder.steps;
-    for weakest in [Strength::Preferred, Strength::Released, Strength::Remembered] {
+    for weakest in [Strength::Preferred, Strength::Released, Strength::Configured, Strength::Remembered] {
         if !has_circle(&steps) {
             return Ok(steps);
         }
@@ -122,6 +135,16 @@ struct Builder {
     /// By node of the configuration's graph: the step after which its value is known.
     end: BTreeMap<NodeIndex, NodeIndex>,
     removals: BTreeMap<Address, Removal>,
+    deferred: Vec<Later>,
+}
+
+/// A block with deferred instances.
+struct Later {
+    declaration: Address,
+    /// The step that decides on them.
+    step: NodeIndex,
+    /// The step that removes of them what is no longer declared.
+    removal: NodeIndex,
 }
 
 impl Builder {
@@ -139,6 +162,8 @@ impl Builder {
                 instances.entry(change.address.declaration()).or_default().push(index);
             }
         }
+        let deferred: BTreeSet<Address> =
+            plan.deferred.iter().map(|deferred| deferred.address.address().declaration()).collect();
         for &node in graph.order() {
             if !selected(node) {
                 continue;
@@ -150,6 +175,14 @@ impl Builder {
                     instances.into_iter().map(|index| self.steps.add_node(Step::Apply(index))).collect();
                 let end = self.steps.add_node(Step::End(node));
                 self.edge(begin, end, Strength::Required);
+                if deferred.contains(address) {
+                    let step = self.steps.add_node(Step::Deferred(node));
+                    self.edge(begin, step, Strength::Required);
+                    self.edge(step, end, Strength::Required);
+                    let removal = self.steps.add_node(Step::RemoveDeferred(node));
+                    self.edge(end, removal, Strength::Required);
+                    self.deferred.push(Later { declaration: address.clone(), step, removal });
+                }
                 for apply in applies {
                     self.edge(begin, apply, Strength::Required);
                     self.edge(apply, end, Strength::Required);
@@ -166,6 +199,19 @@ impl Builder {
             for need in needs {
                 self.edge(need, begin, Strength::Required);
             }
+        }
+        if self.deferred.is_empty() {
+            return;
+        }
+        // What refers to objects that may go lets go of them first.
+        let needed = graph.objects_needed();
+        let mut pairs = Vec::new();
+        for (&node, &end) in &self.end {
+            let own = self.deferred.iter().filter(|later| needed[node.index()].contains(&later.declaration));
+            pairs.extend(own.map(|later| (end, later.removal)));
+        }
+        for (end, removal) in pairs {
+            self.edge(end, removal, Strength::Preferred);
         }
     }
 
@@ -204,8 +250,51 @@ impl Builder {
                 }
             }
         }
+        // What is made anew is made after the old object is gone.
+        for later in &self.deferred {
+            if let Some(removal) = self.removals.get(&later.declaration) {
+                self.steps.add_edge(removal.end, later.step, Strength::Required);
+            }
+        }
         self.after_dependants_removed(state);
         self.after_dependants_changed(graph, state, &made_first);
+        self.before_their_providers_change(plan, graph, state);
+    }
+
+    /// What is removed goes before what its provider is configured from changes: afterwards it could not be reached.
+    fn before_their_providers_change(&mut self, plan: &Plan, graph: &Graph, state: &State) {
+        if !graph.has_providers() || self.removals.is_empty() {
+            return;
+        }
+        let changes = plan.changes.iter().filter(|change| !matches!(change.action, Action::NoOp | Action::Read));
+        let changed: BTreeSet<Address> = changes.map(|change| change.address.declaration()).collect();
+        let needed = graph.objects_needed();
+        let mut providers = Vec::new();
+        for &node in graph.order() {
+            if let Node::Provider(name) = graph.node(node) {
+                let mut made_from = graph.dependencies(&needed, node);
+                made_from.retain(|declaration| changed.contains(declaration));
+                let begins: Vec<NodeIndex> = made_from
+                    .iter()
+                    .filter_map(|declaration| self.begin.get(&graph.find_object(declaration)?).copied())
+                    .collect();
+                let alias = name.split_once('.').map(|(_, alias)| alias);
+                providers.push((graph.module(graph.module_of(node)).path.clone(), alias, begins));
+            }
+        }
+        let mut pairs = BTreeSet::new();
+        for (address, _, object) in state.objects() {
+            let Some(removal) = self.removals.get(&address.declaration()) else { continue };
+            let (module, alias) = match &object.provider {
+                None => (pipectl_core::ModulePath::ROOT, None),
+                Some(provider) => (provider.module.declaration(), provider.alias.as_deref()),
+            };
+            let own = providers.iter().filter(|(path, name, _)| *path == module && *name == alias);
+            pairs.extend(own.flat_map(|(_, _, begins)| begins.iter().map(|begin| (removal.end, *begin))));
+        }
+        for (removal, begin) in pairs {
+            self.edge(removal, begin, Strength::Configured);
+        }
     }
 
     /// What depends on an object is removed before it.

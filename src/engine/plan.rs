@@ -8,7 +8,7 @@ use pipectl_state::{Change, Record, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{Cause, Mode, Moved, Seed, StateIdentity, Summary};
+use crate::{AddressPattern, Cause, Mode, Moved, Seed, StateIdentity, Summary};
 
 /// What is to be done, and why.
 ///
@@ -43,6 +43,10 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// One for each object of the configuration and the state, in the order of addresses. Also those without a change.
     pub changes: Vec<ResourceChange>,
+    /// What can be decided only while the plan is applied.
+    pub deferred: Vec<DeferredChange>,
+    /// Whether what is decided then may also destroy (`-allow-deferred-destroy`).
+    pub allow_deferred_destroy: bool,
     /// One for each output of the configuration and the state. Also those without a change.
     pub outputs: Vec<OutputChange>,
     /// One for each condition that was judged: those of `check` blocks, of objects, of outputs and of variables.
@@ -152,6 +156,49 @@ pub struct ResourceChange {
     pub token: String,
 }
 
+/// Something that can be decided only while the plan is applied, when more is known.
+///
+/// Apply then decides: it creates, updates, runs and reads. To destroy or to replace, or to touch an address that does not fit, it was not allowed:
+/// there it stops, and the next plan shows what is to be done.
+#[derive(Clone, Debug)]
+pub struct DeferredChange {
+    /// The object; or all objects, where it is not known which there will be.
+    pub address: AddressPattern,
+    /// Why it cannot be decided yet.
+    pub why: Deferral,
+    /// What will probably be done with one.
+    pub action: Action,
+    /// The object as it is, where there is one and it is known which.
+    pub before: Option<Value>,
+    /// The object as it will be, as far as its arguments tell.
+    pub after: Option<Value>,
+    /// The same in words.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why something cannot be decided yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferral {
+    /// The configuration of its provider is known after apply.
+    ProviderConfigUnknown,
+    /// `count` or `for_each`, its own or that of a module around, is known after apply.
+    InstanceCountUnknown,
+    /// It depends on something deferred, and whether it is to be replaced depends on what comes of that.
+    DeferredPrereq,
+}
+
+impl Deferral {
+    /// The word in Terraform's plan documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Deferral::ProviderConfigUnknown => "provider_config_unknown",
+            Deferral::InstanceCountUnknown => "instance_count_unknown",
+            Deferral::DeferredPrereq => "deferred_prereq",
+        }
+    }
+}
+
 /// What becomes of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -248,6 +295,7 @@ impl Plan {
             summary.count(change.action);
         }
         summary.import = self.imported();
+        summary.deferred = self.deferred.len();
         summary
     }
 
@@ -260,6 +308,7 @@ impl Plan {
     pub fn has_changes(&self) -> bool {
         !self.moved.is_empty()
             || self.imported() > 0
+            || self.deferred.iter().any(|deferred| deferred.action != Action::Read)
             || self.changes.iter().any(|change| !change.action.is_no_op() && change.action != Action::Read)
             || self.outputs.iter().any(|output| output.action != OutputAction::NoOp)
     }

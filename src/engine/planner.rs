@@ -1,5 +1,6 @@
 //! Planning: evaluate in the order of references, ask each kind, and write down what is to be done and why.
 
+mod deferral;
 mod import;
 mod object;
 mod output;
@@ -10,6 +11,7 @@ mod trigger;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -20,17 +22,19 @@ use pipectl_provider::{Cancel, Cx};
 use pipectl_state::{Change, State};
 use tokio::sync::Semaphore;
 
-use crate::ephemeral::{OpenValues, When, open_block};
+use crate::ephemeral::{OpenValues, Opening};
 use crate::evaluation::Evaluation;
 use crate::expansion::{Expansion, evaluate_enabled};
 use crate::graph::{Disabled, Graph, ModuleId, Node};
 use crate::moves::{Moves, below, moved_state};
+use crate::providers::before::Ground;
+use crate::providers::{Before, Chooser, Pool, Providers};
 use crate::selection::{Selection, unknown_addresses};
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    CheckResult, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned, ResourceChange,
-    StateIdentity, VariableInput,
+    CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned,
+    ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
 
@@ -46,6 +50,14 @@ struct Run {
     graph: Graph,
     selection: Selection,
     values: Values,
+    /// Provider configurations as they are planned.
+    providers: Providers,
+    /// Provider configurations as the state has them.
+    before: Before,
+    /// Whether anything in the files says something of providers.
+    configures_providers: bool,
+    /// By node: whether something that it depends on, however far away, is deferred.
+    after_deferred: Vec<AtomicBool>,
     observations: Observations,
     /// Objects that were moved: by their new address, the one that the state knew them by.
     previous: BTreeMap<Address, Address>,
@@ -68,6 +80,7 @@ struct Run {
 struct Found {
     diagnostics: Diagnostics,
     changes: Vec<ResourceChange>,
+    deferred: Vec<DeferredChange>,
     /// By block, for questions about one: which instances have something to be done.
     pending: BTreeMap<Address, Vec<Pending>>,
     /// Modules, without instances, with something to be done inside.
@@ -83,24 +96,44 @@ struct Found {
 /// An instance with something to be done.
 struct Pending {
     address: Address,
-    /// Where its change stands in [`Found::changes`].
-    change: usize,
+    /// Where its change stands in [`Found::changes`]; `None`: it is deferred.
+    change: Option<usize>,
 }
 
 impl Found {
-    fn add(&mut self, change: ResourceChange) {
-        if !change.action.is_no_op() {
-            let pending = Pending { address: change.address.clone(), change: self.changes.len() };
-            self.pending.entry(change.address.block()).or_default().push(pending);
-            let mut module = change.address.module.declaration();
-            while let Some((outer, _)) = module.parent() {
-                if !self.pending_modules.insert(std::mem::replace(&mut module, outer)) {
-                    break;
+    fn add(&mut self, planned: Planning) {
+        match planned {
+            Planning::Change(change) => {
+                if !change.action.is_no_op() {
+                    self.is_pending(&change.address, Some(self.changes.len()));
                 }
+                self.changes.push(*change);
+            }
+            Planning::Deferred(deferred) => {
+                self.is_pending(deferred.address.address(), None);
+                self.deferred.push(*deferred);
             }
         }
-        self.changes.push(change);
     }
+
+    fn is_pending(&mut self, address: &Address, change: Option<usize>) {
+        let pending = Pending { address: address.clone(), change };
+        self.pending.entry(address.block()).or_default().push(pending);
+        let mut module = address.module.declaration();
+        while let Some((outer, _)) = module.parent() {
+            if !self.pending_modules.insert(std::mem::replace(&mut module, outer)) {
+                break;
+            }
+        }
+    }
+}
+
+/// What the plan has for an object.
+enum Planning {
+    /// What is to be done with it.
+    Change(Box<ResourceChange>),
+    /// That this is decided later.
+    Deferred(Box<DeferredChange>),
 }
 
 impl Run {
@@ -120,12 +153,21 @@ impl Run {
             graph: &self.graph,
             values: &self.values,
             results: Some(&self.checks),
+            open: true,
         }
     }
 
     /// Takes down how conditions stand.
     fn judged(&self, results: impl IntoIterator<Item = CheckResult>) {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).extend(results);
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { configuration: &self.configuration, graph: &self.graph, variables: &self.variables }
+    }
+
+    fn chooser(&self) -> Chooser<'_> {
+        Chooser { configuration: &self.configuration, graph: &self.graph, values: &self.values }
     }
 }
 
@@ -136,17 +178,22 @@ fn reading(engine: &Engine, address: &Address, token: String) -> Cx {
 
 /// The context of a call about an object.
 pub(crate) fn context(engine: &Engine, address: &Address, token: String, cancel: Cancel, recorder: Recorder) -> Cx {
+    Cx { cancel, token, recorder, ..named_context(engine, address.to_string()) }
+}
+
+/// The context of a call that is about no object: of configuring a provider.
+pub(crate) fn named_context(engine: &Engine, name: String) -> Cx {
     Cx {
-        address: address.to_string(),
-        cancel,
+        address: name,
+        cancel: engine.cancel.clone(),
         events: Arc::new(Forward(Arc::clone(&engine.events))),
         environment: Arc::clone(&engine.environment),
         artifacts: Arc::clone(&engine.artifacts),
-        token,
+        token: String::new(),
         root: engine.folders.root.clone(),
         work: engine.folders.work.clone(),
         view: engine.folders.view.clone(),
-        recorder,
+        recorder: Recorder::none(),
     }
 }
 
@@ -174,6 +221,7 @@ pub(crate) async fn plan(
     diagnostics.extend(crate::validate::check_kinds(engine, &configuration));
     diagnostics.extend(crate::validate::check_removed(&configuration));
     diagnostics.extend(import::check(&configuration));
+    diagnostics.extend(crate::providers::check::check(engine, &configuration));
     if diagnostics.has_errors() {
         diagnostics.extend(Graph::new(&configuration).cycles());
         return Err(diagnostics);
@@ -193,15 +241,25 @@ pub(crate) async fn plan(
     let selection = Selection::of(&graph, Some(state), options);
     diagnostics.extend(left_out_moves(&selection, &moves.moved));
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
-    let (observations, problems) = refresh::observe(engine, state, &selection, options, &permits).await;
+    let pool = Arc::new(Pool::default());
+    let mut before = Before::new(engine, &graph, &pool);
+    let ground = Ground { configuration: &configuration, graph: &graph, variables: &variables };
+    let open = OpenValues::default();
+    let refresh =
+        refresh::Refresh { engine, ground, state, selection: &selection, options, permits: &permits, open: &open };
+    let (observations, problems) = refresh.observe(&mut before).await;
     diagnostics.extend(problems);
     if diagnostics.has_errors() {
+        diagnostics.extend(open.close(engine).await);
         return Err(diagnostics);
     }
     let made = crate::values::seconds(&*engine.environment);
     let values = Values::new(engine, &graph, Some(made));
+    let providers = Providers::new(engine, &graph, pool);
     let creates_first = creates_first(&configuration, &graph);
     let needed = if configuration.imports.is_empty() { Vec::new() } else { graph.objects_needed() };
+    let mut after_deferred = Vec::new();
+    after_deferred.resize_with(graph.len(), AtomicBool::default);
     let run = Arc::new(Run {
         engine: engine.clone(),
         configuration: Arc::clone(&configuration),
@@ -210,13 +268,17 @@ pub(crate) async fn plan(
         graph,
         selection,
         values,
+        providers,
+        before,
+        configures_providers: configuration.configures_providers(),
+        after_deferred,
         observations,
         previous: moves.moved.iter().map(|moved| (moved.to.clone(), moved.from.clone())).collect(),
         needed,
         removed: removed_blocks(&configuration),
         creates_first,
         permits,
-        open: OpenValues::default(),
+        open,
         found: Mutex::new(Found { diagnostics, ..Found::default() }),
         checks: Mutex::default(),
     });
@@ -229,12 +291,16 @@ pub(crate) async fn plan(
         run.report(problems);
         replace::tell_incomplete(&run);
     }
+    let problems = run.open.close(engine).await;
+    run.report(problems);
     removal::tell_forgotten(&run);
     output::plan_removed(&run, state);
     let mut found = std::mem::take(&mut *run.found());
     if found.diagnostics.has_errors() {
-        return Err(found.diagnostics);
+        // What is wrong with a provider is wrong with all that it serves.
+        return Err(crate::validate::without_repetitions(found.diagnostics));
     }
+    found.deferred.sort_by(|a, b| a.address.cmp(&b.address));
     found.changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
     found.outputs.sort_by(|a, b| a.name.cmp(&b.name));
     let mut checks = std::mem::take(&mut *run.checks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -254,6 +320,8 @@ pub(crate) async fn plan(
         observed: run.observations.changes.iter().cloned().chain(found.imported.into_values()).collect(),
         drift: run.observations.drift.clone(),
         changes: found.changes,
+        deferred: found.deferred,
+        allow_deferred_destroy: options.allow_deferred_destroy,
         outputs: found.outputs,
         checks,
     };
@@ -332,6 +400,14 @@ fn announce(engine: &Engine, plan: &Plan) {
             reasons: change.reasons.clone(),
         });
     }
+    for deferred in &plan.deferred {
+        engine.events.observe(Event::DeferredChange {
+            address: deferred.address.clone(),
+            action: deferred.action,
+            why: deferred.why,
+            reasons: deferred.reasons.clone(),
+        });
+    }
     engine.events.observe(Event::ChangeSummary(plan.summary()));
 }
 
@@ -393,7 +469,8 @@ pub(crate) fn evaluate_constants(
 ) -> Values {
     let values = Values::new(engine, graph, None);
     let needs_objects = graph.needs_objects();
-    let evaluation = Evaluation { engine, configuration, variables, graph, values: &values, results: None };
+    let evaluation =
+        Evaluation { engine, configuration, variables, graph, values: &values, results: None, open: false };
     for &node in graph.order() {
         if !needs_objects[node.index()] {
             let _ = evaluation.evaluate(node);
@@ -441,6 +518,10 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
     let outputs = state.outputs.clone();
     let visit = |place: NodeIndex| -> Visit<Pin<Box<dyn Future<Output = bool> + Send>>> {
         let node = selected[place];
+        let is_deferred = |need: NodeIndex| run.after_deferred[need.index()].load(Ordering::Relaxed);
+        if run.graph.needs(node).any(is_deferred) {
+            run.after_deferred[node.index()].store(true, Ordering::Relaxed);
+        }
         match run.graph.node(node) {
             Node::Object(address) => {
                 let (run, address) = (Arc::clone(run), address.clone());
@@ -451,8 +532,14 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
                 Visit::Run(Box::pin(async move {
                     let waits =
                         |block: &ObjectBlock, address: &Address| object::waits_for(&run, block, address).is_some();
-                    let when = When { waits: &waits, is_needed: true };
-                    let opened = open_block(run.evaluation(), &run.open, node, &address, when).await;
+                    let opening = Opening {
+                        evaluation: run.evaluation(),
+                        open: &run.open,
+                        providers: &run.providers,
+                        waits: &waits,
+                        is_needed: true,
+                    };
+                    let opened = opening.block(node, &address).await;
                     let worked = opened.is_ok();
                     run.report(opened.unwrap_or_else(|problems| problems));
                     worked
@@ -463,6 +550,12 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
             }
             Node::Check(name) => Visit::Ready(output::plan_check(run, node, name)),
             Node::Validation(name) => Visit::Ready(output::validate_variable(run, node, name)),
+            Node::Provider(_) => {
+                let evaluated = run.providers.evaluate(&run.evaluation(), node);
+                let worked = evaluated.is_ok();
+                run.report(evaluated.unwrap_or_else(|problems| problems));
+                Visit::Ready(worked)
+            }
             Node::Variable(_)
             | Node::Local(_)
             | Node::Model(_)
@@ -478,6 +571,4 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
         }
     };
     walk(&selected, run.engine.parallelism, || false, |_| None, visit, |_, _| {}).await;
-    let problems = run.open.close(&run.engine).await;
-    run.report(problems);
 }

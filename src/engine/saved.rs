@@ -20,8 +20,9 @@ use serde_json::Value as Json;
 use crate::plan_file::{self, unreadable};
 use crate::variables::{marks, resolve};
 use crate::{
-    Action, Cause, CheckResult, Drift, Mode, Moved, Origin, OutputAction, OutputChange, Plan, PlanSource, Planned,
-    ResourceChange, Seed, StateIdentity, VariableInput, decode_value, encode_value,
+    Action, AddressPattern, Cause, CheckResult, Deferral, DeferredChange, Drift, Mode, Moved, Origin, OutputAction,
+    OutputChange, Plan, PlanSource, Planned, ResourceChange, Seed, StateIdentity, VariableInput, decode_value,
+    encode_value,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +45,10 @@ struct SavedPlan {
     observed: Vec<Change>,
     drift: Vec<Drift>,
     changes: Vec<SavedChange>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deferred: Vec<SavedDeferral>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    allow_deferred_destroy: bool,
     outputs: Vec<SavedOutput>,
     checks: Vec<CheckResult>,
 }
@@ -86,6 +91,19 @@ struct SavedChange {
 }
 
 #[derive(Serialize, Deserialize)]
+struct SavedDeferral {
+    address: AddressPattern,
+    why: Deferral,
+    #[serde(flatten)]
+    action: Action,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Json>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Json>,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct SavedOutput {
     name: String,
     action: OutputAction,
@@ -118,6 +136,8 @@ impl Plan {
             observed: self.observed.clone(),
             drift: self.drift.clone(),
             changes: self.changes.iter().map(save_change).collect(),
+            deferred: self.deferred.iter().map(save_deferral).collect(),
+            allow_deferred_destroy: self.allow_deferred_destroy,
             outputs: self.outputs.iter().map(save_output).collect(),
             checks: self.checks.clone(),
         };
@@ -175,6 +195,18 @@ fn save_change(change: &ResourceChange) -> SavedChange {
     }
 }
 
+fn save_deferral(deferred: &DeferredChange) -> SavedDeferral {
+    let save = |value: &Option<Value>| value.as_ref().map(|value| encode_value(&withheld(value)));
+    SavedDeferral {
+        address: deferred.address.clone(),
+        why: deferred.why,
+        action: deferred.action,
+        before: save(&deferred.before),
+        after: save(&deferred.after),
+        reasons: deferred.reasons.clone(),
+    }
+}
+
 fn save_output(output: &OutputChange) -> SavedOutput {
     let save = |value: &Option<Value>| value.as_ref().map(|value| encode_value(&withheld(value)));
     SavedOutput {
@@ -217,6 +249,8 @@ impl Planned {
             observed: saved.observed,
             drift: saved.drift,
             changes: saved.changes.into_iter().map(restore_change).collect::<Option<_>>().ok_or_else(damaged)?,
+            deferred: saved.deferred.into_iter().map(restore_deferral).collect::<Option<_>>().ok_or_else(damaged)?,
+            allow_deferred_destroy: saved.allow_deferred_destroy,
             outputs: saved.outputs.into_iter().map(restore_output).collect::<Option<_>>().ok_or_else(damaged)?,
             checks: saved.checks,
         };
@@ -332,6 +366,17 @@ fn restore_change(saved: SavedChange) -> Option<ResourceChange> {
         decided: saved.decided,
         forced: saved.forced,
         token: saved.token,
+    })
+}
+
+fn restore_deferral(saved: SavedDeferral) -> Option<DeferredChange> {
+    Some(DeferredChange {
+        address: saved.address,
+        why: saved.why,
+        action: saved.action,
+        before: restore(saved.before)?,
+        after: restore(saved.after)?,
+        reasons: saved.reasons,
     })
 }
 

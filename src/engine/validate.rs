@@ -19,6 +19,7 @@ use crate::instance::mark_by_schema;
 use crate::instances::Instances;
 use crate::limits::Limits;
 use crate::planner::{arguments, with_marks_of};
+use crate::providers::Providers;
 use crate::values::Values;
 use crate::{Engine, variables};
 
@@ -30,6 +31,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     let told: Vec<Span> = diagnostics.iter().filter_map(|problem| problem.span.clone()).collect();
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));
+    diagnostics.extend(crate::providers::check::check(engine, configuration));
     let graph = Graph::new(configuration);
     diagnostics.extend(graph.cycles());
     let variables = configuration.variables.iter().map(|(name, block)| {
@@ -38,8 +40,16 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     });
     let variables = variables.collect();
     let values = Values::new(engine, &graph, None);
-    let evaluation =
-        Evaluation { engine, configuration, variables: &variables, graph: &graph, values: &values, results: None };
+    let evaluation = Evaluation {
+        engine,
+        configuration,
+        variables: &variables,
+        graph: &graph,
+        values: &values,
+        results: None,
+        open: false,
+    };
+    let providers = Providers::new(engine, &graph, Arc::default());
     // A node in error gets an unknown value: what refers to it is still judged, and nothing is told twice.
     for &node in graph.order() {
         let module = graph.module_of(node);
@@ -70,6 +80,10 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
                 (Value::null(), rules.flat_map(|rule| mistakes(rule, &scope)).collect())
             }
             Node::Call(name) => (Value::null(), validate_call(&evaluation, own, node, name)),
+            Node::Provider(_) => {
+                let found = providers.evaluate(&evaluation, node);
+                (Value::null(), found.unwrap_or_else(|problems| problems))
+            }
             Node::Variable(_)
             | Node::Local(_)
             | Node::Model(_)
@@ -112,7 +126,7 @@ fn validate_call(evaluation: &Evaluation<'_>, own: &Configuration, node: NodeInd
 }
 
 /// The same finding may come from two checks: it is told once.
-fn without_repetitions(diagnostics: Diagnostics) -> Diagnostics {
+pub(crate) fn without_repetitions(diagnostics: Diagnostics) -> Diagnostics {
     let mut told = BTreeSet::new();
     let is_new = |diagnostic: &Diagnostic| {
         let place = diagnostic.span.as_ref().map(|span| (span.source, span.range.start, span.range.end));

@@ -4,14 +4,14 @@
 use std::sync::{Arc, OnceLock};
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Marks, Value};
+use pipectl_core::{Marks, ModulePath, Value};
 use pipectl_lang::{Ambient, Reference, Scope};
 use pipectl_provider::Environment;
 
-use crate::Engine;
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
 use crate::instances::Instances;
+use crate::{Cause, Engine};
 
 /// The clock and the dice of an apply.
 struct Outside(Arc<dyn Environment>);
@@ -94,6 +94,20 @@ impl Values {
     /// The instances of a module, once set.
     pub(crate) fn instances(&self, module: ModuleId) -> Option<&Instances> {
         self.instances[module.index()].get()
+    }
+
+    /// Why there is no such instance of a module; `None` when there is, or when that is not known.
+    pub(crate) fn why_no_module(&self, graph: &Graph, path: &ModulePath) -> Option<Cause> {
+        let (outer, step) = path.parent()?;
+        if let Some(why) = self.why_no_module(graph, &outer) {
+            return Some(why);
+        }
+        let around = self.instances(graph.find_module(&outer)?)?.find(&outer)?;
+        let instances = self.instances(graph.find_module(path)?)?;
+        // Where it is not known which instances there are, that is decided while the plan is applied.
+        let is_gone = instances.find(path).is_none() && !instances.expansion(around).is_open();
+        let why = || Box::new(instances.expansion(around).why_not(step.key.as_ref()));
+        is_gone.then(|| Cause::NoModule { module: path.clone(), why: why() })
     }
 
     /// Sets the values of a node; a second time changes nothing.

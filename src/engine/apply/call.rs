@@ -73,6 +73,7 @@ async fn announce(
         recorded: Json::Null,
         dependencies: keeping.dependencies,
         create_before_destroy: keeping.create_before_destroy,
+        provider: keeping.provider,
     };
     let remote = kind.has_remote_effect();
     if remote

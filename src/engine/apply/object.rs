@@ -6,12 +6,12 @@ use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Path, Va
 use pipectl_lang::{ObjectBlock, Reference, Scope};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::{with_write_only, without_write_only};
-use pipectl_provider::{DataSource, Effect, Instance, PlanRequest, Resource};
+use pipectl_provider::{Effect, Instance, PlanRequest, Resource};
 use pipectl_state::{Change, ObjectState};
 use serde_json::Value as Json;
 
 use super::call::{self, Called};
-use super::{Block, Run, part};
+use super::{Block, Run, not_configured, part};
 use crate::conditions::Conditions;
 use crate::consistency::{broken_promise, ignored_argument};
 use crate::data;
@@ -19,6 +19,7 @@ use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::ignore_changes;
 use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
+use crate::providers::{Bound, Choice};
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies a change that makes, changes, runs or reads. Whether it worked.
@@ -33,12 +34,12 @@ pub(super) async fn apply(run: &Arc<Run>, index: usize) -> bool {
 }
 
 /// An object on its way: everything that is known of it before its provider is called.
-struct Settled {
-    planned: Value,
+pub(super) struct Settled {
+    pub(super) planned: Value,
     /// The arguments, with those that are never stored.
-    config: Value,
-    private: Json,
-    action: Action,
+    pub(super) config: Value,
+    pub(super) private: Json,
+    pub(super) action: Action,
 }
 
 async fn try_apply(run: &Arc<Run>, index: usize) -> Result<(), Diagnostics> {
@@ -74,9 +75,22 @@ async fn try_apply(run: &Arc<Run>, index: usize) -> Result<(), Diagnostics> {
         run.results().instances.insert(address.clone(), settled.planned);
         return Ok(());
     }
+    carry_out(run, change, (begun, block), &kind, settled, prior.as_ref()).await
+}
+
+/// Makes or changes an object, and judges what has come of it.
+pub(super) async fn carry_out(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    (begun, block): (&Block, &ObjectBlock),
+    kind: &Arc<dyn Resource>,
+    settled: Settled,
+    prior: Option<&Instance>,
+) -> Result<(), Diagnostics> {
+    let address = &change.address;
     let action = part(settled.action, false);
     let watch = run.begin(address, action);
-    let result = perform(run, change, begun, &kind, settled, prior.as_ref()).await;
+    let result = perform(run, change, begun, kind, settled, prior).await;
     let (value, mut problems) = result;
     if let Some(value) = &value
         && !problems.has_errors()
@@ -120,11 +134,14 @@ async fn prepare(
     if failed.has_errors() {
         return Err(failed);
     }
+    let choice = run.choice(address, block, &scope)?;
     if address.kind == AddressKind::Data {
-        let kind = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-        return read_data(run, change, block, begun, &scope, kind.as_ref()).await.map(Prepared::Data);
+        return read_data(run, address, (begun, block), &scope, choice.as_ref()).await.map(Prepared::Data);
     }
-    let kind = run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
+    let kind = match run.providers.resource(address, choice.as_ref()).await? {
+        Bound::Ready(kind) => kind,
+        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+    };
     let Arguments { mut config, .. } =
         arguments(block, address, kind.schema(), |config| kind.validate(config), &scope)?;
     let prior = match run.before.object(address) {
@@ -146,13 +163,7 @@ async fn prepare(
         }
         _ => plan_again(run, change, block, kind.as_ref(), &config, prior.as_ref()).await?,
     };
-    Ok(Prepared::Resource(Box::new((settled, Arc::clone(kind), prior))))
-}
-
-fn unknown_kind(address: &Address) -> Diagnostics {
-    Diagnostic::error("Unknown kind", format!("This pipectl knows no kind `{}`.", address.type_name))
-        .about(address)
-        .into()
+    Ok(Prepared::Resource(Box::new((settled, kind, prior))))
 }
 
 fn changed_since(address: &Address, detail: String) -> Diagnostics {
@@ -166,7 +177,7 @@ fn changed_since(address: &Address, detail: String) -> Diagnostics {
 }
 
 /// An error when an argument is still unknown.
-fn known(config: &Value, block: &ObjectBlock, address: &Address) -> Result<(), Diagnostics> {
+pub(super) fn known(config: &Value, block: &ObjectBlock, address: &Address) -> Result<(), Diagnostics> {
     let Some((name, _)) = config.as_object().into_iter().flatten().find(|(_, value)| !value.is_wholly_known()) else {
         return Ok(());
     };
@@ -176,18 +187,21 @@ fn known(config: &Value, block: &ObjectBlock, address: &Address) -> Result<(), D
     Err(Diagnostic::error("Value not known", detail).at(span).about(address).into())
 }
 
-async fn read_data(
+/// Reads a data source with what is known now.
+pub(super) async fn read_data(
     run: &Run,
-    change: &ResourceChange,
-    block: &ObjectBlock,
-    begun: &Block,
+    address: &Address,
+    (begun, block): (&Block, &ObjectBlock),
     scope: &Scope,
-    kind: &dyn DataSource,
+    choice: Option<&Choice>,
 ) -> Result<Value, Diagnostics> {
-    let address = &change.address;
+    let kind = match run.providers.data_source(address, choice).await? {
+        Bound::Ready(kind) => kind,
+        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+    };
     let Arguments { config, .. } = arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     known(&config, block, address)?;
-    let read = data::read(&run.engine, address, kind, &config, &begun.limits).await;
+    let read = data::read(&run.engine, address, kind.as_ref(), &config, &begun.limits).await;
     let value =
         read.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
     let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
@@ -351,7 +365,8 @@ fn store(run: &Run, kind: &dyn Resource, address: &Address, instance: &mut Insta
 
 /// What the state keeps beside the attributes of an object.
 pub(super) fn keeping(run: &Run, address: &Address, tainted: bool) -> Keeping {
-    Keeping { tainted, ..Keeping::of(&run.planned.configuration, &run.graph, &run.needed, address) }
+    let provider = run.provider_of(address);
+    Keeping { tainted, ..Keeping::of(&run.planned.configuration, &run.graph, &run.needed, address, provider) }
 }
 
 /// Commits new attributes of an object that nothing was done with.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostic, Diagnostics};
+use pipectl_provider::Resource;
 use pipectl_state::{Change, ObjectState};
 
-use super::Run;
 use super::call::{self, Called};
 use super::object::{deposed_key, not_recorded};
+use super::{Run, not_configured};
 use crate::instance::{Keeping, instance_of, object_of};
+use crate::providers::Bound;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies the removing part of a change. Whether it worked.
@@ -60,11 +62,23 @@ async fn try_remove(run: &Arc<Run>, change: &ResourceChange) -> Diagnostics {
         .about(address)
         .into();
     };
-    let Some(kind) = run.engine.registry.resource(address.kind, &address.type_name) else {
-        return Diagnostic::error("Unknown kind", format!("This pipectl knows no kind `{}`.", address.type_name))
-            .about(address)
-            .into();
+    // It is removed with the configuration that it was made with: what that is made from is still there.
+    let kind = match run.providers_before.resource(run.ground(), address, object.provider.as_ref()).await {
+        Ok(Bound::Ready(kind)) => kind,
+        Ok(Bound::NotYet(why)) => return not_configured(address, &why),
+        Err(problems) => return problems,
     };
+    remove_object(run, change, (object, deposed), &kind).await
+}
+
+/// Removes an object of the state by its kind.
+pub(super) async fn remove_object(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    (object, deposed): (&ObjectState, Option<String>),
+    kind: &Arc<dyn Resource>,
+) -> Diagnostics {
+    let address = &change.address;
     let prior = match instance_of(address, object, kind.as_ref()) {
         Ok(prior) => prior,
         Err(problems) => return problems,
@@ -88,6 +102,7 @@ async fn try_remove(run: &Arc<Run>, change: &ResourceChange) -> Diagnostics {
             dependencies: object.dependencies.clone(),
             tainted: object.tainted,
             create_before_destroy: object.create_before_destroy,
+            provider: object.provider.clone(),
         };
         let now = object_of(kind.schema(), &instance, keeping).filter(|now| now != object);
         changes.extend(now.map(|object| match deposed {

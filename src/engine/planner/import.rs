@@ -17,6 +17,8 @@ use crate::graph::ModuleId;
 use crate::import::take_over;
 use crate::instance::{Keeping, object_of};
 use crate::planner::provider_mistake;
+use crate::providers::Bound;
+use crate::providers::locate::remembered;
 
 /// An object that was taken over.
 #[derive(Clone)]
@@ -51,14 +53,15 @@ pub(super) fn check(configuration: &Configuration) -> Diagnostics {
     configuration.imports.iter().filter_map(problem).collect()
 }
 
-/// Takes over what `import` blocks want for a block and the state does not have. `instances` are those that the block has.
+/// Takes over what `import` blocks want for a block and the state does not have. `instances` are those that the block has, with the
+/// scopes of their expressions.
 ///
 /// # Errors
 /// When an `import` block is no good, or there is no such object.
 pub(super) async fn take(
     run: &Run,
     declaration: &Address,
-    instances: &BTreeSet<&Address>,
+    instances: &BTreeMap<&Address, &Arc<Scope>>,
 ) -> Result<BTreeMap<Address, Imported>, Diagnostics> {
     let blocks = run.configuration.imports.iter().filter(|block| block.to.declaration == *declaration);
     let mut imported = BTreeMap::new();
@@ -82,13 +85,13 @@ pub(super) async fn take(
             if is_known || !run.selection.has(&address) {
                 continue;
             }
-            if !instances.contains(&address) {
+            let Some(scope) = instances.get(&address) else {
                 let detail = format!("There is no object {address} in the configuration to import into.");
                 let problem = Diagnostic::error("Configuration for import target does not exist", detail);
                 problems.push(problem.at(span).about(&address));
                 continue;
-            }
-            match import(run, &address, id).await {
+            };
+            match import(run, &address, scope, id).await {
                 Ok(taken) => drop(imported.insert(address, taken)),
                 Err(found) => problems.extend(found.into_iter().map(|problem| problem.or_at(Some(&span)))),
             }
@@ -97,9 +100,24 @@ pub(super) async fn take(
     if problems.has_errors() { Err(problems) } else { Ok(imported) }
 }
 
-async fn import(run: &Run, address: &Address, id: String) -> Result<Imported, Diagnostics> {
-    let (kind, instance) = take_over(&run.engine, address, &id).await?;
-    let keeping = Keeping::of(&run.configuration, &run.graph, &run.needed, address);
+async fn import(run: &Run, address: &Address, scope: &Scope, id: String) -> Result<Imported, Diagnostics> {
+    let block = run.configuration.object(address).expect("an import block that names no block was refused");
+    let unknown = |why: String| {
+        let detail =
+            format!("{address} cannot be imported: {why}. Apply what it is configured from first, with -target.");
+        Diagnostics::from(Diagnostic::error("Provider configuration not known", detail).about(address))
+    };
+    let choice = match run.choice(address, block, scope)? {
+        Bound::Ready(choice) => choice,
+        Bound::NotYet(why) => return Err(unknown(why)),
+    };
+    let kind = match run.providers.resource(address, choice.as_ref()).await? {
+        Bound::Ready(kind) => kind,
+        Bound::NotYet(why) => return Err(unknown(why)),
+    };
+    let instance = take_over(&run.engine, &kind, address, &id).await?;
+    let provider = choice.and_then(|choice| remembered(&choice, address));
+    let keeping = Keeping::of(&run.configuration, &run.graph, &run.needed, address, provider);
     let object = object_of(kind.schema(), &instance, keeping)
         .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
     let change = Change::SetObject { address: address.clone(), object };

@@ -1,7 +1,7 @@
 //! Planning the instances of one block.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::{
@@ -9,12 +9,12 @@ use pipectl_core::{
 };
 use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
 use pipectl_provider::planning::{with_unknown_computed, without_write_only};
-use pipectl_provider::{DataSource, Effect, PlanRequest, PlanResponse, Reason, Resource};
+use pipectl_provider::{Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
 use serde_json::Value as Json;
 
 use super::import::{self, Imported};
 use super::refresh::{Prior, prior_value};
-use super::{Run, reading, trigger};
+use super::{Planning, Run, reading, trigger};
 use crate::conditions::Conditions;
 use crate::consistency::ignored_argument;
 use crate::data::read;
@@ -23,6 +23,8 @@ use crate::expansion::Expansion;
 use crate::instance::{known_arguments, mark_by_schema};
 use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::limits::{Concurrency, Limits};
+use crate::providers::configured::{shown, unknown_kind};
+use crate::providers::{Bound, Choice};
 use crate::walk::each;
 use crate::{Action, Cause, Mode, ResourceChange};
 
@@ -35,12 +37,13 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
     let mut problems = Diagnostics::new();
     for (module, path) in modules.paths().iter().enumerate() {
         let scope = Arc::new(run.values.scope(&run.graph, node, module));
-        match Expansion::of(block, &scope) {
+        match Expansion::of_or_open(block, &scope) {
             Ok(expansion) => {
                 let address = declaration.in_module(path);
+                let is_open = expansion.is_open();
                 let each = |key: Option<InstanceKey>| {
                     let scope = expansion.scope(&scope, key.as_ref());
-                    (address.with_key(key), scope)
+                    Instance { node, address: address.with_key(key), is_open, scope, imported: None }
                 };
                 instances.extend(expansion.keys().into_iter().map(each));
                 expansions.push((address, expansion));
@@ -52,40 +55,36 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
         run.report(problems);
         return false;
     }
-    let mut imported = match imported(run, declaration, &instances).await {
-        Ok(imported) => imported,
-        Err(problems) => {
-            run.report(problems);
-            return false;
-        }
-    };
-    let instances: Vec<Planning> = instances
-        .into_iter()
-        .map(|(address, scope)| Planning { imported: imported.remove(&address), address, scope })
-        .collect();
+    if let Err(problems) = import(run, declaration, &mut instances).await {
+        run.report(problems);
+        return false;
+    }
     // One instance needs no task of its own.
     let planned = if instances.len() <= 1 {
         let mut planned = Vec::with_capacity(1);
-        for planning in instances {
+        for instance in instances {
             let permit = Arc::clone(&run.permits).acquire_owned().await;
-            planned.push(plan_instance(run, planning).await);
+            planned.push(plan_instance(run, instance).await);
             drop(permit);
         }
         planned
     } else {
-        let call = |planning: Planning| {
+        let call = |instance: Instance| {
             let run = Arc::clone(run);
-            async move { plan_instance(&run, planning).await }
+            async move { plan_instance(&run, instance).await }
         };
         each(instances, &run.permits, call).await
     };
     let mut values = Vec::with_capacity(planned.len());
     let mut worked = true;
     let mut found = run.found();
-    for (value, change, diagnostics) in planned {
+    for (value, planning, diagnostics) in planned {
         worked &= !diagnostics.has_errors();
         found.diagnostics.extend(diagnostics);
-        change.into_iter().for_each(|change| found.add(change));
+        if matches!(planning, Some(Planning::Deferred(_))) {
+            run.after_deferred[node.index()].store(true, Ordering::Relaxed);
+        }
+        planning.into_iter().for_each(|planning| found.add(planning));
         values.push(value);
     }
     let mut values = values.into_iter();
@@ -96,35 +95,37 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
     worked
 }
 
-/// What `import` blocks want for a block; nothing to do in almost all.
-async fn imported(
-    run: &Run,
-    declaration: &Address,
-    instances: &[(Address, Arc<Scope>)],
-) -> Result<BTreeMap<Address, Imported>, Diagnostics> {
+/// Takes over what `import` blocks want for a block; nothing to do in almost all.
+async fn import(run: &Run, declaration: &Address, instances: &mut [Instance]) -> Result<(), Diagnostics> {
     let is_wanted = || run.configuration.imports.iter().any(|block| block.to.declaration == *declaration);
     if run.options.mode != Mode::Normal || !is_wanted() {
-        return Ok(BTreeMap::new());
+        return Ok(());
     }
-    let instances = instances.iter().map(|(address, _)| address).collect();
-    let imported = import::take(run, declaration, &instances).await?;
+    let targets = instances.iter().map(|instance| (&instance.address, &instance.scope)).collect();
+    let mut imported = import::take(run, declaration, &targets).await?;
     let changes = imported.iter().map(|(address, imported)| (address.clone(), imported.change.clone()));
     run.found().imported.extend(changes);
-    Ok(imported)
+    for instance in instances {
+        instance.imported = imported.remove(&instance.address);
+    }
+    Ok(())
 }
 
 /// An instance to plan.
-struct Planning {
+struct Instance {
+    node: NodeIndex,
     address: Address,
+    /// Whether it stands for all of its block, because nobody knows yet which there are.
+    is_open: bool,
     scope: Arc<Scope>,
     /// The object that is taken over for it.
     imported: Option<Imported>,
 }
 
-type Outcome = (Value, Option<ResourceChange>, Diagnostics);
+type Outcome = (Value, Option<Planning>, Diagnostics);
 
-async fn plan_instance(run: &Arc<Run>, planning: Planning) -> Outcome {
-    let Planning { address, scope, imported } = &planning;
+async fn plan_instance(run: &Arc<Run>, instance: Instance) -> Outcome {
+    let Instance { node, address, is_open, scope, imported } = &instance;
     let left_out = || prior_value(&run.observations, address).cloned().unwrap_or_else(|| Value::unknown(Type::Any));
     if !run.selection.has(address) {
         return (left_out(), None, Diagnostics::new());
@@ -135,8 +136,10 @@ async fn plan_instance(run: &Arc<Run>, planning: Planning) -> Outcome {
         return (value, None, warnings);
     }
     let mut diagnostics = Diagnostics::new();
-    match try_plan_instance(run, address, scope, imported.as_ref(), &mut diagnostics).await {
-        Ok((value, change)) => (value, Some(change), diagnostics),
+    let imported = imported.as_ref();
+    let mut planned = Planned { run, node: *node, address, scope, imported, warnings: &mut diagnostics };
+    match planned.plan(*is_open).await {
+        Ok((value, planning)) => (value, Some(planning), diagnostics),
         Err(problems) => {
             diagnostics.extend(problems);
             (Value::unknown(Type::Any), None, diagnostics)
@@ -226,34 +229,229 @@ fn stored_ephemerals(
     problems
 }
 
-async fn try_plan_instance(
-    run: &Arc<Run>,
-    address: &Address,
-    scope: &Arc<Scope>,
-    imported: Option<&Imported>,
-    warnings: &mut Diagnostics,
-) -> Result<(Value, ResourceChange), Diagnostics> {
-    let block = run.configuration.object(address).expect("the graph has the blocks of its configuration");
-    let judged = Conditions::before(block, address).judge(scope);
-    run.judged(judged.results);
-    if judged.problems.has_errors() {
-        return Err(judged.problems);
+/// An instance that is being planned.
+pub(super) struct Planned<'a> {
+    pub(super) run: &'a Arc<Run>,
+    pub(super) node: NodeIndex,
+    pub(super) address: &'a Address,
+    pub(super) scope: &'a Arc<Scope>,
+    pub(super) imported: Option<&'a Imported>,
+    pub(super) warnings: &'a mut Diagnostics,
+}
+
+/// What an instance will be, and what is to be done with it.
+pub(super) type Answer = Result<(Value, Planning), Diagnostics>;
+
+impl Planned<'_> {
+    async fn plan(&mut self, is_open: bool) -> Answer {
+        let (run, address) = (self.run, self.address);
+        let block = run.configuration.object(address).expect("the graph has the blocks of its configuration");
+        let judged = Conditions::before(block, address).judge(self.scope);
+        run.judged(judged.results);
+        if judged.problems.has_errors() {
+            return Err(judged.problems);
+        }
+        let limits = Limits::of(&block.meta, self.scope)?;
+        one_limit_for_a_group(run, address, block, limits.concurrency.as_ref())?;
+        let pattern = self.pattern(is_open);
+        let (value, planning) = if pattern.is_open() {
+            self.defer_all(block, pattern)?
+        } else if address.kind == AddressKind::Data {
+            self.plan_data(block, &limits).await?
+        } else {
+            self.plan_resource(block).await?
+        };
+        let mut inside = Scope::inside(self.scope);
+        inside.set(&Reference::SelfObject, value.clone());
+        let judged = Conditions::after(block, address).judge(&inside);
+        run.judged(judged.results);
+        if judged.problems.has_errors() { Err(judged.problems) } else { Ok((value, planning)) }
     }
-    let limits = Limits::of(&block.meta, scope)?;
-    one_limit_for_a_group(run, address, block, limits.concurrency.as_ref())?;
-    let (value, change) = if address.kind == AddressKind::Data {
-        let kind = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-        plan_data(run, block, address, scope, (kind.as_ref(), &limits), warnings).await?
-    } else {
-        let kind =
-            run.engine.registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
-        plan_resource(run, block, (address, imported), scope, kind.as_ref(), warnings).await?
-    };
-    let mut inside = Scope::inside(scope);
-    inside.set(&Reference::SelfObject, value.clone());
-    let judged = Conditions::after(block, address).judge(&inside);
-    run.judged(judged.results);
-    if judged.problems.has_errors() { Err(judged.problems) } else { Ok((value, change)) }
+
+    /// The provider configuration that serves the instance; `None` where there is nothing to choose.
+    fn choice(&self, block: &ObjectBlock) -> Result<Bound<Option<Choice>>, Diagnostics> {
+        self.run.choice(self.address, block, self.scope)
+    }
+
+    async fn plan_data(&mut self, block: &ObjectBlock, limits: &Limits) -> Answer {
+        let (run, address) = (self.run, self.address);
+        let plain = run.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
+        let schema = plain.schema();
+        let Arguments { config, warnings } =
+            arguments(block, address, schema, |config| plain.validate(config), self.scope)?;
+        self.warnings.extend(warnings);
+        let change = |action, after: Value, cause: Option<Cause>| {
+            Planning::Change(Box::new(ResourceChange {
+                address: address.clone(),
+                deposed: None,
+                previous: None,
+                importing: None,
+                action,
+                before: None,
+                after: Some(after),
+                requires_replace: Vec::new(),
+                reasons: cause.iter().map(|cause| Reason::new(cause.to_string())).collect(),
+                cause,
+                private: Json::Null,
+                decided: false,
+                forced: false,
+                token: String::new(),
+            }))
+        };
+        let bound = match self.choice(block)? {
+            Bound::NotYet(why) => Bound::NotYet(why),
+            Bound::Ready(choice) => run.providers.data_source(address, choice.as_ref()).await?,
+        };
+        let kind = match (waits_for(run, block, address), bound) {
+            (None, Bound::Ready(kind)) if config.is_wholly_known() => kind,
+            (waits, bound) => {
+                let cause = match (waits, bound) {
+                    (Some(reference), _) => Cause::DependencyPending(reference.to_string()),
+                    (None, Bound::NotYet(why)) if config.is_wholly_known() => Cause::ProviderUnknown(why),
+                    (None, _) => Cause::ArgumentsUnknown,
+                };
+                let after = mark_by_schema(schema, with_unknown_computed(schema, &config));
+                return Ok((after.clone(), change(Action::Read, after, Some(cause))));
+            }
+        };
+        let value = read(&run.engine, address, kind.as_ref(), &config, limits).await;
+        let value = value.map_err(|problems| {
+            located(problems, |path| block.body.span_of(path), &block.span, &address.to_string())
+        })?;
+        let value = mark_by_schema(schema, with_marks_of(&config, value));
+        Ok((value.clone(), change(Action::NoOp, value, None)))
+    }
+
+    async fn plan_resource(&mut self, block: &ObjectBlock) -> Answer {
+        let (run, address, scope, imported) = (self.run, self.address, self.scope, self.imported);
+        let plain = run.engine.registry.resource(address.kind, &address.type_name);
+        let plain = Arc::clone(plain.ok_or_else(|| unknown_kind(address))?);
+        let schema = plain.schema();
+        let Arguments { mut config, warnings } =
+            arguments(block, address, schema, |config| plain.validate(config), scope)?;
+        self.warnings.extend(warnings);
+        let prior = run.observations.priors.get(address).or_else(|| imported.map(|imported| &imported.prior));
+        let whole = config.clone();
+        if let Some(prior) = prior {
+            config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
+        }
+        let mut given = config;
+        let choice = match self.choice(block)? {
+            Bound::NotYet(why) => return self.defer(block, &plain, &given, prior, why),
+            Bound::Ready(choice) => choice,
+        };
+        let kind = match run.providers.resource(address, choice.as_ref()).await? {
+            Bound::Ready(kind) => kind,
+            Bound::NotYet(why) => return self.defer(block, &plain, &given, prior, why),
+        };
+        let mut forced = match prior {
+            Some(prior) => why_replace(run, block, address, prior, scope)?,
+            None => None,
+        };
+        if let (Some(prior), None, None) = (prior, &forced, imported) {
+            forced = self.why_elsewhere(choice.as_ref(), &kind, prior).await?;
+        }
+        let is_forced = forced.is_some();
+        let span_of = |path: &Path| block.body.span_of(path);
+        let ask = async |given: &Value, replace: bool| {
+            let request = PlanRequest {
+                address,
+                config: given,
+                prior: prior.map(|prior| &prior.instance),
+                drift: prior.map_or(&[], |prior| &prior.drift),
+                replace,
+            };
+            let token = token(run, address, &without_write_only(schema, given.clone()));
+            let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
+            match response {
+                Ok(mut response) => {
+                    response.planned = without_write_only(schema, response.planned);
+                    Ok((response, token))
+                }
+                Err(problems) => Err(located(problems, span_of, &block.span, &address.to_string())),
+            }
+        };
+        let (mut response, mut token) = ask(&given, is_forced).await?;
+        if response.effect == Effect::Replace && given != whole {
+            // What is left alone of an object is not carried over to the one that takes its place.
+            given = whole;
+            let (anew, its_token) = ask(&given, true).await?;
+            let (reasons, requires_replace) = (response.reasons, response.requires_replace);
+            response = PlanResponse { reasons, requires_replace, ..anew };
+            token = its_token;
+        }
+        let config = without_write_only(schema, given.clone());
+        if let Some(broken) = ignored_argument(schema, &config, &response.planned) {
+            return Err(provider_mistake(
+                address,
+                &format!("planned a value that is not the configured one: {broken}"),
+            ));
+        }
+        response.planned = mark_by_schema(schema, with_marks_of(&config, response.planned));
+        if let Some(prior) = prior.filter(|_| !is_forced && self.may_not_be_needed(&config, &response)) {
+            return Ok(self.defer_replacement(prior, response.planned));
+        }
+        let action = action_of(run, address, &response);
+        if matches!(action, Action::Replace { .. }) {
+            let refused = prevent_destroy(block, scope, address, "the plan calls for it to be replaced");
+            if refused.has_errors() {
+                return Err(refused);
+            }
+            if let Some(problems) = run.observations.unbound.get(address) {
+                return Err(problems.clone());
+            }
+        }
+        let cause = match (action, forced) {
+            (Action::NoOp, _) => None,
+            (_, Some(forced)) => Some(forced),
+            (Action::Replace { .. }, None) if !response.requires_replace.is_empty() => Some(Cause::CannotUpdate),
+            (_, None) => None,
+        };
+        let mut reasons = reasons(action, response.reasons, cause.as_ref(), prior);
+        if prior.is_none() && run.observations.gone.contains(address) {
+            reasons = vec![Reason::new("it was removed outside")];
+        }
+        let change = ResourceChange {
+            address: address.clone(),
+            deposed: None,
+            previous: run.previous.get(address).cloned(),
+            importing: imported.map(|imported| imported.id.clone()),
+            action,
+            before: prior.map(|prior| prior.instance.attributes.clone()),
+            after: Some(response.planned.clone()),
+            requires_replace: response.requires_replace,
+            cause,
+            reasons,
+            private: response.private,
+            decided: given.is_wholly_known(),
+            forced: is_forced,
+            token,
+        };
+        Ok((response.planned, Planning::Change(Box::new(change))))
+    }
+
+    /// Why an object is to be made anew because it was made with another provider configuration: it is not where the one of now looks.
+    async fn why_elsewhere(
+        &self,
+        choice: Option<&Choice>,
+        kind: &Arc<dyn Resource>,
+        prior: &Prior,
+    ) -> Result<Option<Cause>, Diagnostics> {
+        let (run, address) = (self.run, self.address);
+        let Some(choice) = choice else { return Ok(None) };
+        let made_with = run.observations.made_with.get(address);
+        let before = run.before.choice(run.ground(), address, made_with).ok().flatten();
+        let Some(before) = before.filter(|before| before.address != choice.address) else { return Ok(None) };
+        if run.providers.is_same(&before, choice) || run.observations.unbound.contains_key(address) {
+            return Ok(None);
+        }
+        match kind.read(&reading(&run.engine, address, String::new()), &prior.instance).await? {
+            ReadOutcome::Present { .. } => Ok(None),
+            ReadOutcome::Gone => {
+                Ok(Some(Cause::ProviderChanged { now: shown(&choice.address), was: shown(&before.address) }))
+            }
+        }
+    }
 }
 
 /// An error when another block has given the same group another limit.
@@ -275,54 +473,6 @@ fn one_limit_for_a_group(
     );
     let span = block.meta.concurrency.as_ref().map_or_else(|| block.span.clone(), |written| written.span());
     Err(Diagnostic::error("Inconsistent concurrency", detail).at(span).about(address).into())
-}
-
-fn unknown_kind(address: &Address) -> Diagnostics {
-    // `check_kinds` has looked before: this is only reached when the registry changes under a running plan.
-    Diagnostic::error("Unknown kind", format!("There is no kind `{}`.", address.type_name)).about(address).into()
-}
-
-async fn plan_data(
-    run: &Arc<Run>,
-    block: &ObjectBlock,
-    address: &Address,
-    scope: &Scope,
-    (kind, limits): (&dyn DataSource, &Limits),
-    warnings: &mut Diagnostics,
-) -> Result<(Value, ResourceChange), Diagnostics> {
-    let Arguments { config, warnings: more } =
-        arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
-    warnings.extend(more);
-    let change = |action, after: Value, cause: Option<Cause>| ResourceChange {
-        address: address.clone(),
-        deposed: None,
-        previous: None,
-        importing: None,
-        action,
-        before: None,
-        after: Some(after),
-        requires_replace: Vec::new(),
-        reasons: cause.iter().map(|cause| Reason::new(cause.to_string())).collect(),
-        cause,
-        private: Json::Null,
-        decided: false,
-        forced: false,
-        token: String::new(),
-    };
-    let cause = match waits_for(run, block, address) {
-        Some(reference) => Some(Cause::DependencyPending(reference.to_string())),
-        None if !config.is_wholly_known() => Some(Cause::ArgumentsUnknown),
-        None => None,
-    };
-    if cause.is_some() {
-        let after = mark_by_schema(kind.schema(), with_unknown_computed(kind.schema(), &config));
-        return Ok((after.clone(), change(Action::Read, after, cause)));
-    }
-    let value = read(&run.engine, address, kind, &config, limits).await;
-    let value = value
-        .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
-    let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
-    Ok((value.clone(), change(Action::NoOp, value, None)))
 }
 
 /// What a data source or an ephemeral resource must wait for, by its own `depends_on` or that of a module around it.
@@ -354,100 +504,8 @@ fn is_pending(run: &Run, module: &ModulePath, reference: &Reference) -> bool {
     }
 }
 
-async fn plan_resource(
-    run: &Arc<Run>,
-    block: &ObjectBlock,
-    (address, imported): (&Address, Option<&Imported>),
-    scope: &Scope,
-    kind: &dyn Resource,
-    warnings: &mut Diagnostics,
-) -> Result<(Value, ResourceChange), Diagnostics> {
-    let schema = kind.schema();
-    let Arguments { mut config, warnings: more } =
-        arguments(block, address, schema, |config| kind.validate(config), scope)?;
-    warnings.extend(more);
-    let prior = run.observations.priors.get(address).or_else(|| imported.map(|imported| &imported.prior));
-    let whole = config.clone();
-    if let Some(prior) = prior {
-        config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
-    }
-    let mut given = config;
-    let forced = match prior {
-        Some(prior) => why_replace(run, block, address, prior, scope)?,
-        None => None,
-    };
-    let is_forced = forced.is_some();
-    let span_of = |path: &Path| block.body.span_of(path);
-    let ask = async |given: &Value, replace: bool| {
-        let request = PlanRequest {
-            address,
-            config: given,
-            prior: prior.map(|prior| &prior.instance),
-            drift: prior.map_or(&[], |prior| &prior.drift),
-            replace,
-        };
-        let token = token(run, address, &without_write_only(schema, given.clone()));
-        let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
-        match response {
-            Ok(mut response) => {
-                response.planned = without_write_only(schema, response.planned);
-                Ok((response, token))
-            }
-            Err(problems) => Err(located(problems, span_of, &block.span, &address.to_string())),
-        }
-    };
-    let (mut response, mut token) = ask(&given, is_forced).await?;
-    if response.effect == Effect::Replace && given != whole {
-        // What is left alone of an object is not carried over to the one that takes its place.
-        given = whole;
-        let (anew, its_token) = ask(&given, true).await?;
-        let (reasons, requires_replace) = (response.reasons, response.requires_replace);
-        response = PlanResponse { reasons, requires_replace, ..anew };
-        token = its_token;
-    }
-    let config = without_write_only(schema, given.clone());
-    if let Some(broken) = ignored_argument(schema, &config, &response.planned) {
-        return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
-    }
-    response.planned = mark_by_schema(schema, with_marks_of(&config, response.planned));
-    let action = action_of(run, address, &response);
-    if matches!(action, Action::Replace { .. }) {
-        let refused = prevent_destroy(block, scope, address, "the plan calls for it to be replaced");
-        if refused.has_errors() {
-            return Err(refused);
-        }
-    }
-    let cause = match (action, forced) {
-        (Action::NoOp, _) => None,
-        (_, Some(forced)) => Some(forced),
-        (Action::Replace { .. }, None) if !response.requires_replace.is_empty() => Some(Cause::CannotUpdate),
-        (_, None) => None,
-    };
-    let mut reasons = reasons(action, response.reasons, cause.as_ref(), prior);
-    if prior.is_none() && run.observations.gone.contains(address) {
-        reasons = vec![Reason::new("it was removed outside")];
-    }
-    let change = ResourceChange {
-        address: address.clone(),
-        deposed: None,
-        previous: run.previous.get(address).cloned(),
-        importing: imported.map(|imported| imported.id.clone()),
-        action,
-        before: prior.map(|prior| prior.instance.attributes.clone()),
-        after: Some(response.planned.clone()),
-        requires_replace: response.requires_replace,
-        cause,
-        reasons,
-        private: response.private,
-        decided: given.is_wholly_known(),
-        forced: is_forced,
-        token,
-    };
-    Ok((response.planned, change))
-}
-
 /// The token of the call for an object: that of an announced call without answer when this is the same call.
-fn token(run: &Run, address: &Address, config: &Value) -> String {
+pub(super) fn token(run: &Run, address: &Address, config: &Value) -> String {
     match run.observations.unanswered.get(address) {
         Some(intent) if is_same_call(&intent.arguments, &known_arguments(config)) => intent.token.clone(),
         _ => run.options.seed.draw(&address.to_string()),
@@ -463,7 +521,7 @@ fn is_same_call(kept: &Json, config: &Json) -> bool {
 }
 
 /// Why an object is to be replaced whatever its arguments.
-fn why_replace(
+pub(super) fn why_replace(
     run: &Run,
     block: &ObjectBlock,
     address: &Address,

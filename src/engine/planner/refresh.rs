@@ -1,15 +1,25 @@
 //! Refresh: what the objects of the state are now, and what became of calls whose result was lost.
+//!
+//! Objects that provider configurations are made from are looked at first, in the order of what they need, so that the others can be looked at with
+//! the configurations that follow. Where a configuration does not follow from what exists, its objects are not looked at: the plan says what that
+//! means for each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
+use pipectl_core::{Address, Diagnostic, Diagnostics, ProviderAddress, Value};
 use pipectl_provider::{Found, Instance, Intent, ReadOutcome, Resource};
 use pipectl_state::{Change, IntentState, ObjectState, Operation, State};
 use tokio::sync::Semaphore;
 
 use super::reading;
+use crate::ephemeral::OpenValues;
+use crate::evaluation::extend_once;
+use crate::graph::Node;
 use crate::instance::{Keeping, instance_of, object_of};
+use crate::objects::attributes;
+use crate::providers::before::Ground;
+use crate::providers::{Before, Bound};
 use crate::selection::Selection;
 use crate::walk::each;
 use crate::{Drift, Engine, Event, PlanOptions};
@@ -34,17 +44,26 @@ pub(super) struct Observations {
     pub(super) gone: BTreeSet<Address>,
     /// Tokens of calls whose result was lost and that have left nothing, with their arguments: the same call may be made again.
     pub(super) unanswered: BTreeMap<Address, IntentState>,
+    /// Objects that nobody could look at: why their provider has no configuration now.
+    pub(super) unbound: BTreeMap<Address, Diagnostics>,
+    /// Configurations that objects were made with, where that is not the default one.
+    pub(super) made_with: BTreeMap<Address, ProviderAddress>,
     /// What the state does not say yet.
     pub(super) changes: Vec<Change>,
     /// The same in words.
     pub(super) drift: Vec<Drift>,
 }
 
+/// An object of the state, with its key where it has made room for a replacement.
+type Stored<'a> = (&'a Address, Option<&'a str>, &'a ObjectState);
+
 /// One object to look at.
 struct Look {
     address: Address,
     deposed: Option<String>,
     kind: Arc<dyn Resource>,
+    /// The same kind as something that can look; `None`: nobody can.
+    bound: Option<Arc<dyn Resource>>,
     object: ObjectState,
     read: bool,
 }
@@ -55,70 +74,162 @@ struct Seen {
     result: Result<Option<(Instance, Vec<String>)>, Diagnostics>,
 }
 
-/// Looks at all selected objects of the state.
-pub(super) async fn observe(
-    engine: &Engine,
-    state: &State,
-    selection: &Selection,
-    options: &PlanOptions,
-    permits: &Arc<Semaphore>,
-) -> (Observations, Diagnostics) {
-    let mut diagnostics = Diagnostics::new();
-    let mut looks = Vec::new();
-    for (address, deposed, object) in state.objects() {
-        if !selection.has(address) {
-            continue;
+/// What looking works with.
+pub(super) struct Refresh<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) ground: Ground<'a>,
+    pub(super) state: &'a State,
+    pub(super) selection: &'a Selection,
+    pub(super) options: &'a PlanOptions,
+    pub(super) permits: &'a Arc<Semaphore>,
+    /// Ephemeral values that provider configurations are made from.
+    pub(super) open: &'a OpenValues,
+}
+
+impl Refresh<'_> {
+    /// Looks at all selected objects of the state, and evaluates the provider configurations that follow from them.
+    pub(super) async fn observe(&self, before: &mut Before) -> (Observations, Diagnostics) {
+        let mut observations = Observations::default();
+        let mut diagnostics = Diagnostics::new();
+        let mut waiting: BTreeMap<Address, Vec<Stored<'_>>> = BTreeMap::new();
+        let needed = Before::needed(self.ground.graph);
+        let first: BTreeSet<&Address> = needed
+            .iter()
+            .filter_map(|node| match self.ground.graph.node(*node) {
+                Node::Object(declaration) => Some(declaration),
+                _ => None,
+            })
+            .collect();
+        let mut others = Vec::new();
+        for (address, deposed, object) in self.state.objects() {
+            match first.is_empty() || !first.contains(&address.declaration()) {
+                true => others.push((address, deposed, object)),
+                false => waiting.entry(address.declaration()).or_default().push((address, deposed, object)),
+            }
         }
-        let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else {
-            diagnostics.push(
-                Diagnostic::error(
-                    "Unknown kind of object in the state",
-                    format!(
-                        "The state holds {address}, and this pipectl knows no kind `{}`. Use the pipectl that made it.",
-                        address.type_name
-                    ),
-                )
-                .about(address),
-            );
-            continue;
-        };
-        looks.push(Look {
-            address: address.clone(),
-            deposed: deposed.map(str::to_owned),
-            kind: Arc::clone(kind),
-            object: object.clone(),
+        let mut values = BTreeMap::new();
+        for node in needed {
+            if let Node::Object(declaration) = self.ground.graph.node(node)
+                && let Some(objects) = waiting.remove(declaration)
+            {
+                // An object that is left out of the plan counts as the state has it.
+                let left_out =
+                    objects.iter().filter(|(address, deposed, _)| deposed.is_none() && !self.selection.has(address));
+                values.extend(left_out.map(|(address, _, object)| {
+                    ((*address).clone(), attributes(&self.engine.registry, address, object))
+                }));
+                self.look(before, objects, &mut observations, &mut diagnostics).await;
+                let seen = observations.priors.iter().filter(|(address, _)| address.declaration() == *declaration);
+                values.extend(seen.map(|(address, prior)| (address.clone(), prior.instance.attributes.clone())));
+            }
+            before.visit(self.ground, node, &values, self.open).await;
+        }
+        self.look(before, others, &mut observations, &mut diagnostics).await;
+        self.settle_intents(before, &mut observations, &mut diagnostics).await;
+        (observations, diagnostics)
+    }
+
+    /// Looks at objects of which the configurations are evaluated.
+    async fn look(
+        &self,
+        before: &Before,
+        objects: Vec<Stored<'_>>,
+        observations: &mut Observations,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let mut looks = Vec::with_capacity(objects.len());
+        for (address, deposed, object) in objects {
+            if !self.selection.has(address) {
+                continue;
+            }
+            let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "Unknown kind of object in the state",
+                        format!(
+                            "The state holds {address}, and this pipectl knows no kind `{}`. Use the pipectl that made it.",
+                            address.type_name
+                        ),
+                    )
+                    .about(address),
+                );
+                continue;
+            };
             // After a call whose result was lost, what the state says is not to be trusted. What is to be removed anyway need not be seen.
-            read: deposed.is_none() && (options.refresh || state.intents.contains_key(address)),
-        });
-    }
-    let seen = each(looks, permits, |look| look_at(engine.clone(), look)).await;
-    let mut observations = Observations::default();
-    for seen in seen {
-        match seen.result {
-            Ok(now) => take(&mut observations, seen.look, now),
-            Err(problems) => diagnostics.extend(problems),
+            let read = deposed.is_none() && (self.options.refresh || self.state.intents.contains_key(address));
+            if let Some(recorded) = &object.provider {
+                observations.made_with.insert(address.clone(), recorded.clone());
+            }
+            let bound = match before.resource(self.ground, address, object.provider.as_ref()).await {
+                Ok(Bound::Ready(bound)) => Some(bound),
+                Ok(Bound::NotYet(why)) => {
+                    observations.unbound.insert(address.clone(), no_configuration(address, &why));
+                    None
+                }
+                Err(problems) => {
+                    observations.unbound.insert(address.clone(), problems);
+                    None
+                }
+            };
+            looks.push(Look {
+                address: address.clone(),
+                deposed: deposed.map(str::to_owned),
+                kind: Arc::clone(kind),
+                bound,
+                object: object.clone(),
+                read,
+            });
+        }
+        for seen in each(looks, self.permits, |look| look_at(self.engine.clone(), look)).await {
+            match seen.result {
+                Ok(now) => take(observations, seen.look, now),
+                Err(problems) => extend_once(diagnostics, problems),
+            }
         }
     }
-    let intents = state.intents.iter().filter(|(address, _)| selection.has(address));
-    let intents: Vec<_> = intents.map(|(address, intent)| (address.clone(), intent.clone())).collect();
-    let answers = each(intents, permits, |(address, intent)| ask(engine.clone(), address, intent)).await;
-    for (address, intent, answer) in answers {
-        match answer {
-            Ok(found) => settle(engine, state, &mut observations, &mut diagnostics, address, intent, found),
-            Err(problems) => diagnostics.extend(problems),
+
+    /// Asks what became of announced calls.
+    async fn settle_intents(&self, before: &Before, observations: &mut Observations, diagnostics: &mut Diagnostics) {
+        let mut questions = Vec::new();
+        for (address, intent) in self.state.intents.iter().filter(|(address, _)| self.selection.has(address)) {
+            let recorded = intent.provider.as_ref();
+            let bound = match self.engine.registry.resource(address.kind, &address.type_name) {
+                None => None,
+                Some(_) => match before.resource(self.ground, address, recorded).await {
+                    Ok(Bound::Ready(bound)) => Some(bound),
+                    // Nobody can be asked now: the question stays open.
+                    Ok(Bound::NotYet(_)) | Err(_) if intent.operation == Operation::Create => continue,
+                    Ok(Bound::NotYet(_)) | Err(_) => None,
+                },
+            };
+            questions.push((address.clone(), intent.clone(), bound));
+        }
+        let answers =
+            each(questions, self.permits, |(address, intent, bound)| ask(self.engine.clone(), address, intent, bound));
+        for (address, intent, answer) in answers.await {
+            match answer {
+                Ok(found) => settle(self.engine, self.state, observations, diagnostics, address, intent, found),
+                Err(problems) => diagnostics.extend(problems),
+            }
         }
     }
-    (observations, diagnostics)
+}
+
+/// Why nothing can be done with an object of the state.
+fn no_configuration(address: &Address, why: &str) -> Diagnostics {
+    let detail = format!(
+        "Nothing can be done with {address}: {why}. If the object is gone with what that was made from, remove it from the state."
+    );
+    let problem = Diagnostic::error("Provider configuration not known", detail).about(address);
+    problem.hint(format!("pipectl state rm '{address}'")).into()
 }
 
 async fn look_at(engine: Engine, look: Look) -> Seen {
     let result = async {
         let stored = instance_of(&look.address, &look.object, look.kind.as_ref())?;
-        if !look.read {
-            return Ok(Some((stored, Vec::new())));
-        }
+        let Some(bound) = look.bound.as_ref().filter(|_| look.read) else { return Ok(Some((stored, Vec::new()))) };
         engine.events.observe(Event::RefreshStart { address: look.address.clone() });
-        let outcome = look.kind.read(&reading(&engine, &look.address, String::new()), &stored).await;
+        let outcome = bound.read(&reading(&engine, &look.address, String::new()), &stored).await;
         engine.events.observe(Event::RefreshComplete { address: look.address.clone() });
         Ok(match outcome.map_err(|problems| about(problems, &look.address))? {
             // An object that came half way may only not be seen yet. It is replaced anyway, and removing what is gone does no harm.
@@ -161,6 +272,7 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
         dependencies: object.dependencies.clone(),
         tainted: object.tainted,
         create_before_destroy: object.create_before_destroy,
+        provider: object.provider.clone(),
     };
     let changed = object_of(kind.schema(), &instance, keeping).filter(|now| *now != object);
     match deposed {
@@ -196,8 +308,9 @@ async fn ask(
     engine: Engine,
     address: Address,
     intent: IntentState,
+    bound: Option<Arc<dyn Resource>>,
 ) -> (Address, IntentState, Result<Found, Diagnostics>) {
-    let answer = match (intent.operation, engine.registry.resource(address.kind, &address.type_name)) {
+    let answer = match (intent.operation, bound) {
         // Reading the object has told what became of a change or a removal.
         (Operation::Update | Operation::Delete, _) | (_, None) => Ok(Found::None),
         (Operation::Create, Some(kind)) => {
@@ -231,10 +344,14 @@ fn settle(
         }
         Found::One(instance) => {
             let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else { return };
+            if let Some(provider) = &intent.provider {
+                observations.made_with.insert(address.clone(), provider.clone());
+            }
             let keeping = Keeping {
                 dependencies: intent.dependencies,
                 tainted: false,
                 create_before_destroy: intent.create_before_destroy,
+                provider: intent.provider,
             };
             let instance = Instance {
                 attributes: crate::instance::mark_by_schema(kind.schema(), instance.attributes),

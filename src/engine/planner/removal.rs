@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, ModulePath, Value};
+use pipectl_core::{Address, Diagnostic, Value};
 use pipectl_lang::Scope;
 use pipectl_provider::Reason;
 use serde_json::Value as Json;
 
-use super::{Run, evaluate_constants};
+use super::{Planning, Run, evaluate_constants};
 use crate::lifecycle::prevent_destroy;
 use crate::values::Values;
 use crate::{Action, Cause, Mode, ResourceChange};
@@ -20,16 +20,16 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
     plan_deposed(run);
     for (address, prior) in &run.observations.priors {
         let block = run.configuration.object(address);
-        let cause = match (block, run.found().expansions.get(&address.block())) {
-            (None, _) => Cause::NotConfigured,
-            (Some(_), Some(expansion)) if expansion.contains(address.key.as_ref()) => continue,
-            (Some(_), Some(expansion)) => expansion.why_not(address.key.as_ref()),
-            (Some(_), None) => match why_no_module(run, &address.module) {
-                Some(why) => why,
-                // The block was not planned: it is left out, or an error stopped it.
-                None => continue,
-            },
+        let cause = match fate(run, address) {
+            Fate::Goes(cause) => Some(cause),
+            Fate::Stays => None,
+            // Whether it stays is decided while the plan is applied. With what it lives in, it goes in either case.
+            Fate::Open => replaced_below(run, address),
+            Fate::NotPlanned => {
+                run.values.why_no_module(&run.graph, &address.module).or_else(|| replaced_below_open(run, address))
+            }
         };
+        let Some(cause) = cause else { continue };
         if let Some(block) = block
             && let Some(scope) = scope_of(run, &run.values, address)
         {
@@ -41,6 +41,30 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
             ));
         }
         remove(run, address, None, prior.instance.attributes.clone(), cause);
+    }
+}
+
+/// What becomes of an object of the state.
+enum Fate {
+    /// It is declared.
+    Stays,
+    /// It is not.
+    Goes(Cause),
+    /// It is not known yet which instances its block has.
+    Open,
+    /// Its block was not planned: there is no such instance of its module, it is left out, or an error stopped it.
+    NotPlanned,
+}
+
+fn fate(run: &Run, address: &Address) -> Fate {
+    if run.configuration.object(address).is_none() {
+        return Fate::Goes(Cause::NotConfigured);
+    }
+    match run.found().expansions.get(&address.block()) {
+        None => Fate::NotPlanned,
+        Some(expansion) if expansion.is_open() => Fate::Open,
+        Some(expansion) if expansion.contains(address.key.as_ref()) => Fate::Stays,
+        Some(expansion) => Fate::Goes(expansion.why_not(address.key.as_ref())),
     }
 }
 
@@ -68,17 +92,22 @@ fn scope_of(run: &Run, values: &Values, address: &Address) -> Option<Scope> {
     }
 }
 
-/// Why there is no such instance of a module; `None` when there is, or when that is not known.
-fn why_no_module(run: &Run, path: &ModulePath) -> Option<Cause> {
-    let (outer, step) = path.parent()?;
-    if let Some(why) = why_no_module(run, &outer) {
-        return Some(why);
+/// That something is replaced which the provider of an object is configured from.
+fn replaced_below(run: &Run, address: &Address) -> Option<Cause> {
+    run.replaced_below(run.graph.find_object(address)?).map(Cause::ProviderReplaced)
+}
+
+/// The same for an object in a module of which it is not known which instances there are.
+fn replaced_below_open(run: &Run, address: &Address) -> Option<Cause> {
+    let mut path = address.module.clone();
+    while let Some((outer, _)) = path.parent() {
+        let instances = run.graph.find_module(&path).and_then(|module| run.values.instances(module));
+        if instances.is_some_and(|instances| (0..instances.len()).any(|instance| instances.is_open(instance))) {
+            return replaced_below(run, address);
+        }
+        path = outer;
     }
-    let around = run.values.instances(run.graph.find_module(&outer)?)?.find(&outer)?;
-    let instances = run.values.instances(run.graph.find_module(path)?)?;
-    let is_gone = instances.find(path).is_none();
-    let why = || Box::new(instances.expansion(around).why_not(step.key.as_ref()));
-    is_gone.then(|| Cause::NoModule { module: path.clone(), why: why() })
+    None
 }
 
 fn plan_deposed(run: &Arc<Run>) {
@@ -93,7 +122,10 @@ fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, 
         true => (Action::Forget, Cause::LeftAlone),
         false => (Action::Delete, cause),
     };
-    run.found().add(ResourceChange {
+    if let Some(problems) = run.observations.unbound.get(address).filter(|_| action == Action::Delete) {
+        return run.report(problems.clone());
+    }
+    let change = ResourceChange {
         address: address.clone(),
         deposed,
         previous: run.previous.get(address).cloned(),
@@ -108,7 +140,8 @@ fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, 
         decided: true,
         forced: false,
         token: run.options.seed.draw(&purpose),
-    });
+    };
+    run.found().add(Planning::Change(Box::new(change)));
 }
 
 /// Whether a `removed` block says that the object is not to be destroyed. What is declared has none: that was judged before.

@@ -28,6 +28,7 @@ pub(super) fn pulled(
         // A block that was left out of the plan has no instances here, and changes nothing.
         if let Some(expansion) = found.expansions.get(&all)
             && !is_whole_block
+            && !expansion.is_open()
             && !expansion.contains(meant.key.as_ref())
         {
             let detail = format!("There is no instance {meant} whose changes could replace {address}.");
@@ -47,7 +48,8 @@ fn is_changing(found: &Found, trigger: &Trigger, meant: &Address, is_whole_block
         |action| matches!(action, Action::Update | Action::Replace { .. } | Action::Run | Action::RunIfChanged);
     let mut pending = found.pending.get(&meant.block()).into_iter().flatten();
     pending.any(|pending| {
-        let change = &found.changes[pending.change];
+        // Whether something deferred changes is not known yet: it triggers nothing.
+        let Some(change) = pending.change.map(|change| &found.changes[change]) else { return false };
         (is_whole_block || pending.address == *meant)
             && changes(change.action)
             && change.before.is_some()

@@ -10,7 +10,6 @@ use pipectl_engine::{
 };
 use pipectl_lang::{Configuration, ModuleFolders, NoFiles, SourceFile, load_with_modules};
 use pipectl_provider::{Cancel, Registry};
-use pipectl_provider_terraform::TerraformData;
 use pipectl_sim::{Settings, World, context};
 use pipectl_state::{Holder, MemoryStore, State, StateStore, StateWriter};
 
@@ -50,10 +49,15 @@ impl Bed {
         Self::new(Settings::default())
     }
 
+    /// The same world with no state of it.
+    pub(crate) fn forgetful(&self) -> Self {
+        Self { store: MemoryStore::new(), ..self.clone() }
+    }
+
     pub(crate) fn engine(&self) -> Engine {
         let mut registry = Registry::default();
-        self.world.register(&mut registry);
-        registry.resources.insert(TerraformData::TYPE_NAME.to_owned(), Arc::new(TerraformData::new()));
+        registry.add(self.world.provider());
+        registry.add(pipectl_provider_terraform::provider());
         kinds::register(&mut registry, &self.journal);
         let events = Arc::clone(&self.events);
         let outside = context("none", "");

@@ -107,6 +107,81 @@ fn recovered() -> Settings {
     Settings { stale_reads: 2, ..Settings::default() }
 }
 
+/// A cluster with what lives in it.
+#[derive(Clone, Debug)]
+struct Cluster {
+    /// Another one is another cluster.
+    name: u8,
+    /// Another one answers elsewhere.
+    release: u8,
+    creates_first: bool,
+    /// Keys of the objects inside; whether those come from an object, so that they are known after apply.
+    pods: std::collections::BTreeSet<u8>,
+    open: bool,
+    /// Another one replaces the network inside.
+    range: u8,
+}
+
+fn cluster() -> impl Strategy<Value = Cluster> {
+    let pods = prop::collection::btree_set(0_u8..4, 0..3);
+    (0_u8..2, 1_u8..3, any::<bool>(), pods, any::<bool>(), 0_u8..2).prop_map(
+        |(name, release, creates_first, pods, open, range)| Cluster { name, release, creates_first, pods, open, range },
+    )
+}
+
+impl Cluster {
+    fn text(&self) -> String {
+        let Self { name, release, creates_first, pods, open, range } = self;
+        let keys: Vec<String> = pods.iter().map(|pod| format!("\"p{pod}\"")).collect();
+        let keys = keys.join(", ");
+        let each = if *open { "terraform_data.keys.output" } else { "local.keys" };
+        format!(
+            "locals {{\n  keys = [{keys}]\n}}
+             resource \"terraform_data\" \"keys\" {{\n  input = local.keys\n}}
+             resource \"sim_cluster\" \"c\" {{
+               name    = \"c{name}\"
+               release = {release}
+               lifecycle {{\n  create_before_destroy = {creates_first}\n}}
+             }}
+             provider \"sim\" {{
+               alias    = \"inside\"
+               endpoint = sim_cluster.c.endpoint
+               token    = sim_cluster.c.token
+             }}
+             resource \"sim_network\" \"net\" {{
+               provider = sim.inside
+               name     = \"net\"
+               cidr     = \"10.{range}.0.0/16\"
+             }}
+             resource \"sim_instance\" \"pod\" {{
+               for_each   = toset({each})
+               provider   = sim.inside
+               name       = each.key
+               network_id = sim_network.net.id
+             }}
+             resource \"sim_instance\" \"outside\" {{
+               name = \"outside\"
+               tags = {{ net = sim_network.net.id }}
+             }}
+             output \"pods\" {{\n  value = [for pod in sim_instance.pod : pod.id]\n}}\n"
+        )
+    }
+}
+
+/// What the state says to be inside is in the one cluster that there is.
+fn inside_the_cluster(bed: &Bed) -> Check {
+    let state = bed.state();
+    let cluster = state.objects().find(|(address, _, _)| address.type_name == "sim_cluster");
+    let cluster = cluster.map(|(_, _, object)| object.attributes["id"].as_str().unwrap().to_owned()).unwrap();
+    for (address, _, object) in state.objects().filter(|(address, _, _)| address.type_name.starts_with("sim_")) {
+        let id = object.attributes["id"].as_str().unwrap();
+        let place = bed.world.objects().into_iter().find(|other| other.id == id).map(|other| other.place);
+        let expected = if object.provider.is_some() { cluster.as_str() } else { "home" };
+        prop_assert_eq!(place.as_deref(), Some(expected), "{}", address);
+    }
+    Ok(())
+}
+
 proptest! {
     // No file for failures: cargo would take its folder for a crate. A failure prints what to repeat.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
@@ -184,6 +259,23 @@ proptest! {
             bed.world = bed.world.with_settings(recovered());
             converge(&bed, &first, Mode::Normal, 4).await?;
             settled(&bed, &first).await
+        })?;
+    }
+
+    /// A cluster and what lives in it: whatever becomes of the cluster, and whatever fails.
+    #[test]
+    fn what_lives_in_a_cluster_is_in_the_state_exactly_once(clusters in prop::collection::vec(cluster(), 2..4), seed in any::<u64>(), calm in any::<bool>()) {
+        runtime().block_on(async {
+            let mut bed = if calm { Bed::calm() } else { Bed::new(troubled(seed)) };
+            let attempts = if calm { 4 } else { 40 };
+            for cluster in &clusters {
+                let text = cluster.text();
+                converge(&bed, &text, Mode::Normal, attempts).await?;
+                settled(&bed, &text).await?;
+                inside_the_cluster(&bed)?;
+            }
+            bed.world = bed.world.with_settings(recovered());
+            nothing_is_left(&bed, &clusters[clusters.len() - 1].text()).await
         })?;
     }
 

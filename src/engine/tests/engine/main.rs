@@ -9,6 +9,7 @@ mod kinds;
 mod laws;
 mod limits;
 mod plan_files;
+mod providers;
 mod render;
 mod runs;
 mod scripts;

@@ -42,6 +42,18 @@ pub(crate) fn plan(plan: &Plan) -> String {
             writeln!(text, "     {name}: {} => {}", side(change.before.as_ref()), side(change.after.as_ref())).unwrap();
         }
     }
+    for deferred in &plan.deferred {
+        let reasons: Vec<&str> = deferred.reasons.iter().map(|reason| reason.text.as_str()).collect();
+        let (address, why) = (&deferred.address, deferred.why.name());
+        writeln!(text, "?{} {address} ({why})  # {}", sign(deferred.action).trim(), reasons.join("; ")).unwrap();
+        for name in changed(deferred.before.as_ref(), deferred.after.as_ref()) {
+            let side = |value: Option<&Value>| {
+                value.and_then(|value| value.attribute(&name)).map_or("-".to_owned(), ToString::to_string)
+            };
+            writeln!(text, "     {name}: {} => {}", side(deferred.before.as_ref()), side(deferred.after.as_ref()))
+                .unwrap();
+        }
+    }
     for output in &plan.outputs {
         let side = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), ToString::to_string);
         if output.action != OutputAction::NoOp {
@@ -54,7 +66,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
     }
     let summary = plan.summary();
     let counts = [("add", summary.add), ("change", summary.change), ("destroy", summary.destroy), ("run", summary.run)];
-    let rare = [("import", summary.import), ("forget", summary.forget)].into_iter().filter(|(_, count)| *count > 0);
+    let rare = [("import", summary.import), ("forget", summary.forget), ("decide later", summary.deferred)]
+        .into_iter()
+        .filter(|(_, count)| *count > 0);
     let counts: Vec<String> =
         counts.into_iter().chain(rare).map(|(name, count)| format!("{count} to {name}")).collect();
     writeln!(text, "plan: {}{}", counts.join(", "), if plan.has_changes() { "" } else { " (no changes)" }).unwrap();
@@ -111,7 +125,8 @@ pub(crate) fn state(state: &State) -> String {
         let tainted = if object.tainted { " tainted" } else { "" };
         let needs: Vec<String> = object.dependencies.iter().map(ToString::to_string).collect();
         let needs = if needs.is_empty() { String::new() } else { format!(" needs {}", needs.join(", ")) };
-        writeln!(text, "{address}{deposed}{tainted}{needs}").unwrap();
+        let provider = object.provider.as_ref().map(|provider| format!(" by {provider}")).unwrap_or_default();
+        writeln!(text, "{address}{deposed}{tainted}{needs}{provider}").unwrap();
     }
     for (name, output) in &state.outputs {
         let value = if output.sensitive { "(sensitive value)".to_owned() } else { output.value.to_string() };
@@ -125,7 +140,8 @@ pub(crate) fn state(state: &State) -> String {
 
 /// What exists in the simulated cloud.
 pub(crate) fn world(world: &World) -> String {
-    world.objects().iter().map(|object| format!("{}\n", object.id)).collect()
+    let place = |place: &str| if place == "home" { String::new() } else { format!(" in {place}") };
+    world.objects().iter().map(|object| format!("{}{}\n", object.id, place(&object.place))).collect()
 }
 
 pub(crate) fn diagnostics(diagnostics: &Diagnostics) -> String {

@@ -1,14 +1,16 @@
 //! Scripts: files of commands and configurations, with everything that comes of them as golden output.
 //!
 //! A script is `tests/engine/scripts/*.script`. Lines that begin with `>` are commands; `> config` takes all lines up to the next command,
-//! and so does `> module FOLDER`, for the only file of a module.
+//! and so does `> module FOLDER`, for the only file of a module. `-saved` applies a plan
+//! that was written to a file and read again.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use pipectl_core::Value;
-use pipectl_engine::Mode;
-use pipectl_sim::{Fault, Operation};
+use pipectl_engine::{Mode, Planned};
+use pipectl_sim::{Call, Fault, Operation};
+use pipectl_state::Encryption;
 
 use crate::bed::{Bed, address};
 use crate::render;
@@ -60,12 +62,15 @@ async fn execute(bed: &mut Bed, configuration: &str, words: &[&str], output: &mu
                 _ => Mode::Normal,
             };
             let mut options = bed.options(mode);
+            let mut saved = false;
             for argument in arguments {
                 match argument.split_once('=') {
                     Some(("-target", text)) => options.targets.push(text.parse().unwrap()),
                     Some(("-exclude", text)) => options.excludes.push(text.parse().unwrap()),
                     Some(("-replace", text)) => options.replace.push(address(text)),
                     Some(("-refresh", "false")) => options.refresh = false,
+                    None if *argument == "-allow-deferred-destroy" => options.allow_deferred_destroy = true,
+                    None if *argument == "-saved" => saved = true,
                     _ => panic!("unknown argument {argument}"),
                 }
             }
@@ -80,6 +85,7 @@ async fn execute(bed: &mut Bed, configuration: &str, words: &[&str], output: &mu
                         return;
                     }
                     bed.take_events();
+                    let planned = if saved { through_a_file(bed, &planned) } else { planned };
                     let applied = bed.apply_planned(planned).await;
                     output.push_str("--\n");
                     output.push_str(&render::events(&bed.take_events()));
@@ -96,6 +102,15 @@ async fn execute(bed: &mut Bed, configuration: &str, words: &[&str], output: &mu
         },
         ["state"] => output.push_str(&render::state(&bed.state())),
         ["world"] => output.push_str(&render::world(&bed.world)),
+        ["calls"] => {
+            let changes =
+                |call: &&Call| matches!(call.operation, Operation::Create | Operation::Update | Operation::Delete);
+            for call in bed.world.calls().iter().filter(changes) {
+                writeln!(output, "{:?} {} {}", call.operation, call.kind, call.name).unwrap();
+            }
+            writeln!(output, "configured for {}", bed.world.configured().join(", ")).unwrap();
+            bed.world.forget_calls();
+        }
         ["edit", id, attribute, value] => {
             let value = value.parse::<i64>().map_or_else(|_| Value::from(*value), Value::from);
             assert!(bed.world.edit(id, attribute, value), "there is no {id}");
@@ -120,6 +135,12 @@ async fn execute(bed: &mut Bed, configuration: &str, words: &[&str], output: &mu
         ["variable", name, text] => *bed = bed.clone().with_variable(name, text),
         other => panic!("unknown command {other:?}"),
     }
+}
+
+/// The plan as it is when it comes back from a file.
+fn through_a_file(bed: &Bed, planned: &Planned) -> Planned {
+    let bytes = planned.plan.save(&Encryption::none()).unwrap();
+    Planned::open(&bytes, &bed.inputs, &Encryption::none()).unwrap()
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use std::time::Duration;
 use pipectl_engine::{Engine, Folders, Mode, PlanOptions, Seed};
 use pipectl_lang::{NoFiles, SourceFile, load};
 use pipectl_provider::{Cancel, Registry};
-use pipectl_provider_terraform::TerraformData;
 use pipectl_sim::{Operation, Rates, Settings, World, context};
 use pipectl_state::{Holder, LocalStore, StateStore};
 
@@ -117,8 +116,8 @@ pub(crate) fn run(folder: &Path, version: Version, seed: u64) -> ExitCode {
 async fn apply(folder: &Path, version: Version, seed: u64) -> bool {
     let world = World::kept_in(&world_file(folder), settings(seed)).unwrap();
     let mut registry = Registry::default();
-    world.register(&mut registry);
-    registry.resources.insert(TerraformData::TYPE_NAME.to_owned(), Arc::new(TerraformData::new()));
+    registry.add(world.provider());
+    registry.add(pipectl_provider_terraform::provider());
     let outside = context("none", "");
     let engine = Engine {
         registry: Arc::new(registry),

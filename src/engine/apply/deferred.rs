@@ -1,0 +1,436 @@
+//! What the plan has deferred: decided now, and done as far as the plan allows.
+//!
+//! To create, to update, to run and to read is allowed. To replace or to destroy is not, unless the plan says so: a person has to see that first. Nor
+//! is anything at an address that fits none of the plan's patterns.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use petgraph::graph::NodeIndex;
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Path, Value};
+use pipectl_lang::{ObjectBlock, Scope};
+use pipectl_provider::context::Recorder;
+use pipectl_provider::planning::without_write_only;
+use pipectl_provider::{Effect, Found, Instance, Intent, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
+use pipectl_state::{Change, ObjectState, Operation};
+use serde_json::Value as Json;
+use tokio::sync::Semaphore;
+
+use super::object::{Settled, carry_out, keeping, known, not_recorded, read_data, remember};
+use super::removal::remove_object;
+use super::{Block, Run, not_configured};
+use crate::conditions::Conditions;
+use crate::consistency::ignored_argument;
+use crate::evaluation::located;
+use crate::graph::Node;
+use crate::instance::{instance_of, mark_by_schema, object_of};
+use crate::lifecycle::{ignore_changes, prevent_destroy};
+use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
+use crate::providers::{Bound, Choice};
+use crate::walk::each;
+use crate::{Action, ApplyEnd, Cause, Event, ResourceChange};
+
+/// Decides on the instances of a block that the plan has deferred. Whether it worked.
+pub(super) async fn apply(run: &Arc<Run>, node: NodeIndex) -> bool {
+    let modules = run.values.instances(run.graph.module_of(node));
+    let (Node::Object(declaration), Some(blocks), Some(modules)) =
+        (run.graph.node(node), run.blocks[node.index()].get(), modules)
+    else {
+        return false;
+    };
+    let deferred = run.plan().deferred.iter().map(|deferred| &deferred.address);
+    let own: Vec<_> = deferred.filter(|pattern| pattern.address().declaration() == *declaration).collect();
+    let exact: BTreeSet<&Address> =
+        own.iter().filter(|pattern| !pattern.is_open()).map(|pattern| pattern.address()).collect();
+    let fits = |address: &Address| {
+        exact.contains(address) || own.iter().any(|pattern| pattern.is_open() && pattern.fits(address))
+    };
+    let mut work = Vec::new();
+    let mut problems = Diagnostics::new();
+    for (block, path) in blocks.iter().zip(modules.paths()) {
+        let address = declaration.in_module(path);
+        let planned = run.changes.get(&address);
+        for key in block.expansion.keys() {
+            let instance = address.with_key(key);
+            let is_planned = planned.is_some_and(|planned| planned.contains_key(&instance));
+            if is_planned || !run.selection.has(&instance) {
+                continue;
+            }
+            match fits(&instance) {
+                true => work.push(instance),
+                false => problems.extend(outside(&instance)),
+            }
+        }
+    }
+    let worked = !problems.has_errors();
+    run.report(problems);
+    if declaration.kind != AddressKind::Data {
+        run.total.fetch_add(work.len(), Ordering::Relaxed);
+    }
+    // Where the block bounds its calls, this step counts as one of them.
+    let is_bounded = blocks.iter().any(|block| block.limits.concurrency.is_some());
+    let one = Arc::new(Semaphore::new(1));
+    let results = each(work, if is_bounded { &one } else { &run.permits }, |address| {
+        let run = Arc::clone(run);
+        async move {
+            let Err(problems) = decide(&run, &address).await else { return true };
+            run.report(problems);
+            false
+        }
+    });
+    results.await.into_iter().all(|worked| worked) && worked
+}
+
+/// Tells that the instances of a block were not decided, as far as it is known which there are.
+pub(super) fn skipped(run: &Run, node: NodeIndex, end: ApplyEnd) {
+    let Node::Object(declaration) = run.graph.node(node) else { return };
+    let known = run
+        .plan()
+        .deferred
+        .iter()
+        .filter(|deferred| !deferred.address.is_open() && deferred.address.address().declaration() == *declaration);
+    for deferred in known.filter(|deferred| deferred.action != Action::Read) {
+        run.total.fetch_add(1, Ordering::Relaxed);
+        run.end(deferred.address.address(), deferred.action, end, None, None);
+    }
+}
+
+fn outside(address: &Address) -> Diagnostics {
+    let detail = format!(
+        "The plan has nothing for {address}: it has turned out to be declared only now. Nothing was done with it; the next plan shows it."
+    );
+    Diagnostic::error("Address not in the plan", detail).about(address).hint("pipectl plan").into()
+}
+
+/// An object as it is now.
+struct Now {
+    instance: Instance,
+    /// How it differs from what the state said.
+    drift: Vec<String>,
+    /// Whether its creation failed half way.
+    tainted: bool,
+    /// The kind that it can be removed with, where it does not live where it should.
+    elsewhere: Option<Arc<dyn Resource>>,
+}
+
+/// Decides on one instance, and does it.
+async fn decide(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
+    let (Some(begun), Some(block)) = (run.begun(address), run.planned.configuration.object(address)) else {
+        return Err(outside(address));
+    };
+    if run.is_stopping() {
+        run.end(address, Action::Create, ApplyEnd::NotStarted, None, None);
+        let detail = format!("The run was asked to stop before {address} was decided.");
+        return Err(Diagnostic::error("Stopped", detail).about(address).into());
+    }
+    let scope = begun.expansion.scope(&begun.scope, address.key.as_ref());
+    let failed = Conditions::before(block, address).problems(&scope);
+    if failed.has_errors() {
+        return Err(failed);
+    }
+    let choice = run.choice(address, block, &scope)?;
+    if address.kind == AddressKind::Data {
+        let value = read_data(run, address, (begun, block), &scope, choice.as_ref()).await?;
+        run.results().instances.insert(address.clone(), value);
+        return Ok(());
+    }
+    let kind = match run.providers.resource(address, choice.as_ref()).await? {
+        Bound::Ready(kind) => kind,
+        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+    };
+    // What lived in something that is replaced has been removed: it is made anew.
+    let is_removed = |change: &ResourceChange| {
+        change.action == Action::Delete && change.deposed.is_none() && change.address == *address
+    };
+    let now = match run.plan().changes.iter().any(is_removed) {
+        true => None,
+        false => look(run, address, &kind).await?,
+    };
+    let (change, settled) = settle(run, address, (begun, block), &scope, &kind, now.as_ref()).await?;
+    if settled.action.is_no_op() {
+        let moved =
+            run.before.object(address).is_some_and(|object| object.provider != recorded(choice.as_ref(), address));
+        if moved || now.as_ref().is_none_or(|now| now.instance.attributes != settled.planned) {
+            remember(run, address, &settled.planned, &settled.private);
+        }
+        run.end(address, Action::Update, ApplyEnd::Unchanged, None, Some(&settled.planned));
+        run.results().instances.insert(address.clone(), settled.planned);
+        return Ok(());
+    }
+    run.engine.events.observe(Event::PlannedChange {
+        address: address.clone(),
+        deposed: None,
+        action: change.action,
+        reasons: change.reasons.clone(),
+    });
+    if matches!(change.action, Action::Replace { .. }) {
+        let with = now.as_ref().and_then(|now| now.elsewhere.as_ref()).unwrap_or(&kind);
+        removed(run, &change, with).await?;
+    }
+    carry_out(run, &change, (begun, block), &kind, settled, now.as_ref().map(|now| &now.instance)).await
+}
+
+fn recorded(choice: Option<&Choice>, address: &Address) -> Option<pipectl_core::ProviderAddress> {
+    choice.and_then(|choice| crate::providers::locate::remembered(choice, address))
+}
+
+/// Looks at an object, now that its provider can be asked. What the state says wrongly is corrected in it.
+async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<Option<Now>, Diagnostics> {
+    let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
+    if let Some(object) = run.before.object(address) {
+        let stored = instance_of(address, object, kind.as_ref())?;
+        let here = |instance, drift| Some(Now { instance, drift, tainted: object.tainted, elsewhere: None });
+        return Ok(match kind.read(&cx, &stored).await? {
+            ReadOutcome::Present { instance, drift } => {
+                let attributes = mark_by_schema(kind.schema(), with_marks_of(&stored.attributes, instance.attributes));
+                here(Instance { attributes, ..stored }, drift)
+            }
+            ReadOutcome::Gone if object.tainted => here(stored, Vec::new()),
+            ReadOutcome::Gone => match former(run, address, object, &stored).await {
+                Some(former) => here(stored, Vec::new()).map(|now| Now { elsewhere: Some(former), ..now }),
+                None => {
+                    commit(run, address, vec![Change::RemoveObject { address: address.clone() }]).await?;
+                    None
+                }
+            },
+        });
+    }
+    let intent = run.before.intents.get(address).filter(|intent| intent.operation == Operation::Create);
+    let Some(intent) = intent else { return Ok(None) };
+    // Nobody could ask what became of this call when the plan was made.
+    let question =
+        Intent { token: intent.token.clone(), arguments: intent.arguments.clone(), recorded: intent.recorded.clone() };
+    match kind.find(&cx, &question).await? {
+        Found::None => Ok(None),
+        Found::One(instance) => {
+            let attributes = mark_by_schema(kind.schema(), instance.attributes);
+            let instance = Instance { attributes, ..*instance };
+            let object = object_of(kind.schema(), &instance, keeping(run, address, false))
+                .ok_or_else(|| provider_mistake(address, "found an object with unknown attributes"))?;
+            let address = address.clone();
+            let changes = vec![
+                Change::SetObject { address: address.clone(), object },
+                Change::RemoveIntent { address: address.clone() },
+            ];
+            commit(run, &address, changes).await?;
+            let drift = vec!["it was made by an interrupted run, and has been found again".to_owned()];
+            Ok(Some(Now { instance, drift, tainted: false, elsewhere: None }))
+        }
+        Found::Ambiguous(candidates) => {
+            let detail = format!("More than one object could be {address}: {}.", candidates.join(", "));
+            Err(Diagnostic::error("Several candidates for an interrupted call", detail).about(address).into())
+        }
+    }
+}
+
+/// The kind as it was configured before, where the object still is.
+async fn former(run: &Run, address: &Address, object: &ObjectState, stored: &Instance) -> Option<Arc<dyn Resource>> {
+    let former = run.providers_before.resource(run.ground(), address, object.provider.as_ref()).await;
+    let Ok(Bound::Ready(former)) = former else { return None };
+    let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
+    match former.read(&cx, stored).await {
+        Ok(ReadOutcome::Present { .. }) => Some(former),
+        Ok(ReadOutcome::Gone) | Err(_) => None,
+    }
+}
+
+async fn commit(run: &Run, address: &Address, changes: Vec<Change>) -> Result<(), Diagnostics> {
+    match run.committer.commit(changes).await {
+        true => Ok(()),
+        false => Err(not_recorded(address).into()),
+    }
+}
+
+/// Decides what is to be done, as a plan would, and refuses what the plan does not allow.
+async fn settle(
+    run: &Run,
+    address: &Address,
+    (_, block): (&Block, &ObjectBlock),
+    scope: &Scope,
+    kind: &Arc<dyn Resource>,
+    now: Option<&Now>,
+) -> Result<(ResourceChange, Settled), Diagnostics> {
+    let schema = kind.schema();
+    let Arguments { mut config, .. } = arguments(block, address, schema, |config| kind.validate(config), scope)?;
+    let whole = config.clone();
+    if let Some(now) = now {
+        config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &now.instance.attributes);
+    }
+    known(&config, block, address)?;
+    let (is_elsewhere, is_tainted) = now.map_or((false, false), |now| (now.elsewhere.is_some(), now.tainted));
+    let token = run.plan().seed.draw(&address.to_string());
+    let ask = async |config: &Value, replace: bool| {
+        let request = PlanRequest {
+            address,
+            config,
+            prior: now.map(|now| &now.instance),
+            drift: now.map_or(&[], |now| &now.drift),
+            replace,
+        };
+        let cx = context(&run.engine, address, token.clone(), run.engine.cancel.clone(), Recorder::none());
+        let span_of = |path: &Path| block.body.span_of(path);
+        let response = kind.plan(&cx, request).await;
+        response.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))
+    };
+    let mut response = ask(&config, is_elsewhere || is_tainted).await?;
+    if response.effect == Effect::Replace && config != whole {
+        // What is left alone of an object is not carried over to the one that takes its place.
+        config = whole;
+        known(&config, block, address)?;
+        let (reasons, requires_replace) = (response.reasons, response.requires_replace);
+        response = PlanResponse { reasons, requires_replace, ..ask(&config, true).await? };
+    }
+    let stored = without_write_only(schema, config.clone());
+    let planned = without_write_only(schema, response.planned);
+    if let Some(broken) = ignored_argument(schema, &stored, &planned) {
+        return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
+    }
+    let planned = mark_by_schema(schema, with_marks_of(&stored, planned));
+    let action = match response.effect {
+        Effect::NoOp => Action::NoOp,
+        Effect::Create => Action::Create,
+        Effect::Update => Action::Update,
+        Effect::Run | Effect::RunIfChanged => Action::Run,
+        Effect::Replace => Action::Replace { create_before_destroy: false },
+    };
+    let cause = match action {
+        Action::Replace { .. } if is_tainted => Some(Cause::Tainted),
+        Action::Replace { .. } if !response.requires_replace.is_empty() => Some(Cause::CannotUpdate),
+        _ => None,
+    };
+    let mut reasons = response.reasons;
+    if is_elsewhere {
+        reasons.insert(0, Reason::new("it does not exist where its provider is configured to look now"));
+    }
+    if matches!(action, Action::Replace { .. }) {
+        if !run.plan().allow_deferred_destroy {
+            return Err(refused(address, "replaced", &reasons));
+        }
+        let forbidden = prevent_destroy(block, scope, address, "it has turned out that it must be replaced");
+        if forbidden.has_errors() {
+            return Err(forbidden);
+        }
+    }
+    let change = ResourceChange {
+        address: address.clone(),
+        deposed: None,
+        previous: None,
+        importing: None,
+        action,
+        before: now.map(|now| now.instance.attributes.clone()),
+        after: Some(planned.clone()),
+        requires_replace: response.requires_replace,
+        cause,
+        reasons,
+        private: Json::Null,
+        decided: true,
+        forced: false,
+        token,
+    };
+    Ok((change, Settled { planned, config, private: response.private, action }))
+}
+
+/// The error for something that only a person may decide.
+fn refused(address: &Address, what: &str, reasons: &[Reason]) -> Diagnostics {
+    let why: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
+    let detail = format!(
+        "It has turned out only now that {address} must be {what}{why}. The plan did not show that, so nothing was done with it. Plan again: what was \
+         not known then is known now."
+    );
+    let problem = Diagnostic::error("Deferred destroy not allowed", detail).about(address);
+    problem.hint("pipectl plan").hint("pipectl apply -allow-deferred-destroy").into()
+}
+
+/// Removes the object of a replacement.
+async fn removed(run: &Arc<Run>, change: &ResourceChange, kind: &Arc<dyn Resource>) -> Result<(), Diagnostics> {
+    let Some(object) = run.before.object(&change.address) else { return Ok(()) };
+    run.total.fetch_add(1, Ordering::Relaxed);
+    let watch = run.begin(&change.address, Action::Delete);
+    let token = run.plan().seed.draw(&format!("remove {}", change.address));
+    let removal = ResourceChange { action: Action::Delete, token, ..change.clone() };
+    let problems = remove_object(run, &removal, (object, None), kind).await;
+    let end = if problems.has_errors() { ApplyEnd::Failed } else { ApplyEnd::Done };
+    run.end(&change.address, Action::Delete, end, Some(watch), None);
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    run.report(problems);
+    Ok(())
+}
+
+/// Removes objects of a block with deferred instances that have turned out to be no longer declared. Whether it worked.
+pub(super) async fn remove(run: &Arc<Run>, node: NodeIndex) -> bool {
+    let Node::Object(declaration) = run.graph.node(node) else { return true };
+    let changes = run.plan().changes.iter();
+    let planned: BTreeSet<&Address> =
+        changes.map(|change| &change.address).filter(|address| address.declaration() == *declaration).collect();
+    let is_declared =
+        |address: &Address| run.begun(address).is_some_and(|begun| begun.expansion.contains(address.key.as_ref()));
+    let stored = run
+        .before
+        .resources
+        .iter()
+        .filter(|(address, resource)| resource.current.is_some() && address.declaration() == *declaration);
+    let gone: Vec<Address> = stored
+        .map(|(address, _)| address)
+        .filter(|address| !planned.contains(address) && !is_declared(address) && run.selection.has(address))
+        .cloned()
+        .collect();
+    let mut worked = true;
+    for address in gone {
+        if let Err(problems) = remove_one(run, &address).await {
+            run.report(problems);
+            worked = false;
+        }
+    }
+    worked
+}
+
+async fn remove_one(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
+    let Some(object) = run.before.object(address) else { return Ok(()) };
+    let cause = match run.begun(address) {
+        Some(begun) => begun.expansion.why_not(address.key.as_ref()),
+        None => run.values.why_no_module(&run.graph, &address.module).unwrap_or(Cause::NotConfigured),
+    };
+    let reasons = vec![Reason::new(cause.to_string())];
+    if !run.plan().allow_deferred_destroy {
+        return Err(refused(address, "destroyed", &reasons));
+    }
+    if let (Some(block), Some(begun)) = (run.planned.configuration.object(address), run.begun(address)) {
+        let forbidden = prevent_destroy(block, &begun.scope, address, "it has turned out that it must be destroyed");
+        if forbidden.has_errors() {
+            return Err(forbidden);
+        }
+    }
+    let kind = match run.providers_before.resource(run.ground(), address, object.provider.as_ref()).await? {
+        Bound::Ready(kind) => kind,
+        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+    };
+    let before: Value = instance_of(address, object, kind.as_ref())?.attributes;
+    let change = ResourceChange {
+        address: address.clone(),
+        deposed: None,
+        previous: None,
+        importing: None,
+        action: Action::Delete,
+        before: Some(before),
+        after: None,
+        requires_replace: Vec::new(),
+        reasons,
+        cause: Some(cause),
+        private: Json::Null,
+        decided: true,
+        forced: false,
+        token: String::new(),
+    };
+    run.engine.events.observe(Event::PlannedChange {
+        address: address.clone(),
+        deposed: None,
+        action: Action::Delete,
+        reasons: change.reasons.clone(),
+    });
+    let _turn = run.turn().await;
+    removed(run, &change, &kind).await
+}
