@@ -11,6 +11,7 @@ mod cli {
     pub mod bad_input;
     pub mod commands;
     pub mod console;
+    pub mod deferral;
     pub mod encryption;
     pub mod lifecycle;
     pub mod machine;

@@ -196,6 +196,9 @@ pub struct OperationArguments {
     /// Replace this object, or run this stage, even if nothing changed.
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<String>,
+    /// Let what can be decided only while applying destroy objects, too.
+    #[arg(long)]
+    pub allow_deferred_destroy: bool,
     /// Look at real objects first.
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set)]

@@ -310,7 +310,14 @@ fn plan_options(arguments: &OperationArguments, mode: Mode) -> Result<PlanOption
     if problems.has_errors() {
         return Err(problems);
     }
-    Ok(PlanOptions { refresh: arguments.refresh, targets, excludes, replace, ..PlanOptions::new(mode, Seed::random()) })
+    Ok(PlanOptions {
+        refresh: arguments.refresh,
+        targets,
+        excludes,
+        replace,
+        allow_deferred_destroy: arguments.allow_deferred_destroy,
+        ..PlanOptions::new(mode, Seed::random())
+    })
 }
 
 fn parse_addresses<T: FromStr<Err = AddressError>>(flag: &str, texts: &[String], problems: &mut Diagnostics) -> Vec<T> {

@@ -111,7 +111,10 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
         Err(problems) => return fail(&problems, &sources),
     };
     let planned = match saved_plan::open(app, bytes, &inputs) {
-        Ok(planned) => planned,
+        Ok(mut planned) => {
+            planned.plan.allow_deferred_destroy |= operation.allow_deferred_destroy;
+            planned
+        }
         Err((problems, sources)) => return fail(&problems, &sources),
     };
     let sources = operation::sources_of(&planned);

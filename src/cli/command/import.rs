@@ -8,10 +8,12 @@ use super::state::address;
 use super::state::edit::mention_lock;
 use crate::app::App;
 use crate::arguments::{ImportArguments, split_root};
+use crate::environment;
 use crate::exit::Exit;
 use crate::operation::lock;
 use crate::project::Project;
 use crate::reporter::{Follower, Reporter};
+use crate::variables;
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: &ImportArguments) -> Exit {
@@ -37,7 +39,13 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     project.check_owner(writer.state()).map_err(|error| app.fail_in(error, sources))?;
     app.console.print(&format!("{address}: Importing from ID \"{id}\"..."));
     let engine = app.engine(&project, crate::app::Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let change = engine.import(&project.configuration, writer.state(), &address, id).await;
+    let mut read = sources.clone();
+    let inputs = variables::collect(&app.here, &project.folder, environment::variables(), &[], &mut read);
+    let (inputs, _) = inputs.map_err(|problems| {
+        app.complain(&problems, &read);
+        Exit::Failure
+    })?;
+    let change = engine.import(&project.configuration, &inputs, writer.state(), &address, id).await;
     let change = change.map_err(|problems| {
         app.complain(&problems, sources);
         Exit::Failure

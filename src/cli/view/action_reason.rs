@@ -88,8 +88,10 @@ pub fn action_reason(change: &ResourceChange) -> Option<ActionReason> {
         Cause::NoInstances | Cause::CountNow | Cause::ForEachNow => ActionReason::WrongRepetition,
         Cause::Count(_) => ActionReason::CountIndex,
         Cause::NoKey(_) => ActionReason::EachKey,
-        Cause::ArgumentsUnknown => ActionReason::ConfigurationUnknown,
+        Cause::ArgumentsUnknown | Cause::ProviderUnknown(_) => ActionReason::ConfigurationUnknown,
         Cause::DependencyPending(_) => ActionReason::DependencyPending,
-        Cause::Everything | Cause::LeftOver => return None,
+        Cause::Everything | Cause::LeftOver | Cause::ProviderReplaced(_) | Cause::ProviderChanged { .. } => {
+            return None;
+        }
     })
 }

@@ -122,6 +122,16 @@ pub fn plan(plan: &Plan) -> Vec<Line> {
         let message = format!("{}: Plan to {word}", change.address);
         lines.push(Line::info("planned_change", message, fields));
     }
+    for deferred in &plan.deferred {
+        let address = deferred.address.to_string();
+        let reasons: Vec<&str> = deferred.reasons.iter().map(|reason: &Reason| reason.text.as_str()).collect();
+        let mut own = resource(deferred.address.address());
+        own["addr"] = json!(address);
+        let fields = json!({
+            "change": { "resource": own, "action": deferred.action.name(), "reason": deferred.why.name(), "reasons": reasons },
+        });
+        lines.push(Line::info("deferred_change", format!("{address}: Deferred, to be decided during apply"), fields));
+    }
     let summary = plan.summary();
     let message = format!("Plan: {}", plan_view::to_do(&summary));
     lines.push(Line::info("change_summary", message, changes(&summary, "plan")));
@@ -184,6 +194,7 @@ pub fn of_engine(event: &Event) -> Option<Line> {
     Some(match event {
         Event::ResourceDrift { .. }
         | Event::PlannedChange { .. }
+        | Event::DeferredChange { .. }
         | Event::ChangeSummary(_)
         | Event::Diagnostic(_)
         | Event::Outputs { .. } => return None,

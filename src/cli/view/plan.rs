@@ -1,7 +1,7 @@
 //! A plan for people, in Terraform's look: what will be done with each object, and why.
 
 use pipectl_core::AddressKind;
-use pipectl_engine::{Action, Mode, OutputAction, Plan, ResourceChange, Summary};
+use pipectl_engine::{Action, DeferredChange, Mode, OutputAction, Plan, ResourceChange, Summary};
 use pipectl_provider::Registry;
 
 use super::difference::{self, Difference};
@@ -19,6 +19,7 @@ pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
         sections.push("pipectl will perform the following actions:".to_owned());
         sections.extend(changes.into_iter().map(|change| change_text(registry, change, paint)));
     }
+    sections.extend(deferred(registry, plan, paint));
     let outputs = outputs(plan, paint);
     if plan.has_changes() {
         let only_outputs = plan.summary().is_empty() && plan.moved.is_empty();
@@ -174,6 +175,53 @@ fn change_text(registry: &Registry, change: &ResourceChange, paint: Paint) -> St
     format!("{text}\n{} {header} {{\n{body}    }}", sign(change.action, paint))
 }
 
+/// What is decided only while the plan is applied.
+fn deferred(registry: &Registry, plan: &Plan, paint: Paint) -> Vec<String> {
+    if plan.deferred.is_empty() {
+        return Vec::new();
+    }
+    let allowed = match plan.allow_deferred_destroy {
+        true => "Apply may create, update, run and read them, and replace and destroy, too:",
+        false => {
+            "Apply may create, update, run and read them. What would have to be replaced or destroyed is left for the next plan:"
+        }
+    };
+    let headline = format!("These will be decided during apply, when more is known. {allowed}");
+    let each = plan.deferred.iter().map(|deferred| deferred_text(registry, deferred, paint));
+    std::iter::once(headline).chain(each).collect()
+}
+
+fn deferred_text(registry: &Registry, deferred: &DeferredChange, paint: Paint) -> String {
+    let address = deferred.address.address();
+    let what = match deferred.action {
+        Action::Create => "will be created",
+        Action::Read => "will be read",
+        Action::Run => "will run",
+        _ => "will be kept or updated",
+    };
+    let headline = format!("# {} is deferred, and probably {what}", deferred.address);
+    let mut text = format!("  {}", paint.on(Color::Bold, &headline));
+    for reason in &deferred.reasons {
+        text.push_str(&format!("\n  # because {}", reason.text));
+    }
+    let word = match address.kind {
+        AddressKind::Resource => "resource",
+        AddressKind::Data => "data",
+        AddressKind::Stage => "stage",
+        AddressKind::Ephemeral => "ephemeral",
+    };
+    let header = format!("{word} \"{}\" \"{}\"", address.type_name, address.name);
+    let difference = Difference {
+        before: deferred.before.as_ref(),
+        after: deferred.after.as_ref(),
+        schema: registry.schema(address.kind, &address.type_name),
+        replaced_by: &[],
+        sums_up_unknown: address.kind == AddressKind::Stage,
+    };
+    let body = difference.body(paint, 6);
+    format!("{text}\n  {} {header} {{\n{body}    }}", paint.on(Color::Cyan, "?"))
+}
+
 fn outputs(plan: &Plan, paint: Paint) -> Option<String> {
     let changed: Vec<_> = plan.outputs.iter().filter(|output| output.action != OutputAction::NoOp).collect();
     if changed.is_empty() {
@@ -210,8 +258,9 @@ pub fn to_do(summary: &Summary) -> String {
     };
     let import = if summary.import > 0 { format!("{} to import, ", summary.import) } else { String::new() };
     let forget = if summary.forget > 0 { format!(", {} to forget", summary.forget) } else { String::new() };
+    let deferred = if summary.deferred > 0 { format!(", {} deferred", summary.deferred) } else { String::new() };
     let Summary { add, change, destroy, .. } = summary;
-    format!("{import}{add} to add, {change} to change, {destroy} to destroy{forget}{run}.")
+    format!("{import}{add} to add, {change} to change, {destroy} to destroy{forget}{run}{deferred}.")
 }
 
 /// `Resources: 1 added, 0 changed, 0 destroyed; 5 run.`; running is left out where there is no stage.

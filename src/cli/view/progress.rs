@@ -214,6 +214,7 @@ impl Observer for ProgressView {
             // Told as a whole by the plan and by the result.
             Event::ResourceDrift { .. }
             | Event::PlannedChange { .. }
+            | Event::DeferredChange { .. }
             | Event::ChangeSummary(_)
             | Event::Diagnostic(_)
             | Event::Outputs { .. } => {}

@@ -24,7 +24,15 @@ pub(super) fn configuration(registry: &Registry, configuration: &Configuration) 
         if let Some(alias) = &block.alias {
             entry["alias"] = json!(alias);
         }
-        let expressions = body(&block.body, None);
+        let provider = registry.provider(&configuration.provider_source(&block.name));
+        let schema = provider.map(|provider| provider.schema());
+        let mut expressions = body(&block.body, schema);
+        // The document shows no credentials, wherever they stand.
+        for (name, _) in schema.into_iter().flat_map(|schema| &schema.attributes).filter(|(_, known)| known.sensitive) {
+            if let Some(written) = expressions.get_mut(name).and_then(Json::as_object_mut) {
+                written.remove("constant_value");
+            }
+        }
         if expressions.as_object().is_some_and(|members| !members.is_empty()) {
             entry["expressions"] = expressions;
         }
@@ -112,9 +120,13 @@ fn resource(registry: &Registry, address: &Address, block: &ObjectBlock) -> Json
         None => registry.data_sources.get(&address.type_name).map(|kind| kind.schema()),
     };
     let provider = match &block.meta.provider {
-        Some(reference) => match &reference.alias {
-            Some(alias) => format!("{}.{alias}", reference.name),
-            None => reference.name.clone(),
+        // Of a condition, the first that may be meant.
+        Some(chosen) => match chosen.choices().first() {
+            Some(reference) => match &reference.alias {
+                Some(alias) => format!("{}.{alias}", reference.name),
+                None => reference.name.clone(),
+            },
+            None => provider_key(address),
         },
         None => provider_key(address),
     };

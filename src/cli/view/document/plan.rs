@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use pipectl_core::{Address, Marks, Value};
-use pipectl_engine::{Action, OutputAction, OutputChange, Plan, ResourceChange, attributes};
+use pipectl_engine::{Action, DeferredChange, OutputAction, OutputChange, Plan, ResourceChange, attributes};
 use pipectl_lang::Configuration;
 use pipectl_provider::Registry;
 use pipectl_state::{Change, State};
@@ -68,6 +68,7 @@ pub fn plan(view: &PlanView<'_>) -> Json {
     let changes = plan.changes.iter().filter(|change| !is_silent(change));
     add("resource_changes", changes.map(|change| view.resource_change(change, prior.as_ref())).collect());
     add("resource_drift", view.drift());
+    add("deferred_changes", plan.deferred.iter().map(|deferred| view.deferred_change(deferred)).collect());
     add(
         "output_changes",
         plan.outputs.iter().map(|output| (output.name.clone(), view.output_change(output))).collect(),
@@ -158,6 +159,39 @@ impl PlanView<'_> {
             json["reasons"] = json!(change.reasons);
         }
         json
+    }
+
+    /// As in Terraform's documents; and the address patterns are the same, too.
+    fn deferred_change(&self, deferred: &DeferredChange) -> Json {
+        let change = ResourceChange {
+            address: deferred.address.address().clone(),
+            deposed: None,
+            previous: None,
+            importing: None,
+            action: deferred.action,
+            before: deferred.before.clone(),
+            after: deferred.after.clone(),
+            requires_replace: Vec::new(),
+            cause: None,
+            reasons: deferred.reasons.clone(),
+            private: Json::Null,
+            decided: false,
+            forced: false,
+            token: String::new(),
+        };
+        let mut json = self.resource_change(&change, None);
+        json["address"] = json!(deferred.address.to_string());
+        if deferred.address.has_open_key() {
+            json["index_unknown"] = json!(true);
+        }
+        if let Some((module, _)) = deferred
+            .address
+            .to_string()
+            .rsplit_once(&format!(".{}", deferred.address.address().inside_module().block()))
+        {
+            json["module_address"] = json!(module);
+        }
+        json!({ "reason": deferred.why.name(), "resource_change": json })
     }
 
     /// The attributes of an object that stays as it is and that a saved plan does not repeat.
