@@ -23,7 +23,7 @@ pub enum StateCommand {
     Push(StatePushArguments),
     /// Take over the state that Terraform has kept until now.
     ImportTerraform(StateImportTerraformArguments),
-    /// Accepted for Terraform's sake: our state names no providers.
+    /// Accepted for Terraform's sake: providers are built in, and have one source each.
     ReplaceProvider(StateReplaceProviderArguments),
 }
 

@@ -1,4 +1,4 @@
-//! `state replace-provider`: accepted for Terraform's sake. Our state names no providers: the type of an object tells which kind it is.
+//! `state replace-provider`: accepted for Terraform's sake. Providers are built in, and have one source each.
 
 use crate::app::App;
 use crate::arguments::StateReplaceProviderArguments;
