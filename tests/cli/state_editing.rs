@@ -27,6 +27,10 @@ fn moving_and_forgetting() {
         "state rm terraform_data.host terraform_data.first",
         "state list",
         "state replace-provider hashicorp/random registry.acme.corp/acme/random",
+        "state replace-provider terraform.io/builtin/terraform registry.acme.corp/acme/terraform",
+        "state replace-provider -auto-approve terraform.io/builtin/terraform registry.acme.corp/acme/terraform",
+        "state replace-provider -auto-approve registry.acme.corp/acme/terraform terraform.io/builtin/terraform",
+        "state replace-provider terraform 'a b'",
         "state rm -lock=false terraform_data.net",
         "force-unlock -force 1234",
     ] {

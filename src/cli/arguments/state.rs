@@ -23,7 +23,7 @@ pub enum StateCommand {
     Push(StatePushArguments),
     /// Take over the state that Terraform has kept until now.
     ImportTerraform(StateImportTerraformArguments),
-    /// Accepted for Terraform's sake: providers are built in, and have one source each.
+    /// Give the objects of one provider to another.
     ReplaceProvider(StateReplaceProviderArguments),
 }
 
@@ -96,9 +96,12 @@ pub struct StateReplaceProviderArguments {
     /// The root module: a folder, or a file ending in .hcl or .tf.
     #[arg(value_name = "PATH")]
     pub path: Option<PathBuf>,
-    /// Do not ask: nothing is ever asked.
+    /// Do not ask.
     #[arg(long)]
     pub auto_approve: bool,
+    /// The lock.
+    #[command(flatten)]
+    pub lock: LockArguments,
 }
 
 /// `taint`, `untaint`

@@ -31,7 +31,7 @@ pub async fn run(app: &App, command: &StateCommand) -> Exit {
         StateCommand::Push(arguments) => push::run(app, arguments).await,
         StateCommand::ImportTerraform(arguments) => import_terraform::run(app, arguments).await,
         StateCommand::Rm(arguments) => rm::run(app, arguments).await,
-        StateCommand::ReplaceProvider(arguments) => replace_provider::run(app, arguments),
+        StateCommand::ReplaceProvider(arguments) => replace_provider::run(app, arguments).await,
     };
     result.unwrap_or_else(|exit| exit)
 }
