@@ -52,6 +52,12 @@ def kinds(folder):
     pq.write_table(pa.table(columns), os.path.join(folder, "kinds.parquet"), row_group_size=2, compression="snappy")
 
 
+def checksums(folder):
+    table = pa.table({"a": pa.array([1.5, -2.5, 3.5, 0.25] * 8, pa.float64())})
+    path = os.path.join(folder, "checksums.parquet")
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True)
+
+
 def tensorflow_records(folder):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
@@ -133,5 +139,6 @@ def version_1(folder):
 if __name__ == "__main__":
     folder = sys.argv[1]
     kinds(folder)
+    checksums(folder)
     tensorflow_records(folder)
     version_1(folder)

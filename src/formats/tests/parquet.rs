@@ -84,6 +84,25 @@ fn what_cannot_be_used_is_named_with_its_place() {
     assert!(message.ends_with("Did you mean \"double\"?"), "{message}");
 }
 
+/// Checksums of pages are kept to, where a file has them: whatever byte of the values is another one.
+#[test]
+fn a_page_that_does_not_fit_its_checksum_is_refused() {
+    let path = golden("checksums.parquet");
+    let values = column(&ParquetFile::open(&path).unwrap(), "a").unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let first = [1.5_f64, -2.5].map(f64::to_le_bytes).concat();
+    let start = bytes.windows(first.len()).position(|window| window == first).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for place in start..start + 32 * 8 {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1;
+        std::fs::write(file.path(), damaged).unwrap();
+        let error = column(&ParquetFile::open(file.path()).unwrap(), "a").unwrap_err();
+        assert!(error.to_string().contains("row group 0, column `a` cannot be decoded"), "{place}: {error}");
+    }
+    assert_eq!(values.iter().map(Values::rows).sum::<usize>(), 32);
+}
+
 #[test]
 fn a_cut_file_is_no_parquet_file() {
     let bytes = std::fs::read(golden("kinds.parquet")).unwrap();
