@@ -12,7 +12,7 @@ use crate::environment::ProcessEnvironment;
 use crate::exit::Exit;
 use crate::project::Project;
 use crate::registry::registry;
-use crate::reporter::Follower;
+use crate::reporter::{Follower, Reporter};
 use crate::roots::{self, Root};
 use crate::view::diagnostic;
 
@@ -37,13 +37,22 @@ pub struct App {
     pub cancel: Cancel,
     /// All kinds of this build.
     pub registry: Arc<Registry>,
+    /// Whether all that is said is a stream of events as JSON.
+    pub writes_events: bool,
 }
 
 impl App {
     /// A run on a console, in a folder.
-    pub fn new(console: Console, here: PathBuf) -> Self {
+    pub fn new(console: Console, here: PathBuf, writes_events: bool) -> Self {
         let registry = Arc::new(registry(&ProcessEnvironment));
-        Self { console, environment: Arc::new(ProcessEnvironment), here, cancel: Cancel::new(), registry }
+        Self {
+            console,
+            environment: Arc::new(ProcessEnvironment),
+            here,
+            cancel: Cancel::new(),
+            registry,
+            writes_events,
+        }
     }
 
     /// The root modules that a command line means.
@@ -113,7 +122,14 @@ impl App {
 
     /// Says what was found.
     pub fn complain(&self, diagnostics: &Diagnostics, sources: &SourceMap) {
-        if !diagnostics.is_empty() {
+        if diagnostics.is_empty() {
+            return;
+        }
+        if self.writes_events {
+            // Nothing has begun that would have a reporter of its own.
+            Reporter::new(self.console.clone(), Arc::clone(&self.environment), true, false)
+                .diagnostics(diagnostics, sources);
+        } else {
             self.console.complain(&diagnostic::render_all(diagnostics, sources, self.console.error_paint(), false));
         }
     }

@@ -105,6 +105,18 @@ impl Command {
         use Command::{Apply, Destroy, Plan, Refresh, Test};
         matches!(self, Plan(_) | Apply(_) | Destroy(_) | Refresh(_) | Test(_))
     }
+
+    /// Whether all that it says is a stream of events as JSON.
+    pub fn writes_events(&self) -> bool {
+        match self {
+            Command::Plan(arguments) => arguments.operation.json,
+            Command::Apply(arguments) => arguments.operation.json,
+            Command::Destroy(arguments) => arguments.operation.json,
+            Command::Refresh(arguments) => arguments.operation.json,
+            Command::Test(arguments) => arguments.json,
+            _ => false,
+        }
+    }
 }
 
 /// Which root module.

@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
         Ok(words) => spelling::with_two_dashes(&definition, words),
         Err(name) => {
             let detail = format!("The environment variable {name} has a quote that is not closed.");
-            let app = App::new(Console::of_process(false), std::path::PathBuf::new());
+            let app = App::new(Console::of_process(false), std::path::PathBuf::new(), false);
             return app.fail(Diagnostic::error("Invalid arguments in the environment", detail)).into();
         }
     };
@@ -82,13 +82,14 @@ pub fn main() -> ExitCode {
 }
 
 fn command_in_folder(line: CommandLine, console: &Console) -> Exit {
+    let writes_events = line.command.writes_events();
     match environment::standing_folder(line.chdir.as_deref()) {
-        Ok(here) => run(App::new(console.clone(), here), line.command),
+        Ok(here) => run(App::new(console.clone(), here, writes_events), line.command),
         Err(error) => {
             let folder = line.chdir.unwrap_or_default();
             let detail = format!("Cannot work in the folder `{}`: {error}.", folder.display());
             let here = std::path::PathBuf::new();
-            App::new(console.clone(), here).fail(Diagnostic::error("Folder not found", detail))
+            App::new(console.clone(), here, writes_events).fail(Diagnostic::error("Folder not found", detail))
         }
     }
 }

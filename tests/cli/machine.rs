@@ -243,3 +243,17 @@ fn documents_of_what_became_of_addresses() {
 fn a_configuration_that_is_not_valid() {
     case("invalid");
 }
+
+/// Programs that read events are told of what goes wrong before anything begins, too.
+#[test]
+fn what_goes_wrong_at_the_start_is_an_event() {
+    let mut scenario = Scenario::empty();
+    scenario.run("plan -json absent.hcl");
+    scenario.run("apply -json absent.hcl");
+    scenario.run("-chdir=absent destroy -json");
+    std::fs::write(scenario.file("main.tf"), b"locals {\n  a = \"\xff\"\n}\n").unwrap();
+    for command in ["plan", "refresh", "test"] {
+        scenario.run(&format!("{command} -json"));
+    }
+    scenario.check("what_goes_wrong_at_the_start_is_an_event");
+}
