@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Attribute, Block, BlockBody, Diagnostic, Diagnostics, Path, Schema, Step, Type, Value, json};
+use pipectl_core::{
+    Attribute, Block, BlockBody, Diagnostic, Diagnostics, Marks, Path, Schema, Step, Type, Value, json,
+};
 use pipectl_network::{LayerKind, Network, NetworkError};
 use pipectl_provider::ValueBlock;
 
@@ -79,9 +81,11 @@ fn finish(block: Value) -> (Value, Diagnostics) {
         ("layers", list("layer")),
         ("output", block.attribute("output").cloned().unwrap_or_else(Value::null)),
     ]);
+    // A network is one thing: what is sensitive in one of its layers is so in all that follows from it.
+    let marks = declaration.marks_deep();
     let Some(declared) = json::to_json(&declaration) else {
         // Something is known after apply, or evaluation has failed and said so.
-        let unknown = Value::unknown(Type::Number);
+        let unknown = Value::unknown(Type::Number).marked(marks);
         return (declaration.with_attribute("parameters", unknown), Diagnostics::new());
     };
     let mut declared = without_nulls(&declared);
@@ -90,11 +94,11 @@ fn finish(block: Value) -> (Value, Diagnostics) {
         Ok(network) => {
             let parameters = i64::try_from(network.parameter_count()).unwrap_or(i64::MAX);
             let value = json::from_json(&network.to_json());
-            (value.with_attribute("parameters", Value::from(parameters)), Diagnostics::new())
+            (value.with_attribute("parameters", Value::from(parameters)).marked(marks), Diagnostics::new())
         }
         Err(errors) => {
-            let broken = Value::unknown(Type::Any);
-            (broken, errors.iter().map(|error| diagnostic(&block, error, &kept)).collect())
+            let broken = Value::unknown(Type::Any).marked(marks);
+            (broken, errors.iter().map(|error| diagnostic(&block, error, &kept, marks)).collect())
         }
     }
 }
@@ -112,7 +116,7 @@ fn leave_out_disabled(declaration: &mut serde_json::Value) -> Vec<usize> {
 }
 
 /// `kept`: where the layers that the error counts stand in the block.
-fn diagnostic(block: &Value, error: &NetworkError, kept: &[usize]) -> Diagnostic {
+fn diagnostic(block: &Value, error: &NetworkError, kept: &[usize], marks: Marks) -> Diagnostic {
     let path = in_block(&Path::parse(&error.path), kept);
     let subject = match (path.0.first(), path.0.get(1)) {
         (Some(Step::Name(kind)), Some(Step::Index(index))) => {
@@ -128,13 +132,13 @@ fn diagnostic(block: &Value, error: &NetworkError, kept: &[usize]) -> Diagnostic
         Some(Step::Name(name)) if path.0.len() > 2 => format!(", argument `{name}`"),
         _ => String::new(),
     };
-    let diagnostic =
-        Diagnostic::error("Invalid model", format!("{subject}{argument}: {}.", error.message.trim_end_matches('.')));
-    let diagnostic = match &error.hint {
-        Some(hint) => diagnostic.hint(hint.clone()),
-        None => diagnostic,
+    // Messages quote values.
+    let (message, hint) = match marks.is_private() {
+        true => ("this does not fit. Why is not told, because values in this model are sensitive or ephemeral", None),
+        false => (error.message.trim_end_matches('.'), error.hint.clone()),
     };
-    diagnostic.on(path)
+    let diagnostic = Diagnostic::error("Invalid model", format!("{subject}{argument}: {message}."));
+    hint.into_iter().fold(diagnostic, Diagnostic::hint).on(path)
 }
 
 /// `layers[3].units` of the declaration is `layer[3].units` of the block, or `layer[4].units` when a layer before it is left out.
@@ -183,6 +187,20 @@ mod tests {
             ("layer", Value::tuple([layer])),
             ("output", "layer.class".into()),
         ])
+    }
+
+    #[test]
+    fn what_is_sensitive_in_a_layer_is_so_in_all_that_follows_from_it() {
+        let secret = |units: i64| {
+            let block = classifier(units, "input.x");
+            let path = Path::of("layer").index(0).name("units");
+            [Marks::SENSITIVE, Marks::SECRET].into_iter().fold(block, |block, mark| block.mark_at(&path.0, mark))
+        };
+        let (value, diagnostics) = finish(secret(3));
+        assert!(diagnostics.is_empty());
+        assert!(value.marks().contains(Marks::SECRET) && value.is_sensitive());
+        let (_, diagnostics) = finish(secret(-9391));
+        assert!(diagnostics.has_errors() && !format!("{diagnostics:?}").contains("9391"), "{diagnostics:?}");
     }
 
     #[test]
