@@ -20,6 +20,26 @@ use crate::batch::{Batch, CellProblem};
 use crate::columns::{Columns, Shape};
 use function::Function;
 
+/// The section of the reference about expressions.
+pub(crate) fn reference() -> String {
+    let mut section = String::from(
+        "### Expressions\n\nArithmetic over columns, element by element. The name of a column stands for itself, in backquotes where it is no plain name. \
+         A single number meets every element of its row's list or matrix; lists in one expression are equally long. Numbers are doubles; comparisons and \
+         logic give 1 or 0.\n\n\
+         | operators, from those that bind loosest | |\n|---|---|\n\
+         | `c ? x : y` | x where c is not 0, else y |\n\
+         | `\\|\\|`, then `&&`, `!` | logic |\n\
+         | `==` `!=`, then `<` `<=` `>` `>=` | comparison |\n\
+         | `+` `-`, then `*` `/` `%` | arithmetic |\n\
+         | `column[0]`, `matrix[*][0]` | an element of a list, a column of a matrix |\n\n\
+         | function | gives |\n|---|---|\n",
+    );
+    for (call, description) in Function::descriptions() {
+        section.push_str(&format!("| `{call}` | {description} |\n"));
+    }
+    section + "\n"
+}
+
 /// A parsed expression.
 #[derive(Clone, Debug)]
 pub struct Expression {

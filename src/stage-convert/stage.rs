@@ -35,6 +35,10 @@ impl Stage for Convert {
         1
     }
 
+    fn notes(&self) -> String {
+        crate::expression::reference()
+    }
+
     fn schema(&self) -> Schema {
         let output = Schema::of([
             ("format", Attribute::optional(Type::String, "\"tfrecord\" (default), made for training, or \"parquet\".")),

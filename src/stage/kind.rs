@@ -26,6 +26,11 @@ pub trait Stage: Send + Sync + 'static {
     /// What a run makes.
     fn outputs(&self) -> Vec<Output>;
 
+    /// What the reference says of this kind besides its arguments and outputs: sections of Markdown from the third level on, or nothing.
+    fn notes(&self) -> String {
+        String::new()
+    }
+
     /// Names of arguments that hold paths or patterns of source files (a string or a list of strings, relative to the root folder).
     /// The content of the files they match is part of the key; the patterns are not.
     fn sources(&self) -> &'static [&'static str] {

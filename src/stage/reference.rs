@@ -12,6 +12,7 @@ pub fn markdown(stage: &dyn Stage) -> String {
     let mut page = format!("## `{}`\n\n{}\n\n", stage.kind(), schema.description);
     arguments(&mut page, &schema);
     blocks(&mut page, &schema, "###");
+    page.push_str(&stage.notes());
     page.push_str("### Outputs\n\n| output | type | meaning |\n|---|---|---|\n");
     for output in stage.outputs() {
         let kind = match &output.kind {

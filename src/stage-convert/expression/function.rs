@@ -10,6 +10,8 @@ pub(super) struct Function(&'static Definition);
 struct Definition {
     name: &'static str,
     kind: Kind,
+    /// What it gives, in a sentence.
+    description: &'static str,
 }
 
 /// How a function works.
@@ -34,44 +36,44 @@ impl PartialEq for Kind {
     }
 }
 
-const fn define(name: &'static str, kind: Kind) -> Definition {
-    Definition { name, kind }
+const fn define(name: &'static str, kind: Kind, description: &'static str) -> Definition {
+    Definition { name, kind, description }
 }
 
 static FUNCTIONS: &[Definition] = &[
-    define("pi", Kind::Constant(PI)),
-    define("abs", Kind::Unary(f64::abs)),
-    define("sign", Kind::Unary(sign)),
-    define("square", Kind::Unary(square)),
-    define("sqrt", Kind::Unary(f64::sqrt)),
-    define("exp", Kind::Unary(f64::exp)),
-    define("log", Kind::Unary(f64::ln)),
-    define("log10", Kind::Unary(f64::log10)),
-    define("log1p", Kind::Unary(f64::ln_1p)),
-    define("sin", Kind::Unary(f64::sin)),
-    define("cos", Kind::Unary(f64::cos)),
-    define("tan", Kind::Unary(f64::tan)),
-    define("asin", Kind::Unary(f64::asin)),
-    define("acos", Kind::Unary(f64::acos)),
-    define("atan", Kind::Unary(f64::atan)),
-    define("sinh", Kind::Unary(f64::sinh)),
-    define("cosh", Kind::Unary(f64::cosh)),
-    define("tanh", Kind::Unary(f64::tanh)),
-    define("floor", Kind::Unary(f64::floor)),
-    define("ceil", Kind::Unary(f64::ceil)),
-    define("wrap_phi", Kind::Unary(wrap_phi)),
-    define("pow", Kind::Binary(f64::powf)),
-    define("atan2", Kind::Binary(f64::atan2)),
-    define("hypot", Kind::Binary(f64::hypot)),
-    define("min", Kind::Binary(minimum)),
-    define("max", Kind::Binary(maximum)),
-    define("first", Kind::Reduce(first)),
-    define("last", Kind::Reduce(last)),
-    define("sum", Kind::Reduce(sum)),
-    define("mean", Kind::Reduce(mean)),
-    define("smallest", Kind::Reduce(smallest)),
-    define("largest", Kind::Reduce(largest)),
-    define("length", Kind::Length),
+    define("pi", Kind::Constant(PI), "π."),
+    define("abs", Kind::Unary(f64::abs), "The magnitude."),
+    define("sign", Kind::Unary(sign), "-1, 0 or 1."),
+    define("square", Kind::Unary(square), "x·x."),
+    define("sqrt", Kind::Unary(f64::sqrt), "The square root."),
+    define("exp", Kind::Unary(f64::exp), "e to the power x."),
+    define("log", Kind::Unary(f64::ln), "The natural logarithm."),
+    define("log10", Kind::Unary(f64::log10), "The logarithm to base 10."),
+    define("log1p", Kind::Unary(f64::ln_1p), "log(1 + x), exact for small x."),
+    define("sin", Kind::Unary(f64::sin), "The sine of radians."),
+    define("cos", Kind::Unary(f64::cos), "The cosine of radians."),
+    define("tan", Kind::Unary(f64::tan), "The tangent of radians."),
+    define("asin", Kind::Unary(f64::asin), "The arc sine, in radians."),
+    define("acos", Kind::Unary(f64::acos), "The arc cosine, in radians."),
+    define("atan", Kind::Unary(f64::atan), "The arc tangent, in radians."),
+    define("sinh", Kind::Unary(f64::sinh), "The hyperbolic sine."),
+    define("cosh", Kind::Unary(f64::cosh), "The hyperbolic cosine."),
+    define("tanh", Kind::Unary(f64::tanh), "The hyperbolic tangent."),
+    define("floor", Kind::Unary(f64::floor), "The greatest whole number that is not greater."),
+    define("ceil", Kind::Unary(f64::ceil), "The least whole number that is not less."),
+    define("wrap_phi", Kind::Unary(wrap_phi), "An angle, or a difference of two, brought to [-π, π]."),
+    define("pow", Kind::Binary(f64::powf), "x to the power y."),
+    define("atan2", Kind::Binary(f64::atan2), "The angle of the point (y, x): `atan2(Py, Px)`."),
+    define("hypot", Kind::Binary(f64::hypot), "sqrt(x² + y²) without overflow."),
+    define("min", Kind::Binary(minimum), "The smaller of two."),
+    define("max", Kind::Binary(maximum), "The greater of two."),
+    define("first", Kind::Reduce(first), "The first element."),
+    define("last", Kind::Reduce(last), "The last element."),
+    define("sum", Kind::Reduce(sum), "The sum of the elements; 0 of none."),
+    define("mean", Kind::Reduce(mean), "The mean of the elements."),
+    define("smallest", Kind::Reduce(smallest), "The least element."),
+    define("largest", Kind::Reduce(largest), "The greatest element."),
+    define("length", Kind::Length, "How many elements a list has, or rows a matrix."),
 ];
 
 impl Function {
@@ -81,6 +83,20 @@ impl Function {
 
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         FUNCTIONS.iter().map(|function| function.name)
+    }
+
+    /// All of them, as calls, with what they give.
+    pub(super) fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
+        FUNCTIONS.iter().map(|function| {
+            let operands = match function.kind {
+                Kind::Constant(_) => "",
+                Kind::Unary(_) => "x",
+                Kind::Binary(_) if function.name == "atan2" => "y, x",
+                Kind::Binary(_) => "x, y",
+                Kind::Reduce(_) | Kind::Length => "column",
+            };
+            (format!("{}({operands})", function.name), function.description)
+        })
     }
 
     pub(super) fn name(self) -> &'static str {
