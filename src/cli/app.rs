@@ -126,7 +126,6 @@ impl App {
             return;
         }
         if self.writes_events {
-            // Nothing has begun that would have a reporter of its own.
             Reporter::new(self.console.clone(), Arc::clone(&self.environment), true, false)
                 .diagnostics(diagnostics, sources);
         } else {

@@ -32,7 +32,10 @@ impl Reporter {
     /// A reporter on a console.
     pub fn new(console: Console, environment: Arc<dyn Environment>, json: bool, compact_warnings: bool) -> Self {
         let reporter = Self { console, environment, json, compact_warnings, pipeline: None };
-        reporter.event(events::version());
+        // A stream begins with it, once.
+        if !reporter.console.has_spoken() {
+            reporter.event(events::version());
+        }
         reporter
     }
 
