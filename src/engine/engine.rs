@@ -106,6 +106,11 @@ impl Engine {
         }
     }
 
+    /// Names the kinds of resources, data sources and stages that a configuration needs and this build does not have.
+    pub fn check_kinds(&self, configuration: &Configuration) -> Diagnostics {
+        crate::validate::check_kinds(self, configuration)
+    }
+
     /// Reads the objects of the state (unless told not to), and decides what is to be done. Changes nothing, takes no lock.
     ///
     /// `state` is `None` where none was ever written.

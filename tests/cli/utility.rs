@@ -140,3 +140,11 @@ fn each_missing_argument_is_told() {
     scenario.run("taint random_integer.tf");
     scenario.check("each_missing_argument_is_told");
 }
+
+#[test]
+fn init_names_the_kinds_that_are_not_there() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "resource \"aws_instance\" \"a\" {}\n\ndata \"random_uuid\" \"b\" {}\n");
+    scenario.run("init");
+    scenario.check("init_names_the_kinds_that_are_not_there");
+}

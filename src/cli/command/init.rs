@@ -2,11 +2,12 @@
 
 use pipectl_core::AddressKind;
 
-use crate::app::App;
+use crate::app::{App, Effort};
 use crate::arguments::InitArguments;
 use crate::console::Color;
 use crate::exit::Exit;
 use crate::project::Project;
+use crate::reporter::Follower;
 use crate::roots::Root;
 use crate::view::figures::count;
 
@@ -21,6 +22,8 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
 
 fn one(app: &App, root: Root) -> Exit {
     let (project, mut diagnostics) = Project::load(root, &app.environment);
+    let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
+    diagnostics.extend(engine.check_kinds(&project.configuration));
     let state = match diagnostics.has_errors() {
         true => None,
         false => project.read_state().unwrap_or_else(|error| {
