@@ -526,6 +526,7 @@ fn evaluate(run: &Run, node: NodeIndex) -> bool {
             let failed = judge_validations(&run.evaluation(), node, name).problems;
             if failed.has_errors() { Err(failed) } else { Ok(failed) }
         }
+        Node::Provider(_) if run.graph.is_idle_provider(node) => Ok(Diagnostics::new()),
         // The plan has told the warnings already.
         Node::Provider(_) => run.providers.evaluate(&run.evaluation(), node).map(|_| Diagnostics::new()),
         Node::Variable(_)

@@ -231,6 +231,11 @@ impl Graph {
         }
     }
 
+    /// Whether a node is a provider block that nothing uses: as in Terraform it is not evaluated then, so that it may be made from what is disabled.
+    pub(crate) fn is_idle_provider(&self, node: NodeIndex) -> bool {
+        matches!(self.node(node), Node::Provider(_)) && self.needed_by(node).next().is_none()
+    }
+
     /// Whether there is any provider block.
     pub(crate) fn has_providers(&self) -> bool {
         self.nodes.node_weights().any(|(_, node)| matches!(node, Node::Provider(_)))

@@ -550,6 +550,7 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
             }
             Node::Check(name) => Visit::Ready(output::plan_check(run, node, name)),
             Node::Validation(name) => Visit::Ready(output::validate_variable(run, node, name)),
+            Node::Provider(_) if run.graph.is_idle_provider(node) => Visit::Ready(true),
             Node::Provider(_) => {
                 let evaluated = run.providers.evaluate(&run.evaluation(), node);
                 let worked = evaluated.is_ok();
