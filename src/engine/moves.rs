@@ -4,7 +4,8 @@
 //! finds what those before have moved; what would land on something that is there stays where it is; and a block that gains or loses `count`
 //! keeps its object, as the instance 0.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, InstanceKey, ModulePath, ModuleStep, Span, Target};
 use pipectl_lang::Configuration;
@@ -53,19 +54,13 @@ impl Moves {
             return Err(problems);
         }
         let statements = in_order(statements)?;
-        // By address: where it was before anything was moved.
-        let mut places: BTreeMap<Address, Address> = state
-            .resources
-            .keys()
-            .chain(state.intents.keys())
-            .map(|address| (address.clone(), address.clone()))
-            .collect();
+        let mut places = Places::of(state.resources.keys().chain(state.intents.keys()));
         let mut blocked = Vec::new();
         for statement in &statements {
             carry_out(statement, &mut places, &mut blocked);
         }
         carry_out_implied(configuration, &statements, &mut places);
-        Ok(Self { moved: moved(places), blocked, statements })
+        Ok(Self { moved: places.moved(), blocked, statements })
     }
 
     /// A warning about what could not be moved.
@@ -108,16 +103,11 @@ impl Moves {
 /// What a `moved` block of the root module with these ends would do to a state: what it moves, and what stays because there is something at
 /// its new address.
 pub fn moves_between(state: &State, from: &Target, to: &Target) -> (Vec<Moved>, Vec<Moved>) {
-    let mut places: BTreeMap<Address, Address> =
-        state.resources.keys().map(|address| (address.clone(), address.clone())).collect();
+    let mut places = Places::of(state.resources.keys());
     let mut blocked = Vec::new();
     let statement = Statement { module: ModulePath::ROOT, from: from.clone(), to: to.clone(), span: None };
     carry_out(&statement, &mut places, &mut blocked);
-    (moved(places), blocked)
-}
-
-fn moved(places: BTreeMap<Address, Address>) -> Vec<Moved> {
-    places.into_iter().filter(|(to, from)| to != from).map(|(to, from)| Moved { from, to }).collect()
+    (places.moved(), blocked)
 }
 
 /// The changes that move objects in a state, and that rename them where others depend on them.
@@ -292,33 +282,82 @@ impl Statement {
     }
 }
 
-fn carry_out(statement: &Statement, places: &mut BTreeMap<Address, Address>, blocked: &mut Vec<Moved>) {
-    let moves: Vec<(Address, Address)> =
-        places.keys().filter_map(|address| Some((address.clone(), statement.destination(address)?))).collect();
+/// Where objects are while statements are carried out.
+struct Places {
+    /// By address: where it was before anything was moved.
+    origins: BTreeMap<Address, Address>,
+    /// The same addresses by what their block is called, in whatever module: a statement about a block looks at no others.
+    by_name: BTreeMap<Address, BTreeSet<Address>>,
+}
+
+impl Places {
+    fn of<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Self {
+        let mut places = Self { origins: BTreeMap::new(), by_name: BTreeMap::new() };
+        for address in addresses {
+            places.put(address.clone(), address.clone());
+        }
+        places
+    }
+
+    fn put(&mut self, address: Address, origin: Address) {
+        self.by_name.entry(name_of(&address)).or_default().insert(address.clone());
+        self.origins.insert(address, origin);
+    }
+
+    fn go(&mut self, from: &Address, to: Address) {
+        let Some(origin) = self.origins.remove(from) else { return };
+        if let Some(same) = self.by_name.get_mut(&name_of(from)) {
+            same.remove(from);
+        }
+        self.put(to, origin);
+    }
+
+    fn called_like(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        self.by_name.get(&name_of(address)).into_iter().flatten()
+    }
+
+    fn moved(self) -> Vec<Moved> {
+        let moved = self.origins.into_iter().filter(|(to, from)| to != from);
+        moved.map(|(to, from)| Moved { from, to }).collect()
+    }
+}
+
+/// What a block is called, without its module.
+fn name_of(address: &Address) -> Address {
+    address.block().inside_module()
+}
+
+fn carry_out(statement: &Statement, places: &mut Places, blocked: &mut Vec<Moved>) {
+    let going = |address: &Address| Some((address.clone(), statement.destination(address)?));
+    let moves: Vec<(Address, Address)> = match &statement.from {
+        Target::Module(_) => places.origins.keys().filter_map(going).collect(),
+        Target::Object(from) => places.called_like(from).filter_map(going).collect(),
+    };
     if moves.is_empty() {
         return;
     }
     // What is moved as a whole finds its place taken by any instance that is there.
-    let modules: BTreeSet<&ModulePath> = places.keys().map(|address| &address.module).collect();
-    let blocks: BTreeSet<Address> = places.keys().map(Address::block).collect();
+    let (mut modules, mut blocks) = (BTreeSet::new(), BTreeSet::new());
+    match &statement.to {
+        Target::Module(_) => modules.extend(places.origins.keys().map(|address| &address.module)),
+        Target::Object(to) => blocks.extend(places.called_like(to).map(Address::block)),
+    }
     let is_taken = |to: &Address| match &statement.to {
         Target::Module(_) => modules.contains(&to.module),
         Target::Object(_) if statement.keeps_keys() => blocks.contains(&to.block()),
-        Target::Object(_) => places.contains_key(to),
+        Target::Object(_) => places.origins.contains_key(to),
     };
     let (stay, go): (Vec<_>, Vec<_>) = moves.into_iter().partition(|(_, to)| is_taken(to));
     blocked.extend(stay.into_iter().map(|(from, to)| Moved { from, to }));
     for (from, to) in go {
-        if let Some(origin) = places.remove(&from) {
-            places.insert(to, origin);
-        }
+        places.go(&from, to);
     }
 }
 
 /// A block that has `count` now, or has it no more, keeps its one object, unless a statement speaks of the block.
-fn carry_out_implied(configuration: &Configuration, statements: &[Statement], places: &mut BTreeMap<Address, Address>) {
+fn carry_out_implied(configuration: &Configuration, statements: &[Statement], places: &mut Places) {
     let mut moves = Vec::new();
-    for address in places.keys() {
+    for address in places.origins.keys() {
         let Some(block) = configuration.object(address) else { continue };
         let to = match (&address.key, &block.meta.count, &block.meta.for_each) {
             (None, Some(_), _) => Some(InstanceKey::Index(0)),
@@ -327,14 +366,12 @@ fn carry_out_implied(configuration: &Configuration, statements: &[Statement], pl
         };
         let to = address.with_key(to);
         let is_named = statements.iter().any(|statement| statement.names_block(address));
-        if !places.contains_key(&to) && !is_named {
+        if !places.origins.contains_key(&to) && !is_named {
             moves.push((address.clone(), to));
         }
     }
     for (from, to) in moves {
-        if let Some(origin) = places.remove(&from) {
-            places.insert(to, origin);
-        }
+        places.go(&from, to);
     }
 }
 
@@ -394,24 +431,53 @@ fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Di
     problems
 }
 
-/// The statements in an order in which each comes after those that it goes on from.
+/// The statements in an order in which each comes after those that it goes on from; where that leaves it open, in their own order.
 fn in_order(statements: Vec<Statement>) -> Result<Vec<Statement>, Diagnostics> {
     let ends: Vec<(Target, Target)> =
         statements.iter().map(|statement| (statement.absolute_from(), statement.absolute_to())).collect();
-    let mut open: Vec<usize> = (0..statements.len()).collect();
-    let mut order = Vec::with_capacity(statements.len());
-    while !open.is_empty() {
-        let is_free =
-            |one: &usize| open.iter().all(|other| one == other || !depends_on(&statements, &ends, *one, *other));
-        let Some(position) = open.iter().position(is_free) else {
-            let names: Vec<String> = open.iter().map(|one| format!("{} to {}", ends[*one].0, ends[*one].1)).collect();
-            let detail = format!("These moves go on from each other in a circle: {}.", names.join(", "));
-            let span = statements[open[0]].span.as_ref();
-            return Err(Diagnostic::error("Cyclic dependency in move statements", detail).or_at(span).into());
-        };
-        order.push(statements[open.remove(position)].clone());
+    // A statement about an object depends on those that lead to an object of that name, and on those that are about a module.
+    let mut by_destination: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
+    let mut about_modules = Vec::new();
+    for (index, (from, to)) in ends.iter().enumerate() {
+        match (from, to) {
+            (Target::Object(_), Target::Object(to)) => by_destination.entry(name_of(to)).or_default().push(index),
+            _ => about_modules.push(index),
+        }
     }
-    Ok(order)
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); statements.len()];
+    let mut missing = vec![0_usize; statements.len()];
+    for (index, (from, to)) in ends.iter().enumerate() {
+        let candidates: Vec<usize> = match (from, to) {
+            (Target::Object(from), Target::Object(_)) => {
+                by_destination.get(&name_of(from)).into_iter().flatten().chain(&about_modules).copied().collect()
+            }
+            _ => (0..statements.len()).collect(),
+        };
+        for other in candidates.into_iter().filter(|other| *other != index) {
+            if depends_on(&statements, &ends, index, other) {
+                after[other].push(index);
+                missing[index] += 1;
+            }
+        }
+    }
+    let is_free = |index: &usize| missing[*index] == 0;
+    let mut free: BinaryHeap<Reverse<usize>> = (0..statements.len()).filter(is_free).map(Reverse).collect();
+    let mut order = Vec::with_capacity(statements.len());
+    while let Some(Reverse(index)) = free.pop() {
+        order.push(statements[index].clone());
+        for next in &after[index] {
+            missing[*next] -= 1;
+            if missing[*next] == 0 {
+                free.push(Reverse(*next));
+            }
+        }
+    }
+    let open: Vec<usize> = (0..statements.len()).filter(|index| missing[*index] > 0).collect();
+    let Some(first) = open.first() else { return Ok(order) };
+    let names: Vec<String> = open.iter().map(|one| format!("{} to {}", ends[*one].0, ends[*one].1)).collect();
+    let detail = format!("These moves go on from each other in a circle: {}.", names.join(", "));
+    let span = statements[*first].span.as_ref();
+    Err(Diagnostic::error("Cyclic dependency in move statements", detail).or_at(span).into())
 }
 
 /// Whether statement `b` must be carried out before `a` (`statementDependsOn` of Terraform's `internal/refactoring/move_execute.go`).

@@ -63,6 +63,8 @@ struct Run {
     previous: BTreeMap<Address, Address>,
     /// By node: the blocks that it refers to.
     needed: Vec<Arc<BTreeSet<Address>>>,
+    /// See [`import::by_block`].
+    imports: BTreeMap<Address, Vec<usize>>,
     /// What `removed` blocks name, and whether it is destroyed.
     removed: Vec<(Target, bool)>,
     /// Declarations whose replacements are made before the old object is removed: by their own words, or because something that needs them is.
@@ -233,7 +235,13 @@ pub(crate) async fn plan(
     }
     let empty = State::default();
     let known = state.unwrap_or(&empty);
-    let moves = Moves::of(&configuration, known)?;
+    let moves = match Moves::of(&configuration, known) {
+        Ok(moves) => moves,
+        Err(problems) => {
+            diagnostics.extend(problems);
+            return Err(diagnostics);
+        }
+    };
     diagnostics.extend(moves.warning());
     let after_moves = (!moves.moved.is_empty()).then(|| moved_state(known, &moves.moved));
     let state = after_moves.as_ref().unwrap_or(known);
@@ -275,6 +283,7 @@ pub(crate) async fn plan(
         observations,
         previous: moves.moved.iter().map(|moved| (moved.to.clone(), moved.from.clone())).collect(),
         needed,
+        imports: import::by_block(&configuration),
         removed: removed_blocks(&configuration),
         creates_first,
         permits,

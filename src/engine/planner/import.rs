@@ -53,6 +53,15 @@ pub(super) fn check(configuration: &Configuration) -> Diagnostics {
     configuration.imports.iter().filter_map(problem).collect()
 }
 
+/// The `import` blocks by the block that they name, as places in [`Configuration::imports`].
+pub(super) fn by_block(configuration: &Configuration) -> BTreeMap<Address, Vec<usize>> {
+    let mut found: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
+    for (index, block) in configuration.imports.iter().enumerate() {
+        found.entry(block.to.declaration.clone()).or_default().push(index);
+    }
+    found
+}
+
 /// Takes over what `import` blocks want for a block and the state does not have. `instances` are those that the block has, with the
 /// scopes of their expressions.
 ///
@@ -63,7 +72,7 @@ pub(super) async fn take(
     declaration: &Address,
     instances: &BTreeMap<&Address, &Arc<Scope>>,
 ) -> Result<BTreeMap<Address, Imported>, Diagnostics> {
-    let blocks = run.configuration.imports.iter().filter(|block| block.to.declaration == *declaration);
+    let blocks = run.imports.get(declaration).into_iter().flatten().map(|index| &run.configuration.imports[*index]);
     let mut imported = BTreeMap::new();
     let mut problems = Diagnostics::new();
     let mut seen = BTreeSet::new();

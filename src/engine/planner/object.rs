@@ -97,8 +97,7 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
 
 /// Takes over what `import` blocks want for a block; nothing to do in almost all.
 async fn import(run: &Run, declaration: &Address, instances: &mut [Instance]) -> Result<(), Diagnostics> {
-    let is_wanted = || run.configuration.imports.iter().any(|block| block.to.declaration == *declaration);
-    if run.options.mode != Mode::Normal || !is_wanted() {
+    if run.options.mode != Mode::Normal || !run.imports.contains_key(declaration) {
         return Ok(());
     }
     let targets = instances.iter().map(|instance| (&instance.address, &instance.scope)).collect();
