@@ -129,6 +129,10 @@ fn settle(json: Json) -> Json {
                     members.remove("relevant_attributes");
                 }
             }
+            // Terraform takes a template in a file in JSON for the text that it is written as.
+            if members.get("constant_value").and_then(Json::as_str).is_some_and(|text| text.contains("${")) {
+                members.remove("constant_value");
+            }
             if let Some(message) = members.get_mut("@message").filter(|message| message.is_string()) {
                 *message = Json::String(settled_message(message.as_str().unwrap()));
             }
@@ -227,6 +231,11 @@ fn shows_nothing(ours: &Json) -> bool {
 #[test]
 fn documents_of_a_plans_life() {
     case("plan");
+}
+
+#[test]
+fn documents_of_overridden_blocks() {
+    case("overrides");
 }
 
 #[test]

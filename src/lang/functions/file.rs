@@ -14,7 +14,9 @@ const PATH: Parameter = Parameter::new("path", Type::String);
 pub(super) const FUNCTIONS: &[Function] = &[
     plain("abspath", "The absolute form of a path.", &[PATH], Type::String, |call| {
         let absolute = call.files.absolute(call.text(0));
-        absolute.map(Value::from).map_err(|problem| Failure::telling(None, problem, "the path cannot be made absolute"))
+        absolute
+            .map(|path| clean(&path).into())
+            .map_err(|problem| Failure::telling(None, problem, "the path cannot be made absolute"))
     }),
     plain("basename", "The last part of a path.", &[PATH], Type::String, |call| Ok(basename(call.text(0)).into())),
     plain("dirname", "A path without its last part.", &[PATH], Type::String, |call| Ok(dirname(call.text(0)).into())),

@@ -9,6 +9,7 @@ use pipectl_core::{Diagnostic, Diagnostics, Span};
 
 use super::ParsedFile;
 use crate::body::{Body, NestedBlock};
+use crate::expression::Node;
 
 /// What a block is found by: its type, its labels, and the alias of a provider configuration.
 #[derive(PartialEq, Eq, Hash)]
@@ -174,7 +175,11 @@ fn changed(kind: &str, base: &Body, changes: &Body, found: &mut Diagnostics) -> 
     if kind != "variable" && kind != "provider" {
         if let Some(argument) = changes.argument("depends_on") {
             let problem = Diagnostic::error("Unsupported override", "The depends_on argument may not be overridden.");
-            found.push(problem.at(argument.value.span()));
+            let first = match argument.value.node() {
+                Node::Tuple(elements) => elements.first(),
+                _ => None,
+            };
+            found.push(problem.at(first.unwrap_or(&argument.value).span()));
         }
         changes = changes.without(&["depends_on"], &[]);
     }
