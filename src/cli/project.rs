@@ -340,7 +340,9 @@ impl Project {
     }
 }
 
-/// Whether a workspace can be called so: it is the name of a folder.
+/// Whether a workspace can be called so: what stands in a URL as it is, as with Terraform, and can be the name of a folder.
 pub fn is_folder_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~+:@$&=".contains(c))
 }

@@ -216,7 +216,17 @@ fn unknown_kind<T>(
     let list = match known.len() {
         0 => "This pipectl was built without any.".to_owned(),
         1..=12 => format!("Known are: {}.", known.keys().cloned().collect::<Vec<_>>().join(", ")),
-        count => format!("{count} are known."),
+        count => {
+            // Those of the same family: of a provider, as a rule.
+            let family = name.split('_').next().unwrap_or(name);
+            let is_near = |known: &&String| known.split('_').next() == Some(family);
+            match known.keys().filter(is_near).cloned().collect::<Vec<_>>().as_slice() {
+                near if !near.is_empty() && suggestion.is_empty() => {
+                    format!("Of {family}, these are known: {}.", near.join(", "))
+                }
+                _ => format!("{count} are known."),
+            }
+        }
     };
     let detail = format!("There is no {what} \"{name}\".{suggestion} {list}");
     let summary = match what {

@@ -147,7 +147,14 @@ pub(crate) fn input_value(
 pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&VariableInput>) -> Result<Value, Diagnostics> {
     let given = match input.map(|input| &input.value) {
         None => None,
-        Some(InputValue::Text(text)) => Some((parse_variable_value(text, block.declared_type(), name)?, None)),
+        Some(InputValue::Text(text)) => {
+            // The text is in no file: the place is that of the variable.
+            let at_block =
+                |found: Diagnostics| found.into_iter().map(|problem| problem.or_at(Some(&block.span))).collect();
+            let value: Result<Value, Diagnostics> =
+                parse_variable_value(text, block.declared_type(), name).map_err(at_block);
+            Some((value?, None))
+        }
         Some(InputValue::Value(value, span)) => Some((value.clone(), span.clone())),
     };
     let (value, span) = match given {

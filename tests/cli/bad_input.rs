@@ -262,3 +262,58 @@ fn two_roots_of_one_name() {
     scenario.run("plan -detailed-exitcode pipelines/one.hcl");
     scenario.check("two_roots_of_one_name");
 }
+
+#[test]
+fn words_of_mistakes_say_where_and_what_to_do() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "size" {
+  type = number
+}
+
+resource "random_sentence" "a" {
+  length = 4
+}
+
+resource "terraform_data" "b" {
+  provisioner "local-exec" {
+    command = "true"
+  }
+
+  connection {
+    host = "x"
+  }
+}
+
+module "m" {
+  source = "./m"
+  size   = var.size
+}
+"#,
+    );
+    scenario.write(
+        "m/main.tf",
+        r#"variable "size" {
+  validation {
+    condition     = var.size > 1
+    error_message = "The size must be larger."
+  }
+}
+"#,
+    );
+    scenario.run("plan -var size=1");
+    scenario.note("without the provisioners");
+    let text = scenario.read("main.tf");
+    let (first, rest) = text.split_once("resource \"terraform_data\"").unwrap();
+    let (_, last) = rest.split_once("module").unwrap();
+    scenario.write("main.tf", &format!("{first}module{last}"));
+    scenario.run("plan -var size=1");
+    scenario.note("without the misspelt type");
+    let (first, _) = first.split_once("resource").unwrap();
+    scenario.write("main.tf", &format!("{first}module{last}"));
+    scenario.run("plan -var size=1");
+    scenario.run("plan -var size=x");
+    scenario.run("workspace new 'a b'");
+    scenario.check("words_of_mistakes_say_where_and_what_to_do");
+}

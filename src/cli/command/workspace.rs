@@ -64,8 +64,8 @@ fn list(app: &App, project: &Project) -> Exit {
 fn new(app: &App, mut project: Project, name: &str) -> Result<Exit, Exit> {
     if !is_folder_name(name) {
         let detail = format!(
-            "The workspace name \"{name}\" is not allowed. A name has letters, digits, underscores, dashes and dots, and does not begin \
-             with a dot."
+            "The workspace name \"{name}\" is not allowed. The name must contain only URL safe characters, and no path separators: ASCII \
+             letters, digits and any of - _ . ~ + : @ $ & =; and it must not begin with a dot."
         );
         return Err(app.fail(Diagnostic::error("Invalid workspace name", detail)));
     }

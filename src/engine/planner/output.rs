@@ -131,10 +131,26 @@ pub(crate) fn judge_validations(evaluation: &Evaluation<'_>, node: NodeIndex, na
     let (Some(block), Some(instances)) = (own.and_then(|own| own.variables.get(name)), values.instances(module)) else {
         return all;
     };
+    let origin = origin_of_input(evaluation, node, name);
     for (instance, path) in instances.paths().iter().enumerate() {
         let judged = Conditions::of_variable(block, path).judge(&values.scope(graph, node, instance));
         all.results.extend(judged.results);
-        extend_once(&mut all.problems, judged.problems);
+        let problems = judged.problems.into_iter().map(|problem| match &origin {
+            Some(origin) => Diagnostic { detail: format!("{}\n\n{origin}", problem.detail), ..problem },
+            None => problem,
+        });
+        extend_once(&mut all.problems, problems.collect());
     }
     all
+}
+
+/// A sentence that says where a module's variable is given its value; nothing for the root module's, and where its default is taken.
+fn origin_of_input(evaluation: &Evaluation<'_>, node: NodeIndex, name: &str) -> Option<String> {
+    let Evaluation { configuration, graph, .. } = evaluation;
+    let (around, call) = graph.module(graph.module_of(node)).parent.as_ref()?;
+    let outer = configuration.module(&graph.module(*around).path)?;
+    let span = outer.modules.get(call)?.inputs.argument(name)?.value.span();
+    let file = &configuration.sources.get(span.source)?.name;
+    let (line, _) = configuration.sources.line_column(&span)?;
+    Some(format!("The value is given in module {call:?} at {file}:{line}."))
 }
