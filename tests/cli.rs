@@ -17,6 +17,7 @@ mod cli {
     pub mod machine;
     pub mod modules;
     pub mod remote_state;
+    pub mod roots;
     pub mod scenario;
     #[cfg(all(feature = "convert", feature = "train", feature = "score"))]
     pub mod stages;

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::project::Project;
 use crate::registry::registry;
 use crate::reporter::{Follower, Reporter};
-use crate::roots::{self, Root};
+use crate::roots::{self, Root, WithoutFiles};
 use crate::view::diagnostic;
 
 /// How an engine works.
@@ -59,16 +59,16 @@ impl App {
     ///
     /// # Errors
     /// When there is none; it has been said.
-    pub fn roots(&self, path: Option<&std::path::Path>) -> Result<Vec<Root>, Exit> {
-        roots::discover(&self.here, path).map_err(|error| self.fail(error))
+    pub fn roots(&self, path: Option<&std::path::Path>, without: WithoutFiles) -> Result<Vec<Root>, Exit> {
+        roots::discover(&self.here, path, without).map_err(|error| self.fail(error))
     }
 
-    /// The one root module that a command line means.
+    /// The one root module that a command line means. A folder without files is one that declares nothing.
     ///
     /// # Errors
     /// When there is none, or several; it has been said.
     pub fn root(&self, path: Option<&std::path::Path>) -> Result<Root, Exit> {
-        let mut roots = self.roots(path)?;
+        let mut roots = self.roots(path, WithoutFiles::Empty)?;
         if roots.len() > 1 {
             let names: Vec<&str> = roots.iter().map(|root| root.shown.as_str()).collect();
             let error = Diagnostic::error(

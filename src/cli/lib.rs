@@ -14,6 +14,7 @@ mod encryption;
 mod environment;
 mod exit;
 mod files;
+mod foreign;
 mod interrupt;
 mod models;
 mod operation;

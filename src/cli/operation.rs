@@ -22,7 +22,7 @@ use crate::environment;
 use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::{Follower, Reporter};
-use crate::roots::Root;
+use crate::roots::{Root, WithoutFiles};
 use crate::variables;
 use crate::view::outputs::Output;
 
@@ -48,6 +48,14 @@ pub enum Purpose {
     Look,
     /// Take the lock first, so that the plan cannot go stale.
     Apply,
+}
+
+/// What planning makes of a folder without configuration files: only when everything is to be destroyed is that no mistake.
+pub fn without_files(mode: Mode) -> WithoutFiles {
+    match mode {
+        Mode::Destroy => WithoutFiles::Empty,
+        Mode::Normal | Mode::RefreshOnly => WithoutFiles::Refused,
+    }
 }
 
 /// Reads a root module and plans it.
@@ -106,6 +114,9 @@ pub async fn plan(
             (state.map_err(|error| fail(&error.into(), &sources))?, Some(writer))
         }
     };
+    if state.is_none() {
+        diagnostics.extend(project.unimported_state());
+    }
     let follower = reporter.follow();
     let engine = app.engine(&project, arguments.effort(), &follower);
     let planning = engine.plan(project.configuration.clone(), &inputs, state.as_ref(), &options);

@@ -15,10 +15,11 @@ use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore as _};
 use crate::environment::started_in;
 use crate::files::RootFiles;
 use crate::roots::Root;
+use crate::view::figures::count;
 use crate::{backend, encryption, required_version};
 
 /// Name of what has no `pipeline` block, and of the usual workspace.
-const DEFAULT: &str = "default";
+pub const DEFAULT: &str = "default";
 
 /// File beside the folders of a pipeline's workspaces: the name of the one that is selected. No workspace can be called so.
 const SELECTED: &str = ".workspace";
@@ -27,7 +28,7 @@ const SELECTED: &str = ".workspace";
 pub const OVERRIDE: &str = "TF_WORKSPACE";
 
 /// Name of the artifact store's folder, beside those of the states.
-const STORE: &str = "store";
+pub const STORE: &str = "store";
 
 /// A root module with its configuration.
 pub struct Project {
@@ -256,6 +257,30 @@ impl Project {
             None => self.check_renamed()?,
         }
         Ok(state)
+    }
+
+    /// A warning for a root without a state of ours beside which Terraform keeps one: what that holds would be made again.
+    pub fn unimported_state(&self) -> Option<Diagnostic> {
+        let file = match (self.workspace.as_str(), &self.backend) {
+            (DEFAULT, None) => self.folder.join("terraform.tfstate"),
+            // Ours lies beside the file that the block names.
+            (DEFAULT, Some(folder)) => folder.with_extension("tfstate"),
+            (workspace, _) => self.folder.join("terraform.tfstate.d").join(workspace).join("terraform.tfstate"),
+        };
+        let bytes = std::fs::read(&file).ok().filter(|_| self.entry == ".")?;
+        let state: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        let managed = |resource: &&serde_json::Value| resource["mode"] == "managed";
+        let number = state["resources"].as_array()?.iter().filter(managed).count();
+        let file = file.strip_prefix(&self.folder).unwrap_or(&file);
+        let name = format!("{}{}", self.prefix(), file.display());
+        let detail = format!(
+            "Terraform has a state in `{name}`, with {} in it, and pipectl has none here. Without that state, what it knows \
+             would be made a second time.",
+            count(number, "resource")
+        );
+        let root = if self.shown == "." { String::new() } else { format!("{} ", self.shown) };
+        let hint = format!("pipectl state import-terraform {root}{name}");
+        (number > 0).then(|| Diagnostic::warning("State of Terraform not imported", detail).hint(hint))
     }
 
     /// A state's error with paths as people know them.

@@ -8,8 +8,9 @@ use pipectl_engine::{Planned, VariableInput, is_plan_file, root_of_plan_file};
 use pipectl_state::Encryption;
 
 use crate::app::App;
+use crate::encryption;
 use crate::project::Project;
-use crate::{encryption, roots};
+use crate::roots::{self, WithoutFiles};
 
 /// The bytes of a saved plan; `None` when the path is something else.
 pub fn read(path: &Path) -> Option<Vec<u8>> {
@@ -37,7 +38,8 @@ pub fn open(app: &App, bytes: &[u8], inputs: &[VariableInput]) -> Result<Planned
 
 /// How the root module of a plan is encrypted today. Where its file is not there any more, the environment decides alone.
 fn encryption_for(app: &App, bytes: &[u8]) -> Result<Encryption, (Diagnostic, SourceMap)> {
-    let root = root_of_plan_file(bytes).and_then(|root| roots::discover(&app.here, Some(Path::new(&root))).ok());
+    let root = root_of_plan_file(bytes)
+        .and_then(|root| roots::discover(&app.here, Some(Path::new(&root)), WithoutFiles::Refused).ok());
     match root.and_then(|roots| roots.into_iter().next()) {
         Some(root) => {
             let (project, _) = Project::load(root, &app.environment);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span, Value};
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 use pipectl_engine::{InputValue, Origin, VariableInput};
 use pipectl_lang::{SourceFile, parse_variable_file};
 
@@ -36,23 +36,34 @@ pub fn collect(
     for setting in settings {
         match setting {
             VariableSetting::File(file) => read_file(here, &here.join(file), sources, &mut inputs, &mut diagnostics),
-            VariableSetting::Assignment(text) => match text.split_once('=') {
-                Some((name, value)) if !name.trim().is_empty() => inputs.push(VariableInput {
-                    name: name.trim().to_owned(),
+            VariableSetting::Assignment(text) => match assignment(text) {
+                Ok((name, value)) => inputs.push(VariableInput {
+                    name: name.to_owned(),
                     value: InputValue::Text(value.to_owned()),
                     origin: Origin::CommandLine,
                 }),
-                _ => diagnostics.push(
-                    Diagnostic::error(
-                        "Invalid variable setting",
-                        "An argument of -var is the name of a variable, an equals sign, and its value.",
-                    )
-                    .hint("-var 'workers=4'"),
-                ),
+                Err(problem) => diagnostics.push(problem),
             },
         }
     }
     diagnostics.result(inputs)
+}
+
+/// The name and the value of `name=value`.
+fn assignment(text: &str) -> Result<(&str, &str), Diagnostic> {
+    const SUMMARY: &str = "Invalid -var option";
+    let Some((name, value)) = text.split_once('=') else {
+        let detail = format!(
+            "The given -var option {text:?} is not correctly specified. It must be a variable name and value separated by an equals sign."
+        );
+        return Err(Diagnostic::error(SUMMARY, detail).hint("-var 'workers=4'"));
+    };
+    if name.ends_with(char::is_whitespace) {
+        let detail = format!("The variable name {name:?} is invalid due to trailing space.");
+        let meant = format!("-var '{}={}'", name.trim(), value.trim_start());
+        return Err(Diagnostic::error(SUMMARY, detail).hint(meant));
+    }
+    Ok((name, value))
 }
 
 fn automatic_files(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -64,7 +75,8 @@ fn automatic_files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut automatic: Vec<_> = entries.map(|entry| entry.path()).filter(is_automatic).collect();
     automatic.sort();
     let usual = ["terraform.tfvars", "terraform.tfvars.json"].map(|name| folder.join(name));
-    usual.into_iter().filter(|path| path.is_file()).chain(automatic).collect()
+    // A link that leads nowhere and a folder are read, so that they are reported.
+    usual.into_iter().filter(|path| path.symlink_metadata().is_ok()).chain(automatic).collect()
 }
 
 fn read_file(
@@ -83,20 +95,6 @@ fn read_file(
             return;
         }
     };
-    if name.ends_with(".json") {
-        match read_json(&text) {
-            Ok(values) => inputs.extend(values.into_iter().map(|(variable, value)| VariableInput {
-                name: variable,
-                value: InputValue::Value(value, None),
-                origin: Origin::File(name.clone()),
-            })),
-            Err(why) => {
-                let detail = format!("The variable file `{name}` is no JSON object: {why}.");
-                diagnostics.push(Diagnostic::error("Invalid variable file", detail));
-            }
-        }
-        return;
-    }
     let (values, own_sources, problems) = parse_variable_file(SourceFile { name: name.clone(), text });
     // The file was parsed on its own: its spans are moved to where it stands among all files.
     let mut places = Vec::new();
@@ -116,12 +114,4 @@ fn read_file(
             origin: Origin::File(name.clone()),
         });
     }
-}
-
-/// The values of a variable file in JSON. Its strings are no templates; the key `//` is a comment.
-fn read_json(text: &str) -> Result<Vec<(String, Value)>, String> {
-    let members: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let values = members.into_iter().filter(|(name, _)| name != "//");
-    Ok(values.map(|(name, json)| (name, pipectl_core::json::from_json(&json))).collect())
 }

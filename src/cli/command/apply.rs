@@ -35,7 +35,7 @@ pub async fn run_roots(
     let mut reporter =
         Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
     mention_lock(&reporter, operation);
-    let roots = match app.roots(path) {
+    let roots = match app.roots(path, operation::without_files(mode)) {
         Ok(roots) => roots,
         Err(exit) => return exit,
     };

@@ -5,11 +5,10 @@
 
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
-use std::sync::Arc;
 
 use pipectl_core::{Diagnostic, Diagnostics, Marks, SourceId, SourceMap, Value};
 use pipectl_engine::{Inspection, objects_of, resolve_variables};
-use pipectl_lang::{Configuration, parse_expression};
+use pipectl_lang::parse_expression;
 
 use crate::app::{App, Effort};
 use crate::arguments::ConsoleArguments;
@@ -17,7 +16,6 @@ use crate::environment;
 use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Follower;
-use crate::roots;
 use crate::variables;
 use crate::view::{exact, literal};
 
@@ -70,12 +68,8 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
     }
 }
 
-/// The root module: without any configuration, the console is a calculator.
+/// The root module: without any configuration, the console is a calculator, and looks at the state.
 fn project(app: &App, path: Option<&Path>) -> Result<Project, Exit> {
-    if path.is_none() && !roots::has_configuration(&app.here) {
-        let (nothing, entry) = (Arc::new(Configuration::default()), ".".to_owned());
-        return Ok(Project::of(app.here.clone(), entry.clone(), entry, nothing, &app.environment));
-    }
     let root = app.root(path)?;
     let (project, diagnostics) = Project::load(root, &app.environment);
     app.complain(&diagnostics, &project.configuration.sources);

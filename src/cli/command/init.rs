@@ -8,12 +8,12 @@ use crate::console::Color;
 use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Follower;
-use crate::roots::Root;
+use crate::roots::{self, Root, WithoutFiles};
 use crate::view::figures::count;
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &InitArguments) -> Exit {
-    let roots = match app.roots(arguments.root.path.as_deref()) {
+    let roots = match app.roots(arguments.root.path.as_deref(), WithoutFiles::Empty) {
         Ok(roots) => roots,
         Err(exit) => return exit,
     };
@@ -21,9 +21,11 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
 }
 
 fn one(app: &App, root: Root) -> Exit {
+    let passed_over = roots::passed_over(&root);
     let (project, mut diagnostics) = Project::load(root, &app.environment);
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     diagnostics.extend(engine.check_kinds(&project.configuration));
+    diagnostics.extend(passed_over);
     let state = match diagnostics.has_errors() {
         true => None,
         false => project.read_state().unwrap_or_else(|error| {
@@ -54,7 +56,7 @@ fn one(app: &App, root: Root) -> Exit {
         Some(state) => format!("serial {}, {}", state.serial, count(state.objects().count(), "object")),
         None => "none yet".to_owned(),
     };
-    let work = crate::roots::shown(&app.here, &project.state_folder());
+    let work = roots::shown(&app.here, &project.state_folder());
     let paint = app.console.paint();
     let gap = if app.console.has_spoken() { "\n" } else { "" };
     app.console.print(&format!(

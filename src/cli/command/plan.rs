@@ -15,7 +15,8 @@ pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
     let operation = &arguments.operation;
     let mut reporter =
         Reporter::new(app.console.clone(), app.environment.clone(), operation.json, operation.compact_warnings);
-    let roots = match app.roots(arguments.root.path.as_deref()) {
+    let without = operation::without_files(arguments.mode.mode());
+    let roots = match app.roots(arguments.root.path.as_deref(), without) {
         Ok(roots) => roots,
         Err(exit) => return exit,
     };

@@ -11,12 +11,12 @@ use crate::console::Color;
 use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Follower;
-use crate::roots::{self, Root};
+use crate::roots::{self, Root, WithoutFiles};
 use crate::view::diagnostic;
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
-    let roots = match roots::discover(&app.here, arguments.root.path.as_deref()) {
+    let roots = match roots::discover(&app.here, arguments.root.path.as_deref(), WithoutFiles::Empty) {
         Ok(roots) => roots,
         Err(error) if arguments.json => {
             let diagnostics = vec![diagnostic::to_json(&error, &pipectl_core::SourceMap::default())];
@@ -57,7 +57,9 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
 
 /// Reads and judges one root module.
 pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
-    let (project, diagnostics) = Project::load(root, &app.environment);
+    let passed_over = roots::passed_over(&root);
+    let (project, mut diagnostics) = Project::load(root, &app.environment);
+    diagnostics.extend(passed_over);
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     let judged = engine.validate(&project.configuration);
     (project, once(diagnostics, judged))
