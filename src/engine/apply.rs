@@ -160,7 +160,12 @@ impl Run {
                 let begun = self.blocks[node.index()].get()?.first()?;
                 (declaration.clone(), begun.limits.clone())
             }
-            Step::Evaluate(_) | Step::Begin(_) | Step::End(_) | Step::BeginRemoval(_) | Step::EndRemoval(_) => {
+            Step::Evaluate(_)
+            | Step::Begin(_)
+            | Step::End(_)
+            | Step::Checks
+            | Step::BeginRemoval(_)
+            | Step::EndRemoval(_) => {
                 return None;
             }
         };
@@ -352,6 +357,7 @@ impl Run {
             | Step::Begin(_)
             | Step::Deferred(_)
             | Step::End(_)
+            | Step::Checks
             | Step::BeginRemoval(_)
             | Step::EndRemoval(_)
             | Step::RemoveDeferred(_) => false,
@@ -417,7 +423,7 @@ async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
         },
         Step::Begin(node) => Visit::Ready(begin_block(run, node)),
         Step::End(node) => Visit::Ready(end_block(run, node)),
-        Step::BeginRemoval(_) | Step::EndRemoval(_) => Visit::Ready(true),
+        Step::Checks | Step::BeginRemoval(_) | Step::EndRemoval(_) => Visit::Ready(true),
         Step::Apply(index) => {
             let run = Arc::clone(run);
             Visit::Run(Work::Apply(run, index))
@@ -441,6 +447,7 @@ async fn walk_steps(run: &Arc<Run>, steps: &Steps) -> Vec<Outcome> {
             Step::Evaluate(_)
             | Step::Begin(_)
             | Step::End(_)
+            | Step::Checks
             | Step::BeginRemoval(_)
             | Step::EndRemoval(_)
             | Step::RemoveDeferred(_) => return,

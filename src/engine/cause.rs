@@ -61,6 +61,8 @@ pub enum Cause {
         /// The one that it was made with.
         was: String,
     },
+    /// A data source belongs to a check, which is judged when everything is as it will be.
+    InCheck(String),
 }
 
 impl fmt::Display for Cause {
@@ -91,6 +93,7 @@ impl fmt::Display for Cause {
             Cause::ProviderChanged { now, was } => {
                 write!(f, "its provider configuration is {now} now, where it does not exist, and was {was}")
             }
+            Cause::InCheck(check) => write!(f, "check.{check} is judged again when everything is done"),
         }
     }
 }

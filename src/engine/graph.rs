@@ -347,10 +347,17 @@ impl Graph {
             self.nodes.add_edge(call, whole, block.span.clone());
             for part in parts {
                 self.nodes.add_edge(call, part, block.span.clone());
-                let counts = matches!(
-                    self.node(part),
-                    Node::Object(_) | Node::Ephemeral(_) | Node::Output(_) | Node::Module(_) | Node::Validation(_)
-                );
+                let counts = match self.node(part) {
+                    // What a check reads is seen by nobody else.
+                    Node::Object(address) => !is_of_check(&address.inside_module()),
+                    Node::Ephemeral(_) | Node::Output(_) | Node::Module(_) | Node::Validation(_) => true,
+                    Node::Variable(_)
+                    | Node::Local(_)
+                    | Node::Model(_)
+                    | Node::Executor(..)
+                    | Node::Call(_)
+                    | Node::Check(_) => false,
+                };
                 if counts {
                     self.nodes.add_edge(part, whole, block.span.clone());
                 }
@@ -363,6 +370,10 @@ impl Graph {
     fn add(&mut self, module: ModuleId, node: Node) -> NodeIndex {
         let index = self.nodes.add_node((module, node.clone()));
         self.index.insert((module, node), index);
+            let is_of_check = |address: &Address| {
+                let inside = block.configuration.as_ref().and_then(|inside| inside.objects.get(address));
+                inside.is_some_and(|block| block.check.is_some())
+            };
         index
     }
 

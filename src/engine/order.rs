@@ -20,7 +20,7 @@ use pipectl_core::{Address, Diagnostic, Diagnostics};
 use pipectl_state::State;
 
 use crate::graph::{Graph, Node};
-use crate::{Action, Mode, Plan};
+use crate::{Action, Cause, Mode, Plan, ResourceChange};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Deferred(NodeIndex),
     /// All instances of a block have ended: its value is known.
     End(NodeIndex),
+    /// Everything is as it will be: checks may read their data sources.
+    Checks,
     /// All that must come before removals of a declaration has been done.
     BeginRemoval(Address),
     /// Remove an object: an index into the plan's changes.
@@ -200,10 +202,15 @@ impl Builder {
                 self.edge(need, begin, Strength::Required);
             }
         }
+        self.deferred_last(graph);
+        self.checks_last(plan, graph);
+    }
+
+    /// What refers to objects that may go lets go of them first.
+    fn deferred_last(&mut self, graph: &Graph) {
         if self.deferred.is_empty() {
             return;
         }
-        // What refers to objects that may go lets go of them first.
         let needed = graph.objects_needed();
         let mut pairs = Vec::new();
         for (&node, &end) in &self.end {
@@ -212,6 +219,31 @@ impl Builder {
         }
         for (end, removal) in pairs {
             self.edge(end, removal, Strength::Preferred);
+        }
+    }
+
+    /// Checks read when all else has been done, whether or not they refer to it.
+    fn checks_last(&mut self, plan: &Plan, graph: &Graph) {
+        let in_check = |change: &&ResourceChange| matches!(change.cause, Some(Cause::InCheck(_)));
+        let reads: BTreeSet<NodeIndex> = plan
+            .changes
+            .iter()
+            .filter(in_check)
+            .filter_map(|change| self.begin.get(&graph.find_object(&change.address)?).copied())
+            .collect();
+        if reads.is_empty() {
+            return;
+        }
+        let gate = self.steps.add_node(Step::Checks);
+        let is_object = |(node, _): &(&NodeIndex, &NodeIndex)| {
+            matches!(graph.node(**node), Node::Object(_)) && !reads.contains(&self.begin[*node])
+        };
+        let ends: Vec<NodeIndex> = self.end.iter().filter(is_object).map(|(_, end)| *end).collect();
+        for end in ends {
+            self.edge(end, gate, Strength::Required);
+        }
+        for read in reads {
+            self.edge(gate, read, Strength::Required);
         }
     }
 

@@ -33,12 +33,12 @@ use crate::selection::{Selection, unknown_addresses};
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned,
+    Cause, CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned,
     ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
 
-pub(crate) use object::{Arguments, arguments, provider_mistake, with_marks_of};
+pub(crate) use object::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
 pub(crate) use output::{judge_assertion, judge_validations};
 
 /// What planning works with; shared by its tasks.
@@ -106,7 +106,8 @@ impl Found {
     fn add(&mut self, planned: Planning) {
         match planned {
             Planning::Change(change) => {
-                if !change.action.is_no_op() {
+                // Nothing but the assertions of its check waits for what a check reads.
+                if !change.action.is_no_op() && !matches!(change.cause, Some(Cause::InCheck(_))) {
                     self.is_pending(&change.address, Some(self.changes.len()));
                 }
                 self.changes.push(*change);

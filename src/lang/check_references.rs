@@ -13,7 +13,7 @@ use crate::scope::Scope;
 
 /// Where in a configuration a reference stands, as far as that decides what it may be.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Place {
+pub(crate) struct Place<'a> {
     /// Inside a model, where `input` and `layer` mean its own.
     model: bool,
     /// Inside a block with `for_each`.
@@ -22,9 +22,11 @@ pub(crate) struct Place {
     count: bool,
     /// Inside a condition on what an object became.
     own: bool,
+    /// Inside the assertions of this check.
+    check: Option<&'a str>,
 }
 
-type Visit<'a> = dyn FnMut(Place, Result<Reference, InvalidReference>, Span, Option<&Step>) + 'a;
+type Visit<'a> = dyn FnMut(Place<'_>, Result<Reference, InvalidReference>, Span, Option<&Step>) + 'a;
 
 impl Configuration {
     /// Reports, for this module and all below, references to variables, local values, resources, stages, modules, models and executors that
@@ -137,7 +139,7 @@ impl Configuration {
         }
     }
 
-    fn undeclared(&self, reference: &Reference, place: Place) -> Option<Diagnostic> {
+    fn undeclared(&self, reference: &Reference, place: Place<'_>) -> Option<Diagnostic> {
         match reference {
             Reference::Each if !place.each => Some(missing(&Scope::constant(), reference)),
             Reference::Count if !place.count => Some(missing(&Scope::constant(), reference)),
@@ -157,6 +159,15 @@ impl Configuration {
             Reference::Object(address) if !self.objects.contains_key(address) => {
                 let known: Vec<String> = self.objects.keys().map(ToString::to_string).collect();
                 Some(undeclared_object(reference, &self.object_hint(&address.to_string(), &known)))
+            }
+            Reference::Object(address)
+                if self.objects[address].check.as_deref().is_some_and(|it| place.check != Some(it)) =>
+            {
+                let detail = format!(
+                    "The referenced data resource {:?} {:?} is not available from this context: it belongs to a check block.",
+                    address.type_name, address.name
+                );
+                Some(Diagnostic::error("Reference to scoped resource", detail))
             }
             Reference::Module(name) | Reference::ModuleOutput { module: name, .. }
                 if !self.modules.contains_key(name) =>
@@ -310,7 +321,7 @@ pub(crate) fn visit(configuration: &Configuration, visit: &mut Visit<'_>) {
         rules(&output.preconditions, elsewhere, visit);
     }
     for check in configuration.checks.values() {
-        rules(&check.assertions, elsewhere, visit);
+        rules(&check.assertions, Place { check: Some(&check.name), ..elsewhere }, visit);
     }
 }
 
@@ -344,15 +355,15 @@ fn declared(references: &[(Reference, Span)], visit: &mut Visit<'_>) {
     }
 }
 
-fn expression(expression: &Expression, place: Place, visit: &mut Visit<'_>) {
+fn expression(expression: &Expression, place: Place<'_>, visit: &mut Visit<'_>) {
     expression.visit_references(&mut |reference, span, next| visit(place, reference, span, next));
 }
 
-fn body(body: &Body, place: Place, visit: &mut Visit<'_>) {
+fn body(body: &Body, place: Place<'_>, visit: &mut Visit<'_>) {
     body.visit_references(&mut |reference, span, next| visit(place, reference, span, next));
 }
 
-fn rules(rules: &[Rule], place: Place, visit: &mut Visit<'_>) {
+fn rules(rules: &[Rule], place: Place<'_>, visit: &mut Visit<'_>) {
     for rule in rules {
         expression(&rule.condition, place, visit);
         expression(&rule.error_message, place, visit);

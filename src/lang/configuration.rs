@@ -159,6 +159,8 @@ pub struct ObjectBlock {
     pub body: Body,
     /// Its meta-arguments.
     pub meta: Meta,
+    /// The `check` block that it stands in, whose assertions alone may refer to it.
+    pub check: Option<String>,
     /// Where its header stands.
     pub span: Span,
     /// The body with those meta-arguments that the kind may have arguments of, where there are any.

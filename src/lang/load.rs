@@ -125,8 +125,8 @@ impl Loader {
             return self.report(diagnostic.hint("Name the file .hcl to use the blocks of pipectl in it."));
         }
         match kind {
-            "check" => self.check(block),
-            "data" | "ephemeral" | "resource" | "stage" => self.object(block, terraform_file),
+            "check" => self.check(block, terraform_file),
+            "data" | "ephemeral" | "resource" | "stage" => self.object(block, terraform_file, None),
             "executor" => self.executor(block),
             "import" => self.import(block),
             "locals" => self.locals(block),

@@ -29,6 +29,8 @@ pub enum ActionReason {
     ConfigurationUnknown,
     /// A data source depends on something that changes.
     DependencyPending,
+    /// A data source belongs to a check.
+    InCheck,
 }
 
 impl ActionReason {
@@ -47,6 +49,7 @@ impl ActionReason {
             ActionReason::EachKey => "delete_because_each_key",
             ActionReason::ConfigurationUnknown => "read_because_config_unknown",
             ActionReason::DependencyPending => "read_because_dependency_pending",
+            ActionReason::InCheck => "read_because_check_nested",
         }
     }
 
@@ -64,7 +67,8 @@ impl ActionReason {
             | ActionReason::CountIndex
             | ActionReason::EachKey
             | ActionReason::ConfigurationUnknown
-            | ActionReason::DependencyPending => self.in_plan(),
+            | ActionReason::DependencyPending
+            | ActionReason::InCheck => self.in_plan(),
         }
     }
 }
@@ -90,6 +94,7 @@ pub fn action_reason(change: &ResourceChange) -> Option<ActionReason> {
         Cause::NoKey(_) => ActionReason::EachKey,
         Cause::ArgumentsUnknown | Cause::ProviderUnknown(_) => ActionReason::ConfigurationUnknown,
         Cause::DependencyPending(_) => ActionReason::DependencyPending,
+        Cause::InCheck(_) => ActionReason::InCheck,
         Cause::Everything | Cause::LeftOver | Cause::ProviderReplaced(_) | Cause::ProviderChanged { .. } => {
             return None;
         }

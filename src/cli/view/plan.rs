@@ -1,7 +1,7 @@
 //! A plan for people, in Terraform's look: what will be done with each object, and why.
 
 use pipectl_core::AddressKind;
-use pipectl_engine::{Action, DeferredChange, Mode, OutputAction, Plan, ResourceChange, Summary};
+use pipectl_engine::{Action, Cause, DeferredChange, Mode, OutputAction, Plan, ResourceChange, Summary};
 use pipectl_provider::Registry;
 
 use super::difference::{self, Difference};
@@ -11,8 +11,11 @@ use crate::console::{Color, Paint};
 pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
     let mut sections = Vec::new();
     sections.extend(drift(plan, paint));
-    let is_told =
-        |change: &&ResourceChange| !change.action.is_no_op() || change.previous.is_some() || change.importing.is_some();
+    // What checks read is no reason to apply a plan.
+    let is_left_out = |change: &ResourceChange| !plan.has_changes() && matches!(change.cause, Some(Cause::InCheck(_)));
+    let is_told = |change: &&ResourceChange| {
+        !change.action.is_no_op() && !is_left_out(change) || change.previous.is_some() || change.importing.is_some()
+    };
     let changes: Vec<&ResourceChange> = plan.changes.iter().filter(is_told).collect();
     if !changes.is_empty() {
         sections.extend(legend(&changes, paint));

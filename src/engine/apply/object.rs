@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Path, Value};
 use pipectl_lang::{ObjectBlock, Reference, Scope};
 use pipectl_provider::context::Recorder;
-use pipectl_provider::planning::{with_write_only, without_write_only};
+use pipectl_provider::planning::{with_unknown_computed, with_write_only, without_write_only};
 use pipectl_provider::{Effect, Instance, PlanRequest, Resource};
 use pipectl_state::{Change, ObjectState};
 use serde_json::Value as Json;
@@ -18,7 +18,7 @@ use crate::data;
 use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::ignore_changes;
-use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
+use crate::planner::{Arguments, arguments, as_warnings, context, provider_mistake, with_marks_of};
 use crate::providers::{Bound, Choice};
 use crate::{Action, ApplyEnd, ResourceChange};
 
@@ -202,9 +202,17 @@ pub(super) async fn read_data(
     let Arguments { config, .. } = arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     known(&config, block, address)?;
     let read = data::read(&run.engine, address, kind.as_ref(), &config, &begun.limits).await;
-    let value =
-        read.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
-    let value = mark_by_schema(kind.schema(), with_marks_of(&config, value));
+    let read =
+        read.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()));
+    let value = match read {
+        // What a check cannot read warns, and its assertions stay open.
+        Err(problems) if block.check.is_some() => {
+            run.report(as_warnings(problems));
+            with_unknown_computed(kind.schema(), &config)
+        }
+        read => with_marks_of(&config, read?),
+    };
+    let value = mark_by_schema(kind.schema(), value);
     let mut about_itself = Scope::inside(&Arc::new(scope.clone()));
     about_itself.set(&Reference::SelfObject, value.clone());
     let failed = Conditions::after(block, address).problems(&about_itself);

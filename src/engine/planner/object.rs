@@ -26,7 +26,7 @@ use crate::limits::{Concurrency, Limits};
 use crate::providers::configured::{shown, unknown_kind};
 use crate::providers::{Bound, Choice};
 use crate::walk::each;
-use crate::{Action, Cause, Mode, ResourceChange};
+use crate::{Action, Cause, CheckResult, CheckStatus, Checked, Mode, ResourceChange};
 
 /// Plans all instances of a block, in all instances of its module, and sets the block's values. Whether it worked.
 pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Address) -> bool {
@@ -138,7 +138,12 @@ async fn plan_instance(run: &Arc<Run>, instance: Instance) -> Outcome {
     let imported = imported.as_ref();
     let mut planned = Planned { run, node: *node, address, scope, imported, warnings: &mut diagnostics };
     match planned.plan(*is_open).await {
-        Ok((value, planning)) => (value, Some(planning), diagnostics),
+        Ok((value, planning)) => {
+            // A refresh reads what its checks need, and nothing is left to be read by an apply.
+            let is_read = matches!(&planning, Planning::Change(change) if change.action == Action::Read);
+            let is_left = run.options.mode != Mode::RefreshOnly || !is_read;
+            (value, is_left.then_some(planning), diagnostics)
+        }
         Err(problems) => {
             diagnostics.extend(problems);
             (Value::unknown(Type::Any), None, diagnostics)
@@ -157,8 +162,7 @@ fn warn_of_conditions(run: &Run, address: &Address, scope: &Arc<Scope>, value: &
         run.judged(judged.results);
         warnings.extend(judged.problems);
     }
-    warnings.iter_mut().for_each(|warning| warning.severity = Severity::Warning);
-    warnings
+    as_warnings(warnings)
 }
 
 /// The evaluated and judged arguments of an instance.
@@ -316,9 +320,21 @@ impl Planned<'_> {
         let value = read(&run.engine, address, kind.as_ref(), &config, limits).await;
         let value = value.map_err(|problems| {
             located(problems, |path| block.body.span_of(path), &block.span, &address.to_string())
-        })?;
-        let value = mark_by_schema(schema, with_marks_of(&config, value));
-        Ok((value.clone(), change(Action::NoOp, value, None)))
+        });
+        let value = match (value, &block.check) {
+            (Err(problems), Some(check)) => {
+                run.judged([failed_read(run, address, check, &problems)]);
+                self.warnings.extend(as_warnings(problems));
+                with_unknown_computed(schema, &config)
+            }
+            (value, _) => with_marks_of(&config, value?),
+        };
+        let value = mark_by_schema(schema, value);
+        let change = match &block.check {
+            Some(check) => change(Action::Read, value.clone(), Some(Cause::InCheck(check.clone()))),
+            None => change(Action::NoOp, value.clone(), None),
+        };
+        Ok((value, change))
     }
 
     async fn plan_resource(&mut self, block: &ObjectBlock) -> Answer {
@@ -472,6 +488,26 @@ fn one_limit_for_a_group(
     );
     let span = block.meta.concurrency.as_ref().map_or_else(|| block.span.clone(), |written| written.span());
     Err(Diagnostic::error("Inconsistent concurrency", detail).at(span).about(address).into())
+}
+
+/// That a check could not read its data source: it counts as a condition after its assertions.
+fn failed_read(run: &Run, address: &Address, check: &str, problems: &Diagnostics) -> CheckResult {
+    let own = run.configuration.module(&address.module);
+    let assertions = own.and_then(|own| own.checks.get(check)).map_or(0, |check| check.assertions.len());
+    let error = problems.iter().find(|problem| problem.severity == Severity::Error);
+    CheckResult {
+        module: address.module.clone(),
+        subject: Checked::Check(check.to_owned()),
+        condition: assertions,
+        status: CheckStatus::Fail,
+        message: error.map(|error| format!("{}: {}", error.summary, error.detail)),
+    }
+}
+
+/// Problems that stop nothing.
+pub(crate) fn as_warnings(mut problems: Diagnostics) -> Diagnostics {
+    problems.iter_mut().for_each(|problem| problem.severity = Severity::Warning);
+    problems
 }
 
 /// What a data source or an ephemeral resource must wait for, by its own `depends_on` or that of a module around it.

@@ -1,6 +1,6 @@
 //! `resource`, `data`, `ephemeral` and `stage` blocks with their meta-arguments; `model` and `executor` blocks.
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Path, Step as PathStep};
+use pipectl_core::{Address, AddressKind, Diagnostic, Path, Span, Step as PathStep};
 
 use crate::body::NestedBlock;
 use crate::configuration::{ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, Trigger};
@@ -13,11 +13,15 @@ use crate::reference::Reference;
 /// Meta-arguments of Terraform. Stages have no `provider`.
 const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "depends_on", "provider"];
 
+/// Meta-arguments that make several objects of a block, or none.
+const SEVERAL: [&str; 2] = ["count", "for_each"];
+
 /// Blocks of Terraform that do something beside making an object.
 const PROVISIONING: [&str; 2] = ["provisioner", "connection"];
 
 impl Loader {
-    pub(super) fn object(&mut self, block: &NestedBlock, terraform_file: bool) {
+    /// Reads the block of an object. `check` is the block that it stands in, for a data source of one.
+    pub(super) fn object(&mut self, block: &NestedBlock, terraform_file: bool, check: Option<&str>) {
         let (kind, labels) = match block.kind.as_str() {
             "stage" => (AddressKind::Stage, ["kind", "name"]),
             "data" => (AddressKind::Data, ["type", "name"]),
@@ -42,8 +46,28 @@ impl Loader {
         };
         let body = whole.without(&own, &own);
         let claimable = (!own.is_empty()).then_some(whole);
-        let span = block.span.clone();
-        self.configuration.objects.insert(address.clone(), ObjectBlock { address, body, meta, span, claimable });
+        let (check, span) = (check.map(str::to_owned), block.span.clone());
+        self.configuration.objects.insert(address.clone(), ObjectBlock { address, body, meta, check, span, claimable });
+    }
+
+    /// Reads the data source of a `check` block. There is one of it, as long as the check is there.
+    pub(super) fn data_of_check(&mut self, block: &NestedBlock, terraform_file: bool, check: &str) {
+        let mut refuse = |summary: String, detail: &str, span: Span| {
+            self.report(Diagnostic::error(summary, detail).at(span));
+        };
+        for name in SEVERAL {
+            if let Some(argument) = block.body.argument(name) {
+                let detail =
+                    "The \"count\" and \"for_each\" meta-arguments are not supported within nested data blocks.";
+                refuse(format!("Invalid {name:?} attribute"), detail, argument.name_span.clone());
+            }
+        }
+        for inner in block.body.blocks_of("lifecycle") {
+            let detail = "Nested data blocks do not support \"lifecycle\" blocks as the lifecycle is managed by the containing block.";
+            refuse("Invalid lifecycle block".to_owned(), detail, inner.span.clone());
+        }
+        let body = block.body.without(&SEVERAL, &["lifecycle"]);
+        self.object(&NestedBlock { body, ..block.clone() }, terraform_file, Some(check));
     }
 
     /// A block without provisioners and how they connect, which are reported. Every kind of resource could have them in Terraform.

@@ -78,8 +78,7 @@ impl<'a> Reader<'a> {
 
     /// All nested blocks of a type, which takes no labels.
     pub(super) fn blocks(&mut self, kind: &'static str) -> Vec<&'a NestedBlock> {
-        self.blocks.push(kind);
-        let found: Vec<&NestedBlock> = self.body.blocks().filter(|block| block.kind == kind).collect();
+        let found = self.labelled_blocks(kind);
         for block in &found {
             if let Some((_, span)) = block.labels.first() {
                 let detail = format!("No labels are expected for {kind} blocks.");
@@ -88,6 +87,12 @@ impl<'a> Reader<'a> {
             }
         }
         found
+    }
+
+    /// All nested blocks of a type, whatever their labels: who reads them judges those.
+    pub(super) fn labelled_blocks(&mut self, kind: &'static str) -> Vec<&'a NestedBlock> {
+        self.blocks.push(kind);
+        self.body.blocks().filter(|block| block.kind == kind).collect()
     }
 
     /// The nested block of a type of which there may be one.
@@ -99,8 +104,7 @@ impl<'a> Reader<'a> {
 
     /// The nested block of a type of which there may be one, with one label.
     pub(super) fn labelled_block(&mut self, kind: &'static str) -> Option<(String, &'a NestedBlock)> {
-        self.blocks.push(kind);
-        let found: Vec<&NestedBlock> = self.body.blocks().filter(|block| block.kind == kind).collect();
+        let found = self.labelled_blocks(kind);
         self.at_most_one(kind, &found);
         let block = found.first().copied()?;
         match block.labels.as_slice() {

@@ -107,7 +107,7 @@ impl Loader {
         self.configuration.outputs.insert(name, output);
     }
 
-    pub(super) fn check(&mut self, block: &NestedBlock) {
+    pub(super) fn check(&mut self, block: &NestedBlock, terraform_file: bool) {
         let labels = self.labels(block, ["name"]);
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let assertions = reader.rules("assert");
@@ -115,10 +115,20 @@ impl Loader {
             let detail = "Check blocks must have at least one assert block.";
             reader.report(Diagnostic::error("Zero assert blocks", detail).at(block.span.clone()));
         }
+        reader.labelled_blocks("data");
         reader.finish();
         let Some([name]) = labels else { return };
         if let Some(first) = self.configuration.checks.get(&name) {
             return self.duplicate("check", &name, &first.span.clone(), &block.span);
+        }
+        let mut data = block.body.blocks_of("data");
+        if let Some(first) = data.next() {
+            for extra in data {
+                let (file, line) = self.place(&first.span);
+                let detail = format!("This check block already has a data resource defined at {file}:{line}.");
+                self.report(Diagnostic::error("Multiple data resource blocks", detail).at(extra.span.clone()));
+            }
+            self.data_of_check(first, terraform_file, &name);
         }
         self.configuration.checks.insert(name.clone(), CheckBlock { name, assertions, span: block.span.clone() });
     }

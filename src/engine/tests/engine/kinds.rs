@@ -244,6 +244,9 @@ impl DataSource for Echo {
     }
 
     async fn read(&self, _cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {
+        if config.attribute("text").and_then(Value::as_str) == Some("silence") {
+            return Err(Diagnostic::error("No echo", "Nothing comes back.").into());
+        }
         Ok(config.with_attribute("echo", config.attribute("text").cloned().unwrap_or_else(Value::null)))
     }
 }
