@@ -147,6 +147,8 @@ pub(crate) struct Graph {
     /// Each after the one that has its block.
     modules: Vec<Module>,
     paths: BTreeMap<ModulePath, ModuleId>,
+    /// By variable: its validation, where that can be judged before anything else uses the variable.
+    gates: BTreeMap<NodeIndex, NodeIndex>,
     order: Vec<NodeIndex>,
 }
 
@@ -177,6 +179,7 @@ impl Graph {
             index: BTreeMap::new(),
             modules: Vec::new(),
             paths: BTreeMap::new(),
+            gates: BTreeMap::new(),
             order: Vec::new(),
         };
         let mut wanted = Vec::new();
@@ -193,11 +196,17 @@ impl Graph {
         for Wanted { node, module, references } in wanted {
             let mut seen = BTreeSet::new();
             for (reference, span) in references {
-                if let Some(from) = graph.resolve(module, &reference)
-                    && seen.insert(from)
-                {
-                    graph.nodes.add_edge(from, node, span);
+                let Some(from) = graph.resolve(module, &reference) else { continue };
+                if !seen.insert(from) {
+                    continue;
                 }
+                // A value that breaks its own rules is used by nobody.
+                if let Some(&gate) = graph.gates.get(&from)
+                    && !matches!(graph.node(node), Node::Validation(_))
+                {
+                    graph.nodes.add_edge(gate, node, span.clone());
+                }
+                graph.nodes.add_edge(from, node, span);
             }
         }
         if configuration.configures_providers() {
@@ -282,9 +291,18 @@ impl Graph {
                 want(node, parent, argument.value.references());
             }
             if !block.validations.is_empty() {
-                let mut references = vec![(Reference::Variable(name.clone()), block.span.clone())];
+                let own = Reference::Variable(name.clone());
+                let mut references = vec![(own.clone(), block.span.clone())];
                 references.extend(block.validations.iter().flat_map(|rule| rule.references()));
-                want(self.add(id, Node::Validation(name.clone())), id, references);
+                let validation = self.add(id, Node::Validation(name.clone()));
+                // Rules that refer to more may refer to what uses the variable. The root module's variables come from outside.
+                let comes_first = |(reference, _): &(Reference, Span)| {
+                    *reference == own || outer.is_none() && matches!(reference, Reference::Variable(_))
+                };
+                if references.iter().all(comes_first) {
+                    self.gates.insert(node, validation);
+                }
+                want(validation, id, references);
             }
         }
         for (name, local) in &configuration.locals {
@@ -345,6 +363,10 @@ impl Graph {
             };
             let whole = self.add(id, Node::Module(name.clone()));
             self.nodes.add_edge(call, whole, block.span.clone());
+            let is_of_check = |address: &Address| {
+                let inside = block.configuration.as_ref().and_then(|inside| inside.objects.get(address));
+                inside.is_some_and(|block| block.check.is_some())
+            };
             for part in parts {
                 self.nodes.add_edge(call, part, block.span.clone());
                 let counts = match self.node(part) {
@@ -370,10 +392,6 @@ impl Graph {
     fn add(&mut self, module: ModuleId, node: Node) -> NodeIndex {
         let index = self.nodes.add_node((module, node.clone()));
         self.index.insert((module, node), index);
-            let is_of_check = |address: &Address| {
-                let inside = block.configuration.as_ref().and_then(|inside| inside.objects.get(address));
-                inside.is_some_and(|block| block.check.is_some())
-            };
         index
     }
 

@@ -477,16 +477,44 @@ pub(crate) fn evaluate_constants(
     variables: &BTreeMap<String, Value>,
     graph: &Graph,
 ) -> Values {
+    constants_and_mistakes(engine, configuration, variables, graph).0
+}
+
+/// The same, and what is wrong with variables and local values among them.
+pub(crate) fn constants_and_mistakes(
+    engine: &Engine,
+    configuration: &Configuration,
+    variables: &BTreeMap<String, Value>,
+    graph: &Graph,
+) -> (Values, Diagnostics) {
     let values = Values::new(engine, graph, None);
     let needs_objects = graph.needs_objects();
     let evaluation =
         Evaluation { engine, configuration, variables, graph, values: &values, results: None, open: false };
+    let mut mistakes = Diagnostics::new();
+    let mut failed = vec![false; graph.len()];
     for &node in graph.order() {
-        if !needs_objects[node.index()] {
-            let _ = evaluation.evaluate(node);
+        if needs_objects[node.index()] {
+            continue;
+        }
+        let found = match graph.node(node) {
+            _ if graph.needs(node).any(|need| failed[need.index()]) => Err(Diagnostics::new()),
+            Node::Validation(name) => {
+                let judged = judge_validations(&evaluation, node, name);
+                if judged.problems.has_errors() { Err(judged.problems) } else { Ok(()) }
+            }
+            Node::Variable(_) | Node::Local(_) => evaluation.evaluate(node).map(|_| ()),
+            _ => {
+                let _ = evaluation.evaluate(node);
+                Ok(())
+            }
+        };
+        if let Err(found) = found {
+            failed[node.index()] = true;
+            mistakes.extend(found);
         }
     }
-    values
+    (values, mistakes)
 }
 
 /// Blocks with `create_before_destroy`, and all blocks that those need: a new object cannot be made before the old one is removed when what

@@ -7,7 +7,7 @@ use pipectl_lang::Scope;
 use pipectl_provider::Reason;
 use serde_json::Value as Json;
 
-use super::{Planning, Run, evaluate_constants};
+use super::{Planning, Run, constants_and_mistakes};
 use crate::lifecycle::prevent_destroy;
 use crate::values::Values;
 use crate::{Action, Cause, Mode, ResourceChange};
@@ -71,7 +71,9 @@ fn fate(run: &Run, address: &Address) -> Fate {
 /// Plans the removal of everything that is selected.
 pub(super) fn plan_everything(run: &Arc<Run>) {
     plan_deposed(run);
-    let constants = evaluate_constants(&run.engine, &run.configuration, &run.variables, &run.graph);
+    let (constants, mistakes) = constants_and_mistakes(&run.engine, &run.configuration, &run.variables, &run.graph);
+    // With variables that are wrong, what is to go may be something else. What needs objects is asked no more.
+    run.report(mistakes);
     for (address, prior) in &run.observations.priors {
         if let Some(block) = run.configuration.object(address)
             && let Some(scope) = scope_of(run, &constants, address)
