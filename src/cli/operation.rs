@@ -146,6 +146,8 @@ pub async fn plan(
 pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &OperationArguments) -> Exit {
     let Ready { project, planned, sources, writer } = ready;
     let mode = planned.plan.mode;
+    // What a saved plan does is an apply, also when it removes everything.
+    let told = if writer.is_some() { mode } else { Mode::Normal };
     let writer = match writer {
         Some(writer) => writer,
         None => match lock(app, reporter, &project, arguments.lock_timeout, word(mode)).await {
@@ -167,7 +169,7 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     match applied {
         Some(mut applied) => {
             applied.diagnostics = project.locate(applied.diagnostics);
-            conclude(app, reporter, &applied, &sources, mode)
+            conclude(app, reporter, &applied, &sources, told)
         }
         None => {
             let error = Diagnostic::error(

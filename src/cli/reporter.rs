@@ -95,6 +95,13 @@ impl Reporter {
         }
     }
 
+    /// What a saved plan is about to do. People have seen it when it was made.
+    pub fn saved_plan(&self, plan: &Plan) {
+        if self.json {
+            events::planned_changes(plan).into_iter().for_each(|line| self.event(line));
+        }
+    }
+
     /// The end of an apply: how much was done. Not called when it failed.
     pub fn applied(&self, summary: &Summary, mode: Mode) {
         let destroy = mode == Mode::Destroy;

@@ -16,14 +16,14 @@ use petgraph::graph::NodeIndex;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, ProviderAddress, Type, Value};
 use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::{Cancel, Stop};
-use pipectl_state::{Change, OutputState, State, StateWriter};
+use pipectl_state::{Change, ObjectState, OutputState, State, StateWriter};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::ephemeral::{OpenValues, Opening};
 use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
-use crate::instance::{instance_of, output_of};
+use crate::instance::{instance_of, output_of, shown_id};
 use crate::limits::{Concurrency, Limits};
 use crate::order::{Step, Steps, steps};
 use crate::planner::{evaluate_constants, judge_assertion, judge_validations, pruned_graph};
@@ -227,15 +227,12 @@ impl Run {
         self.permits.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// Tells that work on an object begins; the watch that runs from now on.
-    fn begin(&self, address: &Address, action: Action) -> Instant {
+    /// Tells that work on an object begins, which may be there already; the watch that runs from now on.
+    fn begin(&self, address: &Address, action: Action, object: Option<&ObjectState>) -> Instant {
         let position = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        self.engine.events.observe(Event::ApplyStart {
-            address: address.clone(),
-            action,
-            position,
-            total: self.total.load(Ordering::Relaxed),
-        });
+        let id = object.and_then(shown_id);
+        let (address, total) = (address.clone(), self.total.load(Ordering::Relaxed));
+        self.engine.events.observe(Event::ApplyStart { address, action, position, total, id });
         Instant::now()
     }
 

@@ -42,11 +42,15 @@ pub enum Event {
     RefreshStart {
         /// The object.
         address: Address,
+        /// Its `id` attribute, if it has one.
+        id: Option<String>,
     },
     /// An object was read.
     RefreshComplete {
         /// The object.
         address: Address,
+        /// Its `id` attribute, if it has one.
+        id: Option<String>,
     },
     /// An object is not as the state says.
     ResourceDrift {
@@ -89,6 +93,8 @@ pub enum Event {
         position: usize,
         /// How many there are in all.
         total: usize,
+        /// The `id` attribute of an object that is there already, if it has one.
+        id: Option<String>,
     },
     /// A running call tells how it goes.
     ApplyProgress {

@@ -10,7 +10,7 @@ use pipectl_core::{
 use pipectl_lang::Configuration;
 use pipectl_provider::planning::without_write_only;
 use pipectl_provider::{Instance, Resource};
-use pipectl_state::{AttributePath, ObjectState, OutputState};
+use pipectl_state::{AttributePath, ObjectState, OutputState, PathStep};
 use serde_json::{Map, Value as Json};
 
 use crate::graph::Graph;
@@ -115,6 +115,13 @@ pub(crate) fn object_of(schema: &Schema, instance: &Instance, keeping: Keeping) 
         create_before_destroy: keeping.create_before_destroy,
         provider: keeping.provider,
     })
+}
+
+/// The `id` attribute of a stored object, if it has one that may be shown: what people know it by.
+pub(crate) fn shown_id(object: &ObjectState) -> Option<String> {
+    let is_id = |path: &AttributePath| matches!(path.0.first(), Some(PathStep::Name(name)) if name == "id");
+    let id = object.attributes.get("id")?.as_str()?;
+    (!object.sensitive.iter().any(is_id)).then(|| id.to_owned())
 }
 
 /// An output as the state keeps it. `None` when something inside is unknown.

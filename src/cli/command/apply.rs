@@ -122,6 +122,7 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
         Ok(project) => project,
         Err(error) => return fail(&error.into(), &sources),
     };
+    reporter.saved_plan(&planned.plan);
     reporter.diagnostics(&planned.diagnostics, &sources);
     let ready = Ready { project, planned, sources, writer: None };
     operation::apply(app, &reporter, ready, operation).await

@@ -92,6 +92,31 @@ pub fn diagnostic(found: &Diagnostic, sources: &SourceMap) -> Line {
 /// Everything a plan says: drift, changes, outputs, and the summary.
 pub fn plan(plan: &Plan) -> Vec<Line> {
     let mut lines: Vec<Line> = plan.drift.iter().map(drift).collect();
+    lines.extend(planned_changes(plan));
+    let summary = plan.summary();
+    let message = format!("Plan: {}", plan_view::to_do(&summary));
+    lines.push(Line::info("change_summary", message, changes(&summary, "plan")));
+    let outputs: serde_json::Map<String, Json> = plan
+        .outputs
+        .iter()
+        .map(|output| {
+            let action = match output.action {
+                OutputAction::NoOp => "noop",
+                OutputAction::Create => "create",
+                OutputAction::Update => "update",
+                OutputAction::Delete => "delete",
+            };
+            (output.name.clone(), json!({ "sensitive": output.sensitive, "action": action }))
+        })
+        .collect();
+    if !outputs.is_empty() {
+        lines.push(Line::info("outputs", format!("Outputs: {}", outputs.len()), json!({ "outputs": outputs })));
+    }
+    lines
+}
+/// What a plan does with objects: all that is said of a saved plan before it is applied.
+pub fn planned_changes(plan: &Plan) -> Vec<Line> {
+    let mut lines = Vec::new();
     let is_told =
         |change: &&ResourceChange| !change.action.is_no_op() || change.previous.is_some() || change.importing.is_some();
     for change in plan.changes.iter().filter(is_told) {
@@ -131,25 +156,6 @@ pub fn plan(plan: &Plan) -> Vec<Line> {
             "change": { "resource": own, "action": deferred.action.name(), "reason": deferred.why.name(), "reasons": reasons },
         });
         lines.push(Line::info("deferred_change", format!("{address}: Deferred, to be decided during apply"), fields));
-    }
-    let summary = plan.summary();
-    let message = format!("Plan: {}", plan_view::to_do(&summary));
-    lines.push(Line::info("change_summary", message, changes(&summary, "plan")));
-    let outputs: serde_json::Map<String, Json> = plan
-        .outputs
-        .iter()
-        .map(|output| {
-            let action = match output.action {
-                OutputAction::NoOp => "noop",
-                OutputAction::Create => "create",
-                OutputAction::Update => "update",
-                OutputAction::Delete => "delete",
-            };
-            (output.name.clone(), json!({ "sensitive": output.sensitive, "action": action }))
-        })
-        .collect();
-    if !outputs.is_empty() {
-        lines.push(Line::info("outputs", format!("Outputs: {}", outputs.len()), json!({ "outputs": outputs })));
     }
     lines
 }
@@ -198,21 +204,21 @@ pub fn of_engine(event: &Event) -> Option<Line> {
         | Event::ChangeSummary(_)
         | Event::Diagnostic(_)
         | Event::Outputs { .. } => return None,
-        Event::RefreshStart { address } => {
-            let hook = json!({ "hook": { "resource": resource(address) } });
-            Line::info("refresh_start", format!("{address}: Refreshing state..."), hook)
-        }
-        Event::RefreshComplete { address } => {
-            let hook = json!({ "hook": { "resource": resource(address) } });
-            Line::info("refresh_complete", format!("{address}: Refresh complete"), hook)
-        }
-        Event::ApplyStart { address, action, position, total } => Line::info(
-            "apply_start",
-            format!("{address}: {}... [{position}/{total}]", doing(*action)),
-            json!({ "hook": {
-                "resource": resource(address), "action": action.name(), "position": position, "total": total,
-            } }),
+        Event::RefreshStart { address, id } => Line::info(
+            "refresh_start",
+            format!("{address}: Refreshing state..."),
+            hook(json!({}), address, id.as_deref()),
         ),
+        Event::RefreshComplete { address, id } => Line::info(
+            "refresh_complete",
+            format!("{address}: Refresh complete"),
+            hook(json!({}), address, id.as_deref()),
+        ),
+        Event::ApplyStart { address, action, position, total, id } => {
+            let fields = json!({ "action": action.name(), "position": position, "total": total });
+            let message = format!("{address}: {}... [{position}/{total}]", doing(*action));
+            Line::info("apply_start", message, hook(fields, address, id.as_deref()))
+        }
         Event::ApplyProgress { address, progress } => {
             let message = match progress {
                 pipectl_provider::Event::Progress(progress) => {
@@ -243,18 +249,10 @@ pub fn of_engine(event: &Event) -> Option<Line> {
             } }),
         },
         Event::ApplyComplete { address, action, end, done, total, seconds, id } => {
-            let mut hook = json!({
-                "resource": resource(address),
-                "action": action.name(),
-                "elapsed_seconds": seconds,
-                "done": done,
-                "total": total,
-                "end": end,
+            let fields = json!({
+                "action": action.name(), "elapsed_seconds": seconds, "done": done, "total": total, "end": end,
             });
-            if let Some(id) = id {
-                hook["id_key"] = json!("id");
-                hook["id_value"] = json!(id);
-            }
+            let fields = hook(fields, address, id.as_deref());
             let after = elapsed(std::time::Duration::from_secs_f64(seconds.max(0.0)));
             let (level, kind, message) = match end {
                 ApplyEnd::Done => ("info", "apply_complete", format!("{} complete after {after}", noun(*action))),
@@ -263,9 +261,19 @@ pub fn of_engine(event: &Event) -> Option<Line> {
                 ApplyEnd::Blocked => ("error", "apply_errored", "Not begun: something it needs failed".to_owned()),
                 ApplyEnd::NotStarted => ("warn", "apply_errored", "Not begun: the run was stopped".to_owned()),
             };
-            Line { level, message: format!("{address}: {message}"), kind, fields: json!({ "hook": hook }) }
+            Line { level, message: format!("{address}: {message}"), kind, fields }
         }
     })
+}
+
+/// What an event about an object says, with the object and the id that people know it by.
+fn hook(mut fields: Json, address: &Address, id: Option<&str>) -> Json {
+    fields["resource"] = resource(address);
+    if let Some(id) = id {
+        fields["id_key"] = json!("id");
+        fields["id_value"] = json!(id);
+    }
+    json!({ "hook": fields })
 }
 
 /// What is done with an ephemeral value: as Terraform's JSON says it, while it goes on, and when it is over.

@@ -193,9 +193,9 @@ impl ProgressView {
 impl Observer for ProgressView {
     fn observe(&self, event: Event) {
         match event {
-            Event::RefreshStart { address } => self.refresh_start(address),
-            Event::RefreshComplete { address } => self.refresh_complete(&address),
-            Event::ApplyStart { address, action, position, total } => {
+            Event::RefreshStart { address, .. } => self.refresh_start(address),
+            Event::RefreshComplete { address, .. } => self.refresh_complete(&address),
+            Event::ApplyStart { address, action, position, total, .. } => {
                 self.apply_start(&address, action, position, total);
             }
             Event::ApplyProgress { address, progress } => self.told(&address, progress),

@@ -89,7 +89,8 @@ pub(super) async fn carry_out(
 ) -> Result<(), Diagnostics> {
     let address = &change.address;
     let action = part(settled.action, false);
-    let watch = run.begin(address, action);
+    let existing = run.before.object(address).filter(|_| action != Action::Create);
+    let watch = run.begin(address, action, existing);
     let result = perform(run, change, begun, kind, settled, prior).await;
     let (value, mut problems) = result;
     if let Some(value) = &value

@@ -19,7 +19,7 @@ pub(super) async fn remove(run: &Arc<Run>, index: usize) -> bool {
     if change.action == Action::Forget {
         return forget(run, change);
     }
-    let watch = run.begin(&change.address, Action::Delete);
+    let watch = run.begin(&change.address, Action::Delete, object(run, change).map(|(object, _)| object));
     let problems = try_remove(run, change).await;
     let worked = !problems.has_errors();
     let end = if worked { ApplyEnd::Done } else { ApplyEnd::Failed };
@@ -31,7 +31,7 @@ pub(super) async fn remove(run: &Arc<Run>, index: usize) -> bool {
 /// Takes an object out of the state and does nothing with it.
 fn forget(run: &Run, change: &ResourceChange) -> bool {
     let address = change.address.clone();
-    let watch = run.begin(&address, Action::Forget);
+    let watch = run.begin(&address, Action::Forget, object(run, change).map(|(object, _)| object));
     run.committer.commit_soon(vec![match change.deposed.clone() {
         None => Change::RemoveObject { address: address.clone() },
         Some(key) => Change::RemoveDeposed { address: address.clone(), key },

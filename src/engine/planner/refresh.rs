@@ -16,7 +16,7 @@ use super::reading;
 use crate::ephemeral::OpenValues;
 use crate::evaluation::extend_once;
 use crate::graph::Node;
-use crate::instance::{Keeping, instance_of, object_of};
+use crate::instance::{Keeping, instance_of, object_of, shown_id};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
@@ -228,9 +228,9 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
     let result = async {
         let stored = instance_of(&look.address, &look.object, look.kind.as_ref())?;
         let Some(bound) = look.bound.as_ref().filter(|_| look.read) else { return Ok(Some((stored, Vec::new()))) };
-        engine.events.observe(Event::RefreshStart { address: look.address.clone() });
+        engine.events.observe(Event::RefreshStart { address: look.address.clone(), id: shown_id(&look.object) });
         let outcome = bound.read(&reading(&engine, &look.address, String::new()), &stored).await;
-        engine.events.observe(Event::RefreshComplete { address: look.address.clone() });
+        engine.events.observe(Event::RefreshComplete { address: look.address.clone(), id: shown_id(&look.object) });
         Ok(match outcome.map_err(|problems| about(problems, &look.address))? {
             // An object that came half way may only not be seen yet. It is replaced anyway, and removing what is gone does no harm.
             ReadOutcome::Gone if look.object.tainted => Some((stored, Vec::new())),

@@ -2,7 +2,7 @@
 
 use pipectl_core::{Address, Nesting, Schema, Value};
 use pipectl_lang::{
-    Body, Configuration, Expression, ModuleBlock, ObjectBlock, OutputBlock, Scope, Traversal, TraversalStep,
+    Body, Configuration, Expression, ModuleBlock, ObjectBlock, OutputBlock, Reference, Scope, Traversal, TraversalStep,
     VariableBlock, evaluate,
 };
 use pipectl_provider::Registry;
@@ -203,6 +203,13 @@ fn steps(traversal: &Traversal) -> Vec<String> {
         shortest.push_str(&format!(".{name}"));
         steps = &steps[1..];
     }
+    // An instance of a module is called as a whole.
+    if let (Some((key @ TraversalStep::Index(_), rest)), Reference::Module(_)) =
+        (steps.split_first(), &traversal.reference)
+    {
+        shortest.push_str(&key.to_string());
+        steps = rest;
+    }
     let mut texts = vec![shortest];
     for step in steps {
         let longest = texts.last().map(String::as_str).unwrap_or_default();
@@ -230,6 +237,12 @@ mod tests {
                     "each.value.a", "each.value",
                     "terraform_data.many[0].output[1]", "terraform_data.many[0].output", "terraform_data.many[0]", "terraform_data.many",
                     "var.x.y", "var.x",
+                ] }),
+            ),
+            (
+                "try(module.a[0].b.c, module.d.e)",
+                json!({ "references": [
+                    "module.a[0].b.c", "module.a[0].b", "module.a[0]", "module.d.e", "module.d",
                 ] }),
             ),
         ] {

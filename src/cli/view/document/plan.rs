@@ -42,7 +42,8 @@ pub fn plan(view: &PlanView<'_>) -> Json {
     let mut outputs: BTreeMap<String, Output> = prior.as_ref().map(outputs_of).unwrap_or_default();
     for output in &plan.outputs {
         // As in Terraform's: what the plan knows already of an output is told with the state before.
-        if let Some(value) = output.after.as_ref().filter(|after| after.is_wholly_known()) {
+        let is_told = |after: &&Value| after.is_wholly_known() && !after.is_null();
+        if let Some(value) = output.after.as_ref().filter(is_told) {
             outputs.insert(output.name.clone(), Output { value: value.clone(), sensitive: output.sensitive });
         }
     }
