@@ -461,6 +461,9 @@ pub struct LogsArguments {
     /// The root module, and the address of the stage.
     #[arg(value_name = "PATH|ADDRESS", num_args = 1..=2, required = true)]
     pub words: Vec<String>,
+    /// The graph of this operation: the same as with -all, whichever it is.
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["plan", "plan-refresh-only", "plan-destroy", "apply"])]
+    pub kind: Option<String>,
     /// Which of the stage's worker processes.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub rank: u32,

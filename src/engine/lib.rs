@@ -52,7 +52,7 @@ mod variables;
 mod walk;
 
 pub use cause::Cause;
-pub use drawing::drawing;
+pub use drawing::{Drawing, drawing};
 pub use encode::{decode_value, encode_value};
 pub use engine::{Applied, Engine, Folders, Planned, StateIdentity};
 pub use event::{ApplyEnd, EphemeralOperation, Event, Observer, OutputView, Summary};

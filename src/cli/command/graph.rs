@@ -1,5 +1,7 @@
 //! `graph`: the dependency graph in the DOT language.
 
+use pipectl_engine::Drawing;
+
 use crate::app::App;
 use crate::arguments::GraphArguments;
 use crate::exit::Exit;
@@ -16,7 +18,9 @@ pub fn run(app: &App, arguments: &GraphArguments) -> Exit {
     if diagnostics.has_errors() {
         return Exit::Failure;
     }
-    match pipectl_engine::drawing(&project.configuration, arguments.all) {
+    // Ours is one graph for every operation.
+    let what = if arguments.all || arguments.kind.is_some() { Drawing::Everything } else { Drawing::Objects };
+    match pipectl_engine::drawing(&project.configuration, what) {
         Ok(text) => {
             app.console.print_raw(&text);
             Exit::Success
