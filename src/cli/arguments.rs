@@ -311,6 +311,12 @@ pub struct ValidateArguments {
     /// Which root module.
     #[command(flatten)]
     pub root: RootArguments,
+    /// Leave test files out.
+    #[arg(long)]
+    pub no_tests: bool,
+    /// The folder of test files below the root module.
+    #[arg(long, value_name = "DIR", default_value = "tests")]
+    pub test_directory: PathBuf,
     /// Write the result as JSON.
     #[arg(long)]
     pub json: bool,

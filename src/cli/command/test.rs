@@ -1,7 +1,5 @@
 //! `test`: runs the test files of a root module.
 
-use std::path::{Path, PathBuf};
-
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
 use pipectl_engine::VariableInput;
 use pipectl_provider::Stop;
@@ -12,14 +10,12 @@ use crate::environment;
 use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Reporter;
-use crate::testing::file::{self, TestFile};
+use crate::testing::file::TestFile;
+use crate::testing::files::read_files;
 use crate::testing::session::{Session, Status};
 use crate::variables;
 use crate::view::plan as plan_view;
 use crate::view::test_report::{Tally, TestReport};
-
-/// The end of a test file's name.
-const ENDING: &str = ".tftest.hcl";
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: &TestArguments) -> Exit {
@@ -37,7 +33,7 @@ pub async fn run(app: &App, arguments: &TestArguments) -> Exit {
         diagnostics.extend(problems);
         Vec::new()
     });
-    let files = match read_files(&project.folder, arguments, &mut sources) {
+    let files = match read_files(&project.folder, &arguments.test_directory, &arguments.filter, &mut sources) {
         Ok((files, problems)) => {
             diagnostics.extend(problems);
             files
@@ -114,41 +110,4 @@ impl Running<'_> {
         }
         self.report.file_ends(file, is_good);
     }
-}
-
-/// Test files of the root's folder and of its folder for tests, in the order of their names.
-fn read_files(
-    folder: &Path,
-    arguments: &TestArguments,
-    sources: &mut SourceMap,
-) -> Result<(Vec<TestFile>, Diagnostics), Diagnostic> {
-    let mut names = names(folder, Path::new(""));
-    if arguments.test_directory != Path::new(".") {
-        names.extend(self::names(folder, &arguments.test_directory));
-    }
-    names.sort();
-    let wanted: Vec<PathBuf> =
-        arguments.filter.iter().map(|path| path.strip_prefix("./").unwrap_or(path).to_owned()).collect();
-    if let Some(unknown) = wanted.iter().find(|path| !names.contains(path)) {
-        let detail = format!("There is no test file `{}`.", unknown.display());
-        return Err(Diagnostic::error("Unknown test file", detail));
-    }
-    let mut files = Vec::new();
-    let mut diagnostics = Diagnostics::new();
-    for name in names.into_iter().filter(|name| wanted.is_empty() || wanted.contains(name)) {
-        let shown = name.display().to_string();
-        let text = std::fs::read_to_string(folder.join(&name))
-            .map_err(|error| Diagnostic::error("Test file not readable", format!("Cannot read `{shown}`: {error}.")))?;
-        let source = sources.add(shown.as_str(), text);
-        let (file, found) = file::read(&shown, source, sources);
-        files.push(file);
-        diagnostics.extend(found);
-    }
-    Ok((files, diagnostics))
-}
-
-fn names(folder: &Path, below: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder.join(below)).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(ENDING) && !name.starts_with('.')).map(|name| below.join(name)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use pipectl_core::{Diagnostic, Diagnostics, Severity};
+use pipectl_core::{Diagnostic, Diagnostics, Severity, SourceMap};
 use serde_json::{Value as Json, json};
 
 use crate::app::{App, Effort};
@@ -12,6 +12,8 @@ use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Follower;
 use crate::roots::{self, Root, WithoutFiles};
+use crate::testing::file::UNSUPPORTED;
+use crate::testing::files::read_files;
 use crate::view::diagnostic;
 
 /// Runs the command.
@@ -25,22 +27,31 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
         }
         Err(error) => return app.fail(error),
     };
-    let judged: Vec<(Project, Diagnostics)> = roots.into_iter().map(|root| judge(app, root)).collect();
-    let failed = judged.iter().any(|(_, diagnostics)| diagnostics.has_errors());
+    let mut judged: Vec<Judged> = Vec::new();
+    for root in roots {
+        let (project, diagnostics) = judge(app, root);
+        let mut one = Judged { sources: project.configuration.sources.clone(), project, diagnostics };
+        // The tests of a folder are those of all its root modules.
+        if !arguments.no_tests && !judged.iter().any(|before| before.project.folder == one.project.folder) {
+            one.add_tests(arguments);
+        }
+        judged.push(one);
+    }
+    let failed = judged.iter().any(|one| one.diagnostics.has_errors());
     if arguments.json {
-        let found = judged.iter().flat_map(|(project, diagnostics)| {
+        let found = judged.iter().flat_map(|Judged { diagnostics, sources, .. }| {
             let found = diagnostic::in_order(diagnostics).into_iter();
-            found.map(|one| diagnostic::to_json(one, &project.configuration.sources))
+            found.map(|one| diagnostic::to_json(one, sources))
         });
-        let errors = judged.iter().map(|(_, diagnostics)| diagnostics.error_count()).sum();
+        let errors = judged.iter().map(|one| one.diagnostics.error_count()).sum();
         let warning = |diagnostics: &Diagnostics| {
             diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count()
         };
-        let warnings = judged.iter().map(|(_, diagnostics)| warning(diagnostics)).sum();
+        let warnings = judged.iter().map(|one| warning(&one.diagnostics)).sum();
         app.console.print(&format!("{:#}", document(found.collect(), errors, warnings)));
     } else {
-        for (project, diagnostics) in &judged {
-            app.complain(diagnostics, &project.configuration.sources);
+        for Judged { project, diagnostics, sources } in &judged {
+            app.complain(diagnostics, sources);
             if !diagnostics.has_errors() {
                 let success = app.console.paint().on(Color::Green, "Success!");
                 let but = if diagnostics.is_empty() {
@@ -53,6 +64,28 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
         }
     }
     if failed { Exit::Failure } else { Exit::Success }
+}
+
+/// A root module with what was found.
+struct Judged {
+    project: Project,
+    diagnostics: Diagnostics,
+    /// Its files, and those of its tests.
+    sources: SourceMap,
+}
+
+impl Judged {
+    /// Judges the shape of test files, too. What is right and cannot be run here is no mistake.
+    fn add_tests(&mut self, arguments: &ValidateArguments) {
+        let found = match read_files(&self.project.folder, &arguments.test_directory, &[], &mut self.sources) {
+            Ok((_, found)) => found,
+            Err(problem) => problem.into(),
+        };
+        self.diagnostics.extend(found.into_iter().map(|found| match found.summary == UNSUPPORTED {
+            true => Diagnostic { severity: Severity::Warning, ..found },
+            false => found,
+        }));
+    }
 }
 
 /// Reads and judges one root module.

@@ -46,6 +46,9 @@ pub struct TestRun {
     pub expected_failures: Vec<(String, Span)>,
 }
 
+/// The summary of the error about a block that Terraform has and that is not supported: the file is right, and cannot be run.
+pub const UNSUPPORTED: &str = "Unsupported feature of tests";
+
 /// Words that begin a block of a test file.
 const BLOCKS: [&str; 8] =
     ["mock_provider", "override_data", "override_module", "override_resource", "provider", "run", "test", "variables"];
@@ -130,6 +133,11 @@ impl Reader<'_> {
         self.only_arguments(&block.body, &["condition", "error_message"]);
         let condition = self.required(block, "condition");
         let error_message = self.required(block, "error_message");
+        if let Some(condition) = condition.as_ref().filter(|condition| condition.references().is_empty()) {
+            let detail = "The condition expression must refer to at least one object from elsewhere in the configuration, or else its result \
+                          would not be checking anything.";
+            self.invalid(condition, "Invalid assert expression", detail);
+        }
         Some(Rule { condition: condition?, error_message: error_message?, span: block.span.clone() })
     }
 
@@ -197,7 +205,7 @@ impl Reader<'_> {
 
     fn unsupported(&mut self, block: &NestedBlock) {
         let detail = format!("Blocks of type \"{}\" are not supported in tests yet.", block.kind);
-        self.diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
+        self.diagnostics.push(Diagnostic::error(UNSUPPORTED, detail).at(block.span.clone()));
     }
 
     fn unexpected(&mut self, block: &NestedBlock, known: &[&str]) {
@@ -230,7 +238,7 @@ mod tests {
     fn reads_runs() {
         let (file, found) = parse(
             "variables {\n  a = 1\n}\nrun \"x\" {\n  command = plan\n  expect_failures = [var.a, check.c, t_d.e[0]]\n  plan_options {\n    \
-             refresh = false\n    target = [t_d.e[\"k\"]]\n  }\n  assert {\n    condition = true\n    error_message = \"\"\n  }\n}\nrun \
+             refresh = false\n    target = [t_d.e[\"k\"]]\n  }\n  assert {\n    condition = var.a\n    error_message = \"\"\n  }\n}\nrun \
              \"y\" {\n  variables {\n    a = run.x.b\n  }\n}\n",
         );
         assert_eq!(found, Vec::<String>::new());
