@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{LockArguments, RootArguments};
+use super::{LockArguments, RootArguments, VariableArguments};
 
 /// `state`
 #[derive(Debug, Subcommand)]
@@ -126,6 +126,12 @@ pub struct ImportArguments {
     /// The root module, the address that the object is to have, and what its provider knows it by.
     #[arg(value_name = "PATH|ADDRESS|ID", num_args = 1..=3, required = true)]
     pub words: Vec<String>,
+    /// Variables.
+    #[command(flatten)]
+    pub variables: VariableArguments,
+    /// The folder of the root module.
+    #[arg(long, value_name = "DIR")]
+    pub config: Option<PathBuf>,
     /// The lock.
     #[command(flatten)]
     pub lock: LockArguments,

@@ -47,8 +47,7 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
     };
     let (values, problems) = resolve_variables(configuration, &inputs);
     // A variable without a value is as good as one that is known later: the console asks for nothing.
-    let problems: Diagnostics =
-        problems.into_iter().filter(|problem| problem.summary != "No value for required variable").collect();
+    let problems: Diagnostics = problems.into_iter().filter(|problem| problem.summary != variables::NO_VALUE).collect();
     if problems.has_errors() {
         app.complain(&problems, &sources);
         return Exit::Failure;

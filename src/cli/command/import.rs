@@ -1,7 +1,7 @@
 //! `import`: takes an object that exists already into the state.
 
-use pipectl_core::{Address, Diagnostic, SourceMap};
-use pipectl_engine::Seed;
+use pipectl_core::{Address, Diagnostic, Diagnostics, SourceMap};
+use pipectl_engine::{Seed, VariableInput, resolve_variables};
 use pipectl_state::StateError;
 
 use super::state::address;
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::operation::lock;
 use crate::project::Project;
 use crate::reporter::{Follower, Reporter};
-use crate::variables;
+use crate::variables::{self, NO_VALUE};
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: &ImportArguments) -> Exit {
@@ -28,10 +28,14 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     };
     let address = address(app, text)?;
     mention_lock(app, &arguments.lock);
-    let (project, diagnostics) = Project::load(app.root(root.as_deref())?, &app.environment);
-    let sources = &project.configuration.sources;
+    let root = arguments.config.clone().or(root);
+    let (project, mut diagnostics) = Project::load(app.root(root.as_deref())?, &app.environment);
+    let mut sources = project.configuration.sources.clone();
+    let (inputs, found) = inputs(app, &project, arguments, &mut sources);
+    diagnostics.extend(found);
+    let sources = &sources;
+    app.complain(&diagnostics, sources);
     if diagnostics.has_errors() {
-        app.complain(&diagnostics, sources);
         return Err(Exit::Failure);
     }
     let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
@@ -39,12 +43,6 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     project.check_owner(writer.state()).map_err(|error| app.fail_in(error, sources))?;
     app.console.print(&format!("{address}: Importing from ID \"{id}\"..."));
     let engine = app.engine(&project, crate::app::Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let mut read = sources.clone();
-    let inputs = variables::collect(&app.here, &project.folder, environment::variables(), &[], &mut read);
-    let (inputs, _) = inputs.map_err(|problems| {
-        app.complain(&problems, &read);
-        Exit::Failure
-    })?;
     let change = engine.import(&project.configuration, &inputs, writer.state(), &address, id).await;
     let change = change.map_err(|problems| {
         app.complain(&problems, sources);
@@ -58,6 +56,24 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     writer.commit(vec![change]).map_err(state_error)?;
     say_done(app, &address, id);
     Ok(Exit::Success)
+}
+
+/// The values of variables, and what is wrong with them. One that has none may be needed by nothing here.
+fn inputs(
+    app: &App,
+    project: &Project,
+    arguments: &ImportArguments,
+    sources: &mut SourceMap,
+) -> (Vec<VariableInput>, Diagnostics) {
+    let settings = &arguments.variables.settings;
+    match variables::collect(&app.here, &project.folder, environment::variables(), settings, sources) {
+        Ok((inputs, mut warnings)) => {
+            let (_, found) = resolve_variables(&project.configuration, &inputs);
+            warnings.extend(found.into_iter().filter(|problem| problem.summary != NO_VALUE));
+            (inputs, warnings)
+        }
+        Err(problems) => (Vec::new(), problems),
+    }
 }
 
 fn say_done(app: &App, address: &Address, id: &str) {

@@ -347,7 +347,7 @@ fn refused(address: &Address, what: &str, reasons: &[Reason]) -> Diagnostics {
 async fn removed(run: &Arc<Run>, change: &ResourceChange, kind: &Arc<dyn Resource>) -> Result<(), Diagnostics> {
     let Some(object) = run.before.object(&change.address) else { return Ok(()) };
     run.total.fetch_add(1, Ordering::Relaxed);
-    let watch = run.begin(&change.address, Action::Delete);
+    let watch = run.begin(&change.address, Action::Delete, Some(object));
     let token = run.plan().seed.draw(&format!("remove {}", change.address));
     let removal = ResourceChange { action: Action::Delete, token, ..change.clone() };
     let problems = remove_object(run, &removal, (object, None), kind).await;
