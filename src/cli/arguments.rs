@@ -362,6 +362,9 @@ pub struct PlanArguments {
     /// Save the plan, for `apply FILE`.
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub out: Option<PathBuf>,
+    /// Write configuration for objects that `import` blocks name and nothing declares into this new file.
+    #[arg(long, value_name = "FILE")]
+    pub generate_config_out: Option<PathBuf>,
     /// Exit with status 2 when there is something to change.
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -458,6 +461,9 @@ pub struct GraphArguments {
     /// Variables, locals, outputs and all other nodes too.
     #[arg(long)]
     pub all: bool,
+    /// The graph of this operation: the same as with -all, whichever it is.
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["plan", "plan-refresh-only", "plan-destroy", "apply"])]
+    pub kind: Option<String>,
 }
 
 /// `logs`
@@ -467,9 +473,6 @@ pub struct LogsArguments {
     /// The root module, and the address of the stage.
     #[arg(value_name = "PATH|ADDRESS", num_args = 1..=2, required = true)]
     pub words: Vec<String>,
-    /// The graph of this operation: the same as with -all, whichever it is.
-    #[arg(long = "type", value_name = "TYPE", value_parser = ["plan", "plan-refresh-only", "plan-destroy", "apply"])]
-    pub kind: Option<String>,
     /// Which of the stage's worker processes.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub rank: u32,

@@ -15,6 +15,7 @@ mod environment;
 mod exit;
 mod files;
 mod foreign;
+mod generate;
 mod interrupt;
 mod models;
 mod operation;

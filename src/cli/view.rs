@@ -14,6 +14,7 @@ pub mod outputs;
 pub mod pace;
 pub mod plan;
 pub mod progress;
+pub mod resource_text;
 pub mod state;
 pub mod test_report;
 pub mod value;

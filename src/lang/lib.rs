@@ -58,6 +58,7 @@ pub use provider_configuration::{
     ProviderBlock, ProviderExpression, ProviderReference, RequiredProvider, RequiredProviders,
 };
 pub use reference::Reference;
+pub use scan::is_identifier;
 pub use scope::{Ambient, FileKind, Files, NoFiles, Scope, WithoutSecrets};
 pub use traversal::{Traversal, TraversalStep};
 pub use variable_value::{parse_variable_file, parse_variable_value};

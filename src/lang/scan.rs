@@ -400,7 +400,7 @@ pub(crate) fn is_identifier_continue(c: char) -> bool {
 }
 
 /// Whether `name` may name a block.
-pub(crate) fn is_identifier(name: &str) -> bool {
+pub fn is_identifier(name: &str) -> bool {
     name.starts_with(is_identifier_start) && name.chars().all(is_identifier_continue)
 }
 

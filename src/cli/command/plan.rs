@@ -6,6 +6,7 @@ use pipectl_engine::Mode;
 use crate::app::App;
 use crate::arguments::PlanArguments;
 use crate::exit::Exit;
+use crate::generate::generate;
 use crate::operation::{self, Purpose, Ready};
 use crate::reporter::Reporter;
 use crate::roots::Root;
@@ -39,8 +40,18 @@ pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
     exit
 }
 
-async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArguments) -> Exit {
+async fn one(app: &App, reporter: &Reporter, mut root: Root, arguments: &PlanArguments) -> Exit {
     let mode = arguments.mode.mode();
+    let mut generated = None;
+    if let Some(out) = &arguments.generate_config_out {
+        match generate(app, &mut root, &arguments.operation.variables.settings, mode, out).await {
+            Ok(is_written) => generated = is_written.then_some(out),
+            Err((problems, sources)) => {
+                reporter.diagnostics(&problems, &sources);
+                return Exit::Failure;
+            }
+        }
+    }
     let planned = operation::plan(app, reporter, root, &arguments.operation, mode, Purpose::Look).await;
     let Ready { project, planned, sources, .. } = match planned {
         Ok(ready) => ready,
@@ -66,6 +77,13 @@ async fn one(app: &App, reporter: &Reporter, root: Root, arguments: &PlanArgumen
         reporter.say(&format!(
             "\nThe plan is saved in {out}. To do exactly this:\n    pipectl apply {}",
             shell_word(&out.to_string())
+        ));
+    }
+    if let Some(file) = generated {
+        reporter.say(&format!(
+            "\npipectl has generated configuration and written it to {}. Please review the configuration\nand edit it as necessary before \
+             adding it to version control.",
+            file.display()
         ));
     }
     let plan = &planned.plan;

@@ -44,7 +44,12 @@ pub(super) fn check(configuration: &Configuration) -> Diagnostics {
             let detail =
                 format!("There is no {declaration} in the configuration. Whatever is imported must be declared.");
             let problem = Diagnostic::error("Configuration for import target does not exist", detail);
-            return Some(problem.at(block.to.span.clone()));
+            let problem = problem.at(block.to.span.clone());
+            let can_be_written = block.for_each.is_none() && block.to.key.is_none() && declaration.module.is_root();
+            return Some(match can_be_written {
+                true => problem.hint("pipectl plan -generate-config-out=generated.tf"),
+                false => problem,
+            });
         }
         let (_, span) = block.references().into_iter().find(|(reference, _)| block.to.is_meant(reference))?;
         let detail = format!("The import ID cannot refer to {declaration} itself, which is what is being imported.");
