@@ -43,6 +43,13 @@ pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
 fn no_changes(plan: &Plan, paint: Paint) -> String {
     let (headline, detail) = match plan.mode {
         Mode::Destroy => ("No changes.", "No objects need to be destroyed: the state holds none."),
+        Mode::RefreshOnly if !plan.observed.is_empty() => {
+            ("This plan only looks.", "Applying it takes what is said above into the state, and changes no object.")
+        }
+        Mode::RefreshOnly if !plan.drift.is_empty() => (
+            "No changes.",
+            "The state has nothing to take in. A plan without -refresh-only says what is to be done about what changed outside.",
+        ),
         Mode::RefreshOnly => ("No changes.", "Everything is still as the state says."),
         Mode::Normal if !plan.drift.is_empty() => (
             "No changes.",
