@@ -9,8 +9,9 @@ use std::path::Path;
 
 use pipectl_core::convert::convert;
 use pipectl_core::{Diagnostic, Diagnostics, Kind, SourceMap, Type};
-use pipectl_engine::{Mode, objects_of, resolve_variables};
-use pipectl_lang::{Configuration, ImportBlock, SourceFile};
+use pipectl_engine::{Mode, attributes, objects_of, resolve_variables};
+use pipectl_lang::{Configuration, ImportBlock, SourceFile, quote};
+use pipectl_state::Change;
 
 use crate::app::{App, Effort};
 use crate::arguments::VariableSetting;
@@ -51,7 +52,7 @@ pub async fn generate(
     if found.has_errors() || lacking(configuration).next().is_none() {
         return Ok(false);
     }
-    let text = match text(app, &project, settings).await {
+    let text = match text(app, root, &project, settings).await {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(false),
         Err(problems) => return Err((problems, configuration.sources.clone())),
@@ -84,7 +85,12 @@ fn lacking(configuration: &Configuration) -> impl Iterator<Item = &ImportBlock> 
 }
 
 /// The blocks for all that is lacking; `None` where the plan has an error to tell before anything can be looked up.
-async fn text(app: &App, project: &Project, settings: &[VariableSetting]) -> Result<Option<String>, Diagnostics> {
+async fn text(
+    app: &App,
+    root: &Root,
+    project: &Project,
+    settings: &[VariableSetting],
+) -> Result<Option<String>, Diagnostics> {
     let configuration = &*project.configuration;
     let mut sources = configuration.sources.clone();
     let Ok((inputs, _)) =
@@ -97,8 +103,18 @@ async fn text(app: &App, project: &Project, settings: &[VariableSetting]) -> Res
     if found.has_errors() {
         return Ok(None);
     }
+    let state = state.unwrap_or_default();
+    // Whatever is imported has a block: here it is empty.
+    let mut with_blocks = root.clone();
+    let header = |block: &ImportBlock| {
+        let address = &block.to.declaration;
+        format!("resource {} {} {{}}\n", quote(&address.type_name), quote(&address.name))
+    };
+    let blocks = lacking(configuration).map(header).collect();
+    with_blocks.sources.push(SourceFile { name: "generated.tf".to_owned(), text: blocks });
+    let (with_blocks, _) = Project::load(with_blocks, &app.environment);
     let engine = app.engine(project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let objects = objects_of(&app.registry, &state.unwrap_or_default());
+    let objects = objects_of(&app.registry, &state);
     let inspection = engine.inspect(configuration, values, objects, (None, false));
     let mut problems = Diagnostics::new();
     let mut text = HEADER.to_owned();
@@ -113,9 +129,16 @@ async fn text(app: &App, project: &Project, settings: &[VariableSetting]) -> Res
             }
         };
         let Some(Kind::String(id)) = id.as_ref().map(|id| id.kind()) else { return Ok(None) };
-        match engine.look_up(address, id).await {
-            Ok(attributes) => text.push_str(&resource_text::block(address, id, kind.schema(), &attributes)),
-            Err(found) => problems.extend(found.into_iter().map(|problem| problem.or_at(Some(&block.span)))),
+        match engine.import(&with_blocks.configuration, &inputs, &state, address, id).await {
+            Ok(Change::SetObject { object, .. }) => {
+                let attributes = attributes(&app.registry, address, &object);
+                text.push_str(&resource_text::block(address, id, kind.schema(), &attributes));
+            }
+            Ok(_) => return Ok(None),
+            Err(found) => {
+                let at_import = |problem| Diagnostic { span: Some(block.span.clone()), ..problem };
+                problems.extend(found.into_iter().map(at_import));
+            }
         }
     }
     if problems.has_errors() { Err(problems) } else { Ok(Some(text)) }

@@ -377,6 +377,7 @@ impl Graph {
                     | Node::Local(_)
                     | Node::Model(_)
                     | Node::Executor(..)
+                    | Node::Provider(_)
                     | Node::Call(_)
                     | Node::Check(_) => false,
                 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Span, Value};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Span};
 use pipectl_lang::Configuration;
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Instance, ReadOutcome, Resource};
@@ -85,14 +85,6 @@ impl Engine {
         let object = object_of(kind.schema(), &instance, keeping)
             .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
         Ok(Change::SetObject { address: address.clone(), object })
-    }
-
-    /// The attributes of the object that its provider knows as `id` and that no block declares yet.
-    ///
-    /// # Errors
-    /// When there is no such kind or object, or it cannot be seen.
-    pub async fn look_up(&self, address: &Address, id: &str) -> Result<Value, Diagnostics> {
-        take_over(self, address, id).await.map(|(_, instance)| instance.attributes)
     }
 }
 

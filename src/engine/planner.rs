@@ -33,8 +33,8 @@ use crate::selection::{Selection, unknown_addresses};
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    Cause, CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource, Planned,
-    ResourceChange, StateIdentity, VariableInput,
+    Cause, CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource,
+    Planned, ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
 

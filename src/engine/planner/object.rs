@@ -318,9 +318,8 @@ impl Planned<'_> {
             }
         };
         let value = read(&run.engine, address, kind.as_ref(), &config, limits).await;
-        let value = value.map_err(|problems| {
-            located(problems, |path| block.body.span_of(path), &block.span, &address.to_string())
-        });
+        let value = value
+            .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()));
         let value = match (value, &block.check) {
             (Err(problems), Some(check)) => {
                 run.judged([failed_read(run, address, check, &problems)]);
