@@ -65,7 +65,7 @@ fn imports_take_values_of_variables() {
     scenario.run("import -config=infra -var v=x terraform_data.a an-id");
     scenario.run("import -config=infra -var nope=1 terraform_data.a an-id");
     scenario.run("import -config=infra -var v=1 -input=false terraform_data.a an-id");
-    scenario.run("state list infra");
+    scenario.run("-chdir=infra state list");
     scenario.check("imports_take_values_of_variables");
 }
 
@@ -84,8 +84,8 @@ import {
 }
 
 import {
-  to = random_pet.b
-  id = "brave-otter"
+  to = random_integer.b
+  id = "15390,1,50000"
 }
 "#,
     );
