@@ -19,6 +19,7 @@ mod cli {
     pub mod remote_state;
     pub mod roots;
     pub mod scenario;
+    pub mod secrets;
     #[cfg(all(feature = "convert", feature = "train", feature = "score"))]
     pub mod stages;
     pub mod state_editing;

@@ -113,6 +113,8 @@ impl App {
             artifacts: Arc::new(project.artifact_store(effort.verify)),
             files: project.files(),
             folders: project.folders(),
+            // Whoever has no passphrase finds out when the state is read.
+            is_encrypted: project.encryption().is_ok_and(|encryption| encryption.is_on()),
             workspace: project.workspace.clone(),
             parallelism: effort.parallelism as usize,
             events: Arc::new(follower.clone()),

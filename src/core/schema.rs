@@ -32,6 +32,8 @@ pub struct Attribute {
     pub sensitive: bool,
     /// Its value is given to the provider and never stored: it is null in plans and states, and may be ephemeral.
     pub write_only: bool,
+    /// What the provider decides here and must not be shown is kept in states that are not encrypted, too.
+    pub kept_in_clear: bool,
     /// A change replaces the object.
     pub forces_replacement: bool,
     /// One sentence for the reference: meaning, unit, default.
@@ -67,6 +69,7 @@ impl Attribute {
             computed: false,
             sensitive: false,
             write_only: false,
+            kept_in_clear: false,
             forces_replacement: false,
             description: description.to_owned(),
         }
@@ -85,6 +88,19 @@ impl Attribute {
     pub fn write_only(mut self) -> Self {
         self.write_only = true;
         self
+    }
+
+    /// Marks the value as one that Terraform's own provider keeps in every state, so that folders of Terraform run unmodified. Without it a
+    /// sensitive value that the provider decides is kept in an encrypted state only.
+    #[must_use]
+    pub fn kept_as_terraform_does(mut self) -> Self {
+        self.kept_in_clear = true;
+        self
+    }
+
+    /// Whether a value that the provider decides here is kept in an encrypted state only.
+    pub fn needs_encryption(&self) -> bool {
+        self.computed && self.sensitive && !self.kept_in_clear
     }
 
     /// Makes a change replace the object.

@@ -30,6 +30,7 @@ use crate::planner::{evaluate_constants, judge_assertion, judge_validations, pru
 use crate::providers::before::Ground;
 use crate::providers::locate::{is_served, remembered};
 use crate::providers::{Before, Choice, Chooser, Pool, Providers};
+use crate::secrets::Secrets;
 use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Bound, Outcome, Visit, walk};
@@ -43,6 +44,7 @@ use prepare::{former_providers, prepare_state, stale};
 /// What applying works with; shared by its tasks.
 struct Run {
     engine: Engine,
+    secrets: Secrets,
     planned: Planned,
     graph: Graph,
     values: Values,
@@ -371,6 +373,7 @@ impl Run {
             .collect();
         Self {
             engine: engine.clone(),
+            secrets: Secrets::of(Some(&before), planned.plan.seed),
             values: Values::new(engine, &graph, Some(planned.plan.made)).drawn(engine),
             has_bounds: planned
                 .configuration
@@ -658,9 +661,12 @@ fn block_value(run: &Run, block: &Block, address: &Address) -> Result<Value, Dia
         let done = run.results().instances.remove(&instance);
         let value = match (done, changes.and_then(|changes| changes.get(&instance))) {
             (Some(value), _) => value,
-            (None, Some(index)) => unchanged(run, *index)?,
+            (None, Some(index)) => unchanged(run, block, *index)?,
             // Left out of the plan.
-            (None, None) => existing(run, &instance)?.unwrap_or_else(|| Value::unknown(Type::Any)),
+            (None, None) => match existing(run, &instance)? {
+                Some(value) => object::with_secrets_back(run, block, &instance, value)?,
+                None => Value::unknown(Type::Any),
+            },
         };
         values.push(value);
     }
@@ -668,15 +674,18 @@ fn block_value(run: &Run, block: &Block, address: &Address) -> Result<Value, Dia
 }
 
 /// The value of an object that the plan leaves as it is. Arguments that mean nothing to the object may have changed: they are remembered.
-fn unchanged(run: &Run, index: usize) -> Result<Value, Diagnostics> {
+fn unchanged(run: &Run, block: &Block, index: usize) -> Result<Value, Diagnostics> {
     let change = &run.plan().changes[index];
+    let with_secrets = |value| object::with_secrets_back(run, block, &change.address, value);
     let Some(after) = &change.after else {
-        return existing(run, &change.address).map(|value| value.unwrap_or_else(Value::null));
+        return existing(run, &change.address)?.map_or(Ok(Value::null()), with_secrets);
     };
-    if change.address.kind != AddressKind::Data && change.before.as_ref() != Some(after) {
-        object::remember(run, &change.address, after, &change.private);
+    let is_remembered = change.address.kind != AddressKind::Data && change.before.as_ref() != Some(after);
+    let after = with_secrets(after.clone())?;
+    if is_remembered {
+        object::remember(run, &change.address, &after, &change.private);
     }
-    Ok(after.clone())
+    Ok(after)
 }
 
 /// The value of an object as it was before.

@@ -9,6 +9,7 @@ use pipectl_provider::{Cx, DataSource};
 use crate::Engine;
 use crate::limits::Limits;
 use crate::planner::context;
+use crate::secrets::redacted;
 
 /// Reads a data source, as often as its `retry` block says.
 ///
@@ -21,7 +22,8 @@ pub(crate) async fn read(
     config: &Value,
     limits: &Limits,
 ) -> Result<Value, Diagnostics> {
-    within(engine, address, "read", limits, |cx| async move { kind.read(&cx, config).await }).await
+    let read = |cx| async move { kind.read(&cx, config).await.map_err(|problems| redacted(problems, config)) };
+    within(engine, address, "read", limits, read).await
 }
 
 /// Makes a call that can be repeated, as often as `retry` says and each time no longer than `timeout` says. `done` is what the call does to the

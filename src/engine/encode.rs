@@ -15,6 +15,9 @@ pub fn encode_value(value: &Value) -> Json {
     if value.marks().contains(Marks::EPHEMERAL) {
         json = json!({ "$ephemeral": json });
     }
+    if value.marks().contains(Marks::SECRET) {
+        json = json!({ "$secret": json });
+    }
     if value.marks().contains(Marks::SENSITIVE) {
         json = json!({ "$sensitive": json });
     }
@@ -84,6 +87,7 @@ pub fn decode_value(json: &Json) -> Option<Value> {
     let elements = |json: &Json| json.as_array()?.iter().map(decode_value).collect::<Option<Vec<_>>>();
     Some(match tag.as_str() {
         "$sensitive" => decode_value(inner)?.marked(Marks::SENSITIVE),
+        "$secret" => decode_value(inner)?.marked(Marks::SECRET),
         "$ephemeral" => decode_value(inner)?.marked(Marks::EPHEMERAL),
         "$null" => Value::null_of(type_from_json(inner)?),
         "$unknown" => decode_unknown(inner)?,

@@ -24,6 +24,8 @@ pub struct Engine {
     pub files: Arc<dyn Files>,
     /// Where things are.
     pub folders: Folders,
+    /// Whether the state is encrypted: some things are kept only then.
+    pub is_encrypted: bool,
     /// The workspace: the value of `terraform.workspace`.
     pub workspace: String,
     /// How many calls to providers may run at once; at least 1.

@@ -20,6 +20,7 @@ use crate::planner::{Arguments, arguments, context, with_marks_of};
 use crate::providers::configured::unknown_kind;
 use crate::providers::locate::is_served;
 use crate::providers::{Bound, Chooser, Providers};
+use crate::secrets::redacted;
 use crate::{Engine, EphemeralOperation, Event};
 
 /// What is open in a run. Dropping it leaves everything as it is, and renews nothing any more.
@@ -185,7 +186,7 @@ async fn open_value(
         return Ok(value);
     }
     tell(engine, address, EphemeralOperation::Open, false);
-    let call = |cx| async move { kind.open(&cx, config).await };
+    let call = |cx| async move { kind.open(&cx, config).await.map_err(|problems| redacted(problems, config)) };
     let Opened { value, lease } = within(engine, address, "opened", limits, call).await?;
     tell(engine, address, EphemeralOperation::Open, true);
     let lease = Arc::new(Mutex::new(lease));

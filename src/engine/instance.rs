@@ -10,10 +10,11 @@ use pipectl_core::{
 use pipectl_lang::Configuration;
 use pipectl_provider::planning::without_write_only;
 use pipectl_provider::{Instance, Resource};
-use pipectl_state::{AttributePath, ObjectState, OutputState, PathStep};
+use pipectl_state::{AttributePath, ObjectState, OutputState, PathStep, StoredSecret};
 use serde_json::{Map, Value as Json};
 
 use crate::graph::Graph;
+use crate::secrets;
 
 /// What the state keeps beside an instance.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Keeping {
     pub(crate) create_before_destroy: bool,
     /// The provider configuration that it was made with, where that is not the default one.
     pub(crate) provider: Option<ProviderAddress>,
+    /// The fingerprints of its secrets.
+    pub(crate) secrets: Vec<StoredSecret>,
 }
 
 impl Keeping {
@@ -44,6 +47,7 @@ impl Keeping {
             tainted: false,
             create_before_destroy: block.is_some_and(|block| block.meta.lifecycle.create_before_destroy),
             provider,
+            secrets: Vec::new(),
         }
     }
 }
@@ -78,6 +82,7 @@ pub(crate) fn instance_of(
     })?;
     let attributes =
         object.sensitive.iter().fold(attributes, |value, path| value.mark_at(&Path::from(path).0, Marks::SENSITIVE));
+    let attributes = secrets::marked(attributes, &object.secrets);
     Ok(Instance {
         attributes: mark_by_schema(schema, attributes),
         private: object.private.clone(),
@@ -92,9 +97,10 @@ fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
     diagnostics
 }
 
-/// The instance as the state keeps it. `None` when something inside is unknown.
+/// The instance as the state keeps it, without secrets. `None` when something inside is unknown.
 pub(crate) fn object_of(schema: &Schema, instance: &Instance, keeping: Keeping) -> Option<ObjectState> {
-    let (plain, _) = without_write_only(schema, instance.attributes.clone()).unmark_deep();
+    let stored = without_write_only(schema, instance.attributes.clone());
+    let (plain, _) = secrets::withheld(&stored).unmark_deep();
     let attributes = to_json(&plain)?;
     let mut types = BTreeMap::new();
     for (name, value) in plain.as_object().into_iter().flatten() {
@@ -109,6 +115,7 @@ pub(crate) fn object_of(schema: &Schema, instance: &Instance, keeping: Keeping) 
         attributes,
         types,
         sensitive: instance.attributes.paths_marked(Marks::SENSITIVE).iter().map(AttributePath::from).collect(),
+        secrets: keeping.secrets,
         private: instance.private.clone(),
         dependencies: keeping.dependencies,
         tainted: keeping.tainted,

@@ -7,7 +7,7 @@
 //! How a caller uses it:
 //!
 //! ```text
-//! let engine = Engine { registry, environment, artifacts, files, folders, workspace, parallelism, events, cancel };
+//! let engine = Engine { registry, environment, artifacts, files, folders, is_encrypted, workspace, parallelism, events, cancel };
 //! let diagnostics = engine.validate(&configuration);                                   // no state, no world
 //! let planned = engine.plan(configuration, &inputs, state.as_ref(), &options).await?;  // reads the world, changes nothing
 //! let bytes = planned.plan.save(&encryption)?;                                         // optional: `plan -out`
@@ -45,7 +45,9 @@ mod plan_file;
 mod planner;
 mod providers;
 mod saved;
+mod secrets;
 mod selection;
+mod sensitive_in_clear;
 mod validate;
 mod values;
 mod variables;

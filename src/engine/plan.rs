@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipectl_core::{Address, ModulePath, Path, Target, Value};
 use pipectl_provider::Reason;
-use pipectl_state::{Change, Record, State};
+use pipectl_state::{Change, Record, State, StoredSecret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -41,6 +41,8 @@ pub struct Plan {
     pub observed: Vec<Change>,
     /// What refresh saw, in words.
     pub drift: Vec<Drift>,
+    /// The fingerprints of the secrets that objects are to have: applying the plan with others is refused.
+    pub secrets: BTreeMap<Address, Vec<StoredSecret>>,
     /// One for each object of the configuration and the state, in the order of addresses. Also those without a change.
     pub changes: Vec<ResourceChange>,
     /// What can be decided only while the plan is applied.

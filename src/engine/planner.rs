@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use petgraph::graph::{DiGraph, NodeIndex};
 use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Target, Value};
 use pipectl_lang::{Configuration, ObjectBlock};
-use pipectl_provider::context::Recorder;
+use pipectl_provider::context::{Fingerprints, Recorder};
 use pipectl_provider::{Cancel, Cx};
-use pipectl_state::{Change, State};
+use pipectl_state::{Change, State, StoredSecret};
 use tokio::sync::Semaphore;
 
 use crate::ephemeral::{OpenValues, Opening};
@@ -29,7 +29,9 @@ use crate::graph::{Disabled, Graph, ModuleId, Node};
 use crate::moves::{Moves, below, moved_state};
 use crate::providers::before::Ground;
 use crate::providers::{Before, Chooser, Pool, Providers};
+use crate::secrets::Secrets;
 use crate::selection::{Selection, unknown_addresses};
+use crate::sensitive_in_clear::warn_in_clear;
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
@@ -44,6 +46,7 @@ pub(crate) use output::{judge_assertion, judge_validations};
 /// What planning works with; shared by its tasks.
 struct Run {
     engine: Engine,
+    secrets: Secrets,
     configuration: Arc<Configuration>,
     variables: BTreeMap<String, Value>,
     options: PlanOptions,
@@ -179,7 +182,7 @@ fn reading(engine: &Engine, address: &Address, token: String) -> Cx {
     context(engine, address, token, engine.cancel.clone(), Recorder::none())
 }
 
-/// The context of a call about an object.
+/// The context of a call about an object. Who has secrets to tell apart puts the state's fingerprints in.
 pub(crate) fn context(engine: &Engine, address: &Address, token: String, cancel: Cancel, recorder: Recorder) -> Cx {
     Cx { cancel, token, recorder, ..named_context(engine, address.to_string()) }
 }
@@ -197,6 +200,7 @@ pub(crate) fn named_context(engine: &Engine, name: String) -> Cx {
         work: engine.folders.work.clone(),
         view: engine.folders.view.clone(),
         recorder: Recorder::none(),
+        fingerprints: Fingerprints::none(),
     }
 }
 
@@ -254,8 +258,17 @@ pub(crate) async fn plan(
     let mut before = Before::new(engine, &graph, &pool);
     let ground = Ground { configuration: &configuration, graph: &graph, variables: &variables };
     let open = OpenValues::default();
-    let refresh =
-        refresh::Refresh { engine, ground, state, selection: &selection, options, permits: &permits, open: &open };
+    let secrets = Secrets::of(Some(state), options.seed);
+    let refresh = refresh::Refresh {
+        engine,
+        ground,
+        state,
+        selection: &selection,
+        options,
+        secrets: &secrets,
+        permits: &permits,
+        open: &open,
+    };
     let (observations, problems) = refresh.observe(&mut before).await;
     diagnostics.extend(problems);
     if diagnostics.has_errors() {
@@ -271,6 +284,7 @@ pub(crate) async fn plan(
     after_deferred.resize_with(graph.len(), AtomicBool::default);
     let run = Arc::new(Run {
         engine: engine.clone(),
+        secrets,
         configuration: Arc::clone(&configuration),
         variables,
         options: options.clone(),
@@ -315,6 +329,9 @@ pub(crate) async fn plan(
     found.outputs.sort_by(|a, b| a.name.cmp(&b.name));
     let mut checks = std::mem::take(&mut *run.checks.lock().unwrap_or_else(PoisonError::into_inner));
     checks.sort_by(|a, b| (&a.module, &a.subject, a.condition).cmp(&(&b.module, &b.subject, b.condition)));
+    if !engine.is_encrypted {
+        found.diagnostics.extend(warn_in_clear(&found.changes, &found.outputs));
+    }
     let plan = Plan {
         mode: options.mode,
         workspace: engine.workspace.clone(),
@@ -329,6 +346,7 @@ pub(crate) async fn plan(
         moved: moves.moved,
         observed: run.observations.changes.iter().cloned().chain(found.imported.into_values()).collect(),
         drift: run.observations.drift.clone(),
+        secrets: secrets_of(&run.secrets, &found.changes),
         changes: found.changes,
         deferred: found.deferred,
         allow_deferred_destroy: options.allow_deferred_destroy,
@@ -343,6 +361,15 @@ pub(crate) async fn plan(
 fn given_ephemerals(configuration: &Configuration, inputs: &[VariableInput]) -> BTreeSet<String> {
     let is_ephemeral = |name: &String| configuration.variables.get(name).is_some_and(|block| block.ephemeral);
     inputs.iter().map(|input| input.name.clone()).filter(is_ephemeral).collect()
+}
+
+/// The fingerprints of the secrets that objects are to have.
+fn secrets_of(secrets: &Secrets, changes: &[ResourceChange]) -> BTreeMap<Address, Vec<StoredSecret>> {
+    let each = |change: &ResourceChange| {
+        let found = secrets.of_object(&change.address, change.after.as_ref()?);
+        (!found.is_empty()).then(|| (change.address.clone(), found))
+    };
+    changes.iter().filter_map(each).collect()
 }
 
 /// What the `removed` blocks of all modules name, as the root module writes it.

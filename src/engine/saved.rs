@@ -13,7 +13,7 @@ use std::sync::Arc;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Marks, Path, Target, Value};
 use pipectl_lang::{Configuration, ModuleFolders, SourceFile, load_with_modules};
 use pipectl_provider::Reason;
-use pipectl_state::{AttributePath, Change, Encryption};
+use pipectl_state::{AttributePath, Change, Encryption, StoredSecret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -44,6 +44,8 @@ struct SavedPlan {
     moved: Vec<Moved>,
     observed: Vec<Change>,
     drift: Vec<Drift>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: BTreeMap<Address, Vec<StoredSecret>>,
     changes: Vec<SavedChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deferred: Vec<SavedDeferral>,
@@ -140,6 +142,7 @@ impl Plan {
             moved: self.moved.clone(),
             observed: self.observed.clone(),
             drift: self.drift.clone(),
+            secrets: self.secrets.clone(),
             changes: self.changes.iter().map(save_change).collect(),
             deferred: self.deferred.iter().map(save_deferral).collect(),
             allow_deferred_destroy: self.allow_deferred_destroy,
@@ -182,12 +185,15 @@ fn save_change(change: &ResourceChange) -> SavedChange {
         change.action.is_no_op() && change.before == change.after && change.address.kind != AddressKind::Data;
     let save =
         |value: &Option<Value>| value.as_ref().filter(|_| !is_in_state).map(|value| encode_value(&withheld(value)));
+    // What was read with a secret is read again: whoever uses its arguments needs them.
+    let is_read_again =
+        change.address.kind == AddressKind::Data && change.after.as_ref().is_some_and(is_partly_withheld);
     SavedChange {
         address: change.address.clone(),
         deposed: change.deposed.clone(),
         previous: change.previous.clone(),
         importing: change.importing.clone(),
-        action: change.action,
+        action: if is_read_again { Action::Read } else { change.action },
         before: save(&change.before),
         after: save(&change.after),
         requires_replace: change.requires_replace.iter().map(AttributePath::from).collect(),
@@ -253,6 +259,7 @@ impl Planned {
             moved: saved.moved,
             observed: saved.observed,
             drift: saved.drift,
+            secrets: saved.secrets,
             changes: saved.changes.into_iter().map(restore_change).collect::<Option<_>>().ok_or_else(damaged)?,
             deferred: saved.deferred.into_iter().map(restore_deferral).collect::<Option<_>>().ok_or_else(damaged)?,
             allow_deferred_destroy: saved.allow_deferred_destroy,

@@ -1,6 +1,7 @@
 //! What every call to a provider is given.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
@@ -30,6 +31,8 @@ pub struct Cx {
     pub view: PathBuf,
     /// Makes what the call learned while it ran durable.
     pub recorder: Recorder,
+    /// For secrets that a kind must tell apart and must not keep.
+    pub fingerprints: Fingerprints,
 }
 
 impl Cx {
@@ -41,6 +44,30 @@ impl Cx {
     /// Makes a piece of knowledge durable before the call goes on: the id of a long operation.
     pub fn record(&self, recorded: Json) {
         self.recorder.record(recorded);
+    }
+}
+
+type Fingerprint = dyn Fn(&str, &[u8]) -> String + Send + Sync;
+
+/// Tells whether a secret is the one that it was, without keeping it: a keyed MAC, under a key of the state.
+#[derive(Clone)]
+pub struct Fingerprints(Arc<Fingerprint>);
+
+impl Fingerprints {
+    /// Fingerprints that `of` makes of a context and a secret.
+    pub fn new(of: impl Fn(&str, &[u8]) -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(of))
+    }
+
+    /// Fingerprints where there is no state: each is new, so that no secret is taken for an earlier one.
+    pub fn none() -> Self {
+        let count = AtomicU64::new(0);
+        Self::new(move |_, _| format!("none:{}", count.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The fingerprint of a secret. `context` says where it is used: the same secret has another one elsewhere.
+    pub fn of(&self, context: &str, secret: &[u8]) -> String {
+        (self.0)(context, secret)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use pipectl_core::Digest;
-use pipectl_provider::context::Recorder;
+use pipectl_provider::context::{Fingerprints, Recorder};
 use pipectl_provider::event::Silent;
 use pipectl_provider::{ArtifactError, ArtifactStore, Cancel, Cx, Environment, FileEntry, Manifest, ViewState};
 
@@ -23,6 +23,7 @@ pub fn context(address: &str, token: &str) -> Cx {
         work: PathBuf::from("work"),
         view: PathBuf::from("artifacts"),
         recorder: Recorder::none(),
+        fingerprints: Fingerprints::none(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipectl_core::{Digest, Value, json};
 use pipectl_provider::Reason;
+use pipectl_provider::context::Fingerprints;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -26,10 +27,11 @@ pub enum Part {
         /// Name and digest of each.
         files: Vec<(String, Digest)>,
     },
-    /// A secret argument: its keyed digest stands for it.
+    /// A secret argument: its fingerprint stands for it.
     Secret {
-        /// Digest of the stage's address and the value.
-        digest: Digest,
+        /// A keyed MAC of the stage's address, the argument's name and the value.
+        #[serde(alias = "digest")]
+        fingerprint: String,
     },
 }
 
@@ -54,6 +56,7 @@ impl KeyParts {
         arguments: &Value,
         leave_out: &BTreeSet<&str>,
         sources: &BTreeMap<String, Vec<SourceFile>>,
+        fingerprints: &Fingerprints,
     ) -> Option<Self> {
         let mut parts = BTreeMap::new();
         for (name, value) in arguments.as_object()? {
@@ -72,7 +75,8 @@ impl KeyParts {
             let part = if marks.is_empty() {
                 Part::Argument { value: json }
             } else {
-                Part::Secret { digest: Digest::of(format!("{address}\n{name}\n{json}").as_bytes()) }
+                let context = format!("{address} {name}");
+                Part::Secret { fingerprint: fingerprints.of(&context, json.to_string().as_bytes()) }
             };
             parts.insert(name.clone(), part);
         }
@@ -88,7 +92,7 @@ impl KeyParts {
                 let json = match part {
                     Part::Argument { value } => value.clone(),
                     Part::Sources { files } => files.iter().map(|(_, digest)| digest.to_string()).collect(),
-                    Part::Secret { digest } => Json::from(digest.to_string()),
+                    Part::Secret { fingerprint } => Json::from(fingerprint.as_str()),
                 };
                 (name.as_str(), json)
             })
@@ -250,6 +254,7 @@ mod tests {
             arguments,
             &BTreeSet::from(["executor"]),
             &BTreeMap::from([("source".to_owned(), files)]),
+            &Fingerprints::none(),
         )
         .expect("known arguments")
     }
@@ -316,6 +321,9 @@ mod tests {
     #[test]
     fn unknown_arguments_give_no_key() {
         let unknown = Value::object([("dataset", Value::unknown(pipectl_core::Type::Any))]);
-        assert_eq!(KeyParts::of("train", 1, "a", &unknown, &BTreeSet::new(), &BTreeMap::new()), None);
+        assert_eq!(
+            KeyParts::of("train", 1, "a", &unknown, &BTreeSet::new(), &BTreeMap::new(), &Fingerprints::none()),
+            None
+        );
     }
 }

@@ -85,7 +85,8 @@ impl StageResource {
             problems.into_iter().map(|problem| problem.about(&cx.address)).collect::<Diagnostics>()
         })?;
         let leave_out: BTreeSet<&str> = COMMON.into_iter().chain(self.stage.outside_key().iter().copied()).collect();
-        let parts = KeyParts::of(self.stage.kind(), self.stage.revision(), &cx.address, arguments, &leave_out, &found);
+        let (kind, revision) = (self.stage.kind(), self.stage.revision());
+        let parts = KeyParts::of(kind, revision, &cx.address, arguments, &leave_out, &found, &cx.fingerprints);
         Ok((parts, found))
     }
 

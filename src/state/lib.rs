@@ -46,7 +46,9 @@ pub use error::StateError;
 pub use local::{LocalStore, LocalWriter};
 pub use lock::Holder;
 pub use memory::MemoryStore;
-pub use model::{AttributePath, IntentState, ObjectState, Operation, OutputState, PathStep, ResourceState, State};
+pub use model::{
+    AttributePath, IntentState, ObjectState, Operation, OutputState, PathStep, ResourceState, State, StoredSecret,
+};
 pub use objects::{Object, ObjectError, ObjectStore, Put, Tag};
 pub use remote::{LeaseSeen, RemoteOptions, RemoteStore, RemoteWriter};
 pub use secret::{SecretMac, SecretMacs, StateKey};

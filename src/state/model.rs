@@ -6,7 +6,7 @@ use pipectl_core::{Address, Path, ProviderAddress, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{StateKey, TerraformRest};
+use crate::{SecretMac, StateKey, TerraformRest};
 
 /// Everything that is remembered between runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,9 @@ pub struct ObjectState {
     /// Where in the attributes something must not be shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensitive: Vec<AttributePath>,
+    /// Where in the attributes there was a secret that is not stored: null stands there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<StoredSecret>,
     /// What only the provider reads.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub private: Json,
@@ -74,6 +77,15 @@ pub struct ObjectState {
     /// The provider configuration that it was made with; `None`: the default one of the provider that its type implies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderAddress>,
+}
+
+/// What is kept of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSecret {
+    /// Where it was.
+    pub path: AttributePath,
+    /// Tells whether another is the same, under the key of the state.
+    pub mac: SecretMac,
 }
 
 /// A path into attributes. In JSON: `["tags", "a.b", 0]`.
@@ -133,6 +145,9 @@ pub struct IntentState {
     /// The call's arguments, known ones only, no sensitive ones.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub arguments: Json,
+    /// The fingerprints of its secrets: the arguments are without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<StoredSecret>,
     /// What the provider recorded while the call ran: an operation id.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub recorded: Json,

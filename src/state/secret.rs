@@ -42,6 +42,13 @@ impl StateKey {
         random().map(Self::from_bytes)
     }
 
+    /// The key that follows from a seed, which must be as good as random and known to nobody.
+    pub fn derived(seed: &[u8]) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        expand(seed, &[], b"pipectl state key", &mut *bytes);
+        Self(bytes)
+    }
+
     /// A key of these bytes, which must be as good as random.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))

@@ -19,7 +19,7 @@ use pipectl_core::{Address, Digest, ProviderAddress};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::{AttributePath, IntentState, ObjectState, ResourceState, State};
+use crate::{AttributePath, IntentState, ObjectState, ResourceState, State, StoredSecret};
 
 pub use read::{Imported, LeftOut, read};
 pub use write::write;
@@ -72,6 +72,8 @@ struct OurRest {
     types: BTreeMap<String, Json>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sensitive: Vec<AttributePath>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<StoredSecret>,
     #[serde(default, skip_serializing_if = "Json::is_null")]
     private: Json,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -82,14 +84,15 @@ struct OurRest {
 
 impl OurRest {
     fn of(object: &ObjectState) -> Self {
-        let ObjectState { types, sensitive, private, dependencies, provider, .. } = object.clone();
-        Self { digest: digest(object), types, sensitive, private, dependencies, provider }
+        let ObjectState { types, sensitive, secrets, private, dependencies, provider, .. } = object.clone();
+        Self { digest: digest(object), types, sensitive, secrets, private, dependencies, provider }
     }
 
     fn apply(self, object: &mut ObjectState) {
         if self.digest == digest(object) {
             object.types = self.types;
             object.sensitive = self.sensitive;
+            object.secrets = self.secrets;
             object.private = self.private;
             object.dependencies = self.dependencies;
             object.provider = self.provider;

@@ -70,6 +70,8 @@ impl<'a> Session<'a> {
         work: PathBuf,
     ) -> Self {
         let mut engine = app.engine(project, Effort { parallelism: 10, verify: false }, &Follower::Nobody);
+        // Its state stays in memory.
+        engine.is_encrypted = true;
         engine.folders.view = work.join("artifacts");
         engine.folders.work = work;
         let last_inputs = inputs.clone();

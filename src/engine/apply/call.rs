@@ -4,19 +4,20 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::without_write_only;
 use pipectl_provider::{ApplyOutcome, Cancel, Cx, Found, Instance, Intent, Resource, Stop};
 use pipectl_state::{Change, IntentState, Operation};
 use serde_json::Value as Json;
 
-use super::object::keeping;
+use super::object::{keeping, key_for};
 use super::{Run, child};
 use crate::ResourceChange;
 use crate::instance::known_arguments;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
+use crate::secrets::redacted;
 
 /// How long a call may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(30);
@@ -63,22 +64,24 @@ async fn announce(
     token: &str,
     kind: &dyn Resource,
     operation: Operation,
-    arguments: Json,
+    planned: Option<&Value>,
 ) -> Result<Announced, Diagnostics> {
     let keeping = keeping(run, address, false);
     let intent = IntentState {
         operation,
         token: token.to_owned(),
-        arguments,
+        arguments: planned.map_or(Json::Null, known_arguments),
+        secrets: planned.map_or_else(Vec::new, |planned| run.secrets.of_object(address, planned)),
         recorded: Json::Null,
         dependencies: keeping.dependencies,
         create_before_destroy: keeping.create_before_destroy,
         provider: keeping.provider,
     };
     let remote = kind.has_remote_effect();
-    if remote
-        && !run.committer.commit(vec![Change::SetIntent { address: address.clone(), intent: intent.clone() }]).await
-    {
+    let announcement = key_for(run, &intent.secrets)
+        .into_iter()
+        .chain([Change::SetIntent { address: address.clone(), intent: intent.clone() }]);
+    if remote && !run.committer.commit(announcement.collect()).await {
         let detail = format!("The state could not be written, so {address} was left as it is.");
         return Err(Diagnostic::error("Call not announced", detail).about(address).into());
     }
@@ -96,6 +99,7 @@ async fn announce(
         })
     };
     let cx = context(&run.engine, address, token.to_owned(), child(&run.engine.cancel), recorder);
+    let cx = Cx { fingerprints: run.secrets.fingerprints(), ..cx };
     Ok(Announced { intent, is_stored, cx })
 }
 
@@ -172,8 +176,8 @@ pub(super) async fn make(
 ) -> Called {
     let address = &change.address;
     let operation = if prior.is_some() { Operation::Update } else { Operation::Create };
-    let arguments = known_arguments(&without_write_only(kind.schema(), planned.attributes.clone()));
-    let announced = match announce(run, address, &change.token, kind.as_ref(), operation, arguments).await {
+    let stored = without_write_only(kind.schema(), planned.attributes.clone());
+    let announced = match announce(run, address, &change.token, kind.as_ref(), operation, Some(&stored)).await {
         Ok(announced) => announced,
         Err(problems) => {
             return Called { outcome: ApplyOutcome::failed(None, problems), is_settled: false, had_intent: false };
@@ -188,7 +192,7 @@ pub(super) async fn make(
             Some(prior) => bounded(run, address, &cx.cancel, limits.timeout, kind.update(cx, prior, planned)).await,
         };
         let (outcome, came_back) = match ended {
-            Ended::Back(outcome) => (outcome, true),
+            Ended::Back(outcome) => (redacted_outcome(outcome, &planned.attributes), true),
             Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
         };
         let had_intent = announced.is_stored();
@@ -218,6 +222,11 @@ pub(super) async fn make(
         prior = prior.map(|prior| outcome.instance.unwrap_or(prior));
         attempt += 1;
     }
+}
+
+/// Before anything else sees it.
+fn redacted_outcome(outcome: ApplyOutcome, given: &Value) -> ApplyOutcome {
+    ApplyOutcome { diagnostics: redacted(outcome.diagnostics, given), ..outcome }
 }
 
 /// Whether a call that failed so is made once more, when it has been waited for. Without a state to write to, none is.
@@ -264,7 +273,7 @@ pub(super) async fn remove(
     prior: &Instance,
 ) -> Called {
     let address = &change.address;
-    let announced = match announce(run, address, &change.token, kind.as_ref(), Operation::Delete, Json::Null).await {
+    let announced = match announce(run, address, &change.token, kind.as_ref(), Operation::Delete, None).await {
         Ok(announced) => announced,
         Err(problems) => {
             return Called {
@@ -278,7 +287,7 @@ pub(super) async fn remove(
     loop {
         let cx = &announced.context(run);
         let (outcome, came_back) = match bounded(run, address, &cx.cancel, *timeout, kind.delete(cx, prior)).await {
-            Ended::Back(outcome) => (outcome, true),
+            Ended::Back(outcome) => (redacted_outcome(outcome, &prior.attributes), true),
             Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
         };
         let had_intent = announced.is_stored();

@@ -12,7 +12,7 @@ use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Path, Value};
 use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::without_write_only;
-use pipectl_provider::{Effect, Found, Instance, Intent, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
+use pipectl_provider::{Cx, Effect, Found, Instance, Intent, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
 use pipectl_state::{Change, ObjectState, Operation};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
@@ -24,10 +24,11 @@ use crate::conditions::Conditions;
 use crate::consistency::ignored_argument;
 use crate::evaluation::located;
 use crate::graph::Node;
-use crate::instance::{instance_of, mark_by_schema, object_of};
+use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
 use crate::providers::{Bound, Choice};
+use crate::secrets::{marked, redacted};
 use crate::walk::each;
 use crate::{Action, ApplyEnd, Cause, Event, ResourceChange};
 
@@ -143,11 +144,11 @@ async fn decide(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
     let is_removed = |change: &ResourceChange| {
         change.action == Action::Delete && change.deposed.is_none() && change.address == *address
     };
-    let now = match run.plan().changes.iter().any(is_removed) {
+    let mut now = match run.plan().changes.iter().any(is_removed) {
         true => None,
         false => look(run, address, &kind).await?,
     };
-    let (change, settled) = settle(run, address, (begun, block), &scope, &kind, now.as_ref()).await?;
+    let (change, settled) = settle(run, address, (begun, block), &scope, &kind, now.as_mut()).await?;
     if settled.action.is_no_op() {
         let moved =
             run.before.object(address).is_some_and(|object| object.provider != recorded(choice.as_ref(), address));
@@ -181,7 +182,8 @@ async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<
     if let Some(object) = run.before.object(address) {
         let stored = instance_of(address, object, kind.as_ref())?;
         let here = |instance, drift| Some(Now { instance, drift, tainted: object.tainted, elsewhere: None });
-        return Ok(match kind.read(&cx, &stored).await? {
+        let read = kind.read(&cx, &stored).await.map_err(|problems| redacted(problems, &stored.attributes));
+        return Ok(match read? {
             ReadOutcome::Present { instance, drift } => {
                 let attributes = mark_by_schema(kind.schema(), with_marks_of(&stored.attributes, instance.attributes));
                 here(Instance { attributes, ..stored }, drift)
@@ -204,9 +206,11 @@ async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<
     match kind.find(&cx, &question).await? {
         Found::None => Ok(None),
         Found::One(instance) => {
-            let attributes = mark_by_schema(kind.schema(), instance.attributes);
+            let attributes = marked(instance.attributes.clone(), &intent.secrets);
+            let attributes = mark_by_schema(kind.schema(), attributes);
             let instance = Instance { attributes, ..*instance };
-            let object = object_of(kind.schema(), &instance, keeping(run, address, false))
+            let secrets = run.secrets.of_observed(address, &intent.secrets, &instance.attributes);
+            let object = object_of(kind.schema(), &instance, Keeping { secrets, ..keeping(run, address, false) })
                 .ok_or_else(|| provider_mistake(address, "found an object with unknown attributes"))?;
             let address = address.clone();
             let changes = vec![
@@ -249,14 +253,18 @@ async fn settle(
     (_, block): (&Block, &ObjectBlock),
     scope: &Scope,
     kind: &Arc<dyn Resource>,
-    now: Option<&Now>,
+    mut now: Option<&mut Now>,
 ) -> Result<(ResourceChange, Settled), Diagnostics> {
     let schema = kind.schema();
     let Arguments { mut config, .. } = arguments(block, address, schema, |config| kind.validate(config), scope)?;
     let whole = config.clone();
-    if let Some(now) = now {
+    if let Some(now) = &mut now {
+        // The state does not hold its secrets.
+        let stored = run.before.object(address).map_or(&[][..], |object| &object.secrets);
+        now.instance = run.secrets.recall(address, stored, &config, now.instance.clone());
         config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &now.instance.attributes);
     }
+    let now = now.as_deref();
     known(&config, block, address)?;
     let (is_elsewhere, is_tainted) = now.map_or((false, false), |now| (now.elsewhere.is_some(), now.tainted));
     let token = run.plan().seed.draw(&address.to_string());
@@ -270,7 +278,8 @@ async fn settle(
         };
         let cx = context(&run.engine, address, token.clone(), run.engine.cancel.clone(), Recorder::none());
         let span_of = |path: &Path| block.body.span_of(path);
-        let response = kind.plan(&cx, request).await;
+        let cx = Cx { fingerprints: run.secrets.fingerprints(), ..cx };
+        let response = kind.plan(&cx, request).await.map_err(|problems| redacted(problems, config));
         response.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))
     };
     let mut response = ask(&config, is_elsewhere || is_tainted).await?;

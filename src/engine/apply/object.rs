@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Path, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, Path, Value};
 use pipectl_lang::{ObjectBlock, Reference, Scope};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::{with_unknown_computed, with_write_only, without_write_only};
-use pipectl_provider::{Effect, Instance, PlanRequest, Resource};
-use pipectl_state::{Change, ObjectState};
+use pipectl_provider::{Cx, Effect, Instance, PlanRequest, Resource};
+use pipectl_state::{Change, ObjectState, StoredSecret};
 use serde_json::Value as Json;
 
 use super::call::{self, Called};
@@ -20,6 +20,7 @@ use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::ignore_changes;
 use crate::planner::{Arguments, arguments, as_warnings, context, provider_mistake, with_marks_of};
 use crate::providers::{Bound, Choice};
+use crate::secrets::redacted;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies a change that makes, changes, runs or reads. Whether it worked.
@@ -145,8 +146,12 @@ async fn prepare(
     };
     let Arguments { mut config, .. } =
         arguments(block, address, kind.schema(), |config| kind.validate(config), &scope)?;
+    same_secrets(run, block, address, kind.as_ref(), &config)?;
     let prior = match run.before.object(address) {
-        Some(object) => Some(instance_of(address, object, kind.as_ref())?),
+        Some(object) => {
+            let stored = instance_of(address, object, kind.as_ref())?;
+            Some(run.secrets.recall(address, &object.secrets, &config, stored))
+        }
         None => None,
     };
     // What is left alone of an object is not carried over to the one that takes its place.
@@ -165,6 +170,39 @@ async fn prepare(
         _ => plan_again(run, change, block, kind.as_ref(), &config, prior.as_ref()).await?,
     };
     Ok(Prepared::Resource(Box::new((settled, kind, prior))))
+}
+
+/// An error when an argument is not the secret that the plan was made with.
+fn same_secrets(
+    run: &Run,
+    block: &ObjectBlock,
+    address: &Address,
+    kind: &dyn Resource,
+    config: &Value,
+) -> Result<(), Diagnostics> {
+    let Some(planned) = run.plan().secrets.get(address) else { return Ok(()) };
+    let checked = run.secrets.check(kind.schema(), address, planned, config);
+    checked.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))
+}
+
+/// The value of an object that stays as it is, with the secrets that neither the state nor a saved plan holds.
+pub(super) fn with_secrets_back(
+    run: &Run,
+    begun: &Block,
+    address: &Address,
+    value: Value,
+) -> Result<Value, Diagnostics> {
+    let kind = run.engine.registry.resource(address.kind, &address.type_name);
+    let (Some(block), Some(kind)) = (run.planned.configuration.object(address), kind) else { return Ok(value) };
+    if !value.marks_deep().contains(Marks::SECRET) {
+        return Ok(value);
+    }
+    let scope = begun.expansion.scope(&begun.scope, address.key.as_ref());
+    let Arguments { config, .. } = arguments(block, address, kind.schema(), |_| Diagnostics::new(), &scope)?;
+    same_secrets(run, block, address, kind.as_ref(), &config)?;
+    let stored = run.before.object(address).map_or(&[][..], |object| &object.secrets);
+    let Instance { attributes, .. } = run.secrets.recall(address, stored, &config, Instance::new(value));
+    Ok(attributes)
 }
 
 fn changed_since(address: &Address, detail: String) -> Diagnostics {
@@ -239,7 +277,8 @@ async fn plan_again(
         replace: change.forced || is_replacement,
     };
     let cx = context(&run.engine, address, change.token.clone(), run.engine.cancel.clone(), Recorder::none());
-    let response = kind.plan(&cx, request).await;
+    let cx = Cx { fingerprints: run.secrets.fingerprints(), ..cx };
+    let response = kind.plan(&cx, request).await.map_err(|problems| redacted(problems, config));
     let response = response
         .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
     let action = match (change.action, response.effect) {
@@ -313,6 +352,7 @@ async fn perform(
                 changes.push(Change::Depose { address: address.clone(), key: deposed_key(change) });
             }
             let object = store(run, kind.as_ref(), address, &mut instance, tainted);
+            changes.extend(key_for(run, &object.secrets));
             changes.push(Change::SetObject { address: address.clone(), object });
             value = Some(instance.attributes);
         }
@@ -369,7 +409,18 @@ fn store(run: &Run, kind: &dyn Resource, address: &Address, instance: &mut Insta
             _ => value,
         });
     }
-    object_of(kind.schema(), instance, keeping(run, address, tainted)).expect("nothing is unknown any more")
+    let keeping = with_secrets(run, address, &instance.attributes, keeping(run, address, tainted));
+    object_of(kind.schema(), instance, keeping).expect("nothing is unknown any more")
+}
+
+fn with_secrets(run: &Run, address: &Address, attributes: &Value, keeping: Keeping) -> Keeping {
+    Keeping { secrets: run.secrets.of_object(address, attributes), ..keeping }
+}
+
+/// What gives the state a key, where it has none and fingerprints need one: the plan may not have known yet that they would.
+pub(super) fn key_for(run: &Run, secrets: &[StoredSecret]) -> Option<Change> {
+    let is_needed = (!secrets.is_empty() || run.secrets.has_made_some()) && run.plan().secrets.is_empty();
+    run.secrets.key_for(&run.before).filter(|_| is_needed)
 }
 
 /// What the state keeps beside the attributes of an object.
@@ -383,7 +434,10 @@ pub(super) fn remember(run: &Run, address: &Address, attributes: &Value, private
     let Some(kind) = run.engine.registry.resource(address.kind, &address.type_name) else { return };
     let instance =
         Instance { attributes: attributes.clone(), private: private.clone(), schema_version: kind.schema().version };
-    if let Some(object) = object_of(kind.schema(), &instance, keeping(run, address, false)) {
-        run.committer.commit_soon(vec![Change::SetObject { address: address.clone(), object }]);
+    let keeping = with_secrets(run, address, attributes, keeping(run, address, false));
+    if let Some(object) = object_of(kind.schema(), &instance, keeping) {
+        let key = key_for(run, &object.secrets);
+        let change = Change::SetObject { address: address.clone(), object };
+        run.committer.commit_soon(key.into_iter().chain([change]).collect());
     }
 }

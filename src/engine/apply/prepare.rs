@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostic, Diagnostics};
-use pipectl_state::{State, StateWriter};
+use pipectl_state::{Change, State, StateWriter};
 
 use crate::ephemeral::OpenValues;
 use crate::graph::Graph;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Pool};
+use crate::secrets::Secrets;
 use crate::{Action, Engine, Plan, Planned, ResourceChange, StateIdentity};
 
 /// An error when the plan is not for this state.
@@ -42,7 +43,12 @@ pub(super) fn prepare_state(engine: &Engine, plan: &Plan, writer: &mut dyn State
         let lineage = plan.seed.draw("lineage");
         writer.begin(&lineage, &engine.folders.root_name).map_err(failed)?;
     }
-    let changes = plan.preparation(writer.state());
+    let secrets = Secrets::of(Some(writer.state()), plan.seed);
+    let mut changes = plan.preparation(writer.state());
+    let keeps = |change: &Change| matches!(change, Change::SetObject { object, .. } if !object.secrets.is_empty());
+    if !plan.secrets.is_empty() || changes.iter().any(keeps) {
+        changes.extend(secrets.key_for(writer.state()));
+    }
     if changes.is_empty() { Ok(()) } else { writer.commit(changes).map_err(failed) }
 }
 

@@ -103,6 +103,7 @@ pub(super) async fn remove_object(
             tainted: object.tainted,
             create_before_destroy: object.create_before_destroy,
             provider: object.provider.clone(),
+            secrets: run.secrets.of_observed(&address, &object.secrets, &instance.attributes),
         };
         let now = object_of(kind.schema(), &instance, keeping).filter(|now| now != object);
         changes.extend(now.map(|object| match deposed {

@@ -97,6 +97,7 @@ fn engine() -> Engine {
             work: "work".into(),
             view: "view".into(),
         },
+        is_encrypted: false,
         workspace: "default".to_owned(),
         parallelism: 10,
         events: Arc::new(|_| {}),

@@ -135,7 +135,7 @@ async fn import(run: &Run, address: &Address, scope: &Scope, id: String) -> Resu
     let object = object_of(kind.schema(), &instance, keeping)
         .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
     let change = Change::SetObject { address: address.clone(), object };
-    Ok(Imported { id, prior: Prior { instance, tainted: false, drift: Vec::new() }, change })
+    Ok(Imported { id, prior: Prior { instance, tainted: false, secrets: Vec::new(), drift: Vec::new() }, change })
 }
 
 /// The objects that a block names.

@@ -9,7 +9,7 @@ use pipectl_core::{
 };
 use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
 use pipectl_provider::planning::{with_unknown_computed, without_write_only};
-use pipectl_provider::{Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
+use pipectl_provider::{Cx, Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
 use serde_json::Value as Json;
 
 use super::import::{self, Imported};
@@ -25,6 +25,8 @@ use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::limits::{Concurrency, Limits};
 use crate::providers::configured::{shown, unknown_kind};
 use crate::providers::{Bound, Choice};
+use crate::secrets::redacted;
+use crate::sensitive_in_clear::refuse_in_clear;
 use crate::walk::each;
 use crate::{Action, Cause, CheckResult, CheckStatus, Checked, Mode, ResourceChange};
 
@@ -186,18 +188,17 @@ pub(crate) fn arguments(
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    diagnostics.extend(located(validate(&config), span_of, &block.span, &name));
+    diagnostics.extend(located(redacted(validate(&config), &config), span_of, &block.span, &name));
     if address.kind != AddressKind::Ephemeral {
         diagnostics.extend(stored_ephemerals(block, address, schema, &config));
     }
-    // Data sources and ephemeral values are not stored, nor are write-only arguments.
-    let is_stored = !matches!(address.kind, AddressKind::Data | AddressKind::Ephemeral);
-    if is_stored
+    // What a stage keeps of its arguments is the stage's own.
+    if address.kind == AddressKind::Stage
         && config.marks_deep().contains(Marks::SECRET)
         && let Some(path) = without_write_only(schema, config.clone()).paths_marked(Marks::SECRET).into_iter().next()
     {
         let detail =
-            format!("The argument `{path}` would be stored in the state, and what `secret` gives is never stored.");
+            format!("The argument `{path}` would be kept with the stage, and what `secret` gives is never stored.");
         let problem = Diagnostic::error("Secret value not allowed", detail);
         diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
     }
@@ -344,7 +345,18 @@ impl Planned<'_> {
         let Arguments { mut config, warnings } =
             arguments(block, address, schema, |config| plain.validate(config), scope)?;
         self.warnings.extend(warnings);
-        let prior = run.observations.priors.get(address).or_else(|| imported.map(|imported| &imported.prior));
+        if !run.engine.is_encrypted
+            && let Some(refused) = refuse_in_clear(schema, address, &config)
+        {
+            return Err(refused.at(block.span.clone()).into());
+        }
+        let mut prior = run.observations.priors.get(address).or_else(|| imported.map(|imported| &imported.prior));
+        let recalled;
+        if let Some(known) = prior.filter(|known| !known.secrets.is_empty()) {
+            let instance = run.secrets.recall(address, &known.secrets, &config, known.instance.clone());
+            recalled = Prior { instance, ..known.clone() };
+            prior = Some(&recalled);
+        }
         let whole = config.clone();
         if let Some(prior) = prior {
             config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
@@ -376,13 +388,17 @@ impl Planned<'_> {
                 replace,
             };
             let token = token(run, address, &without_write_only(schema, given.clone()));
-            let response = kind.plan(&reading(&run.engine, address, token.clone()), request).await;
+            let cx = Cx { fingerprints: run.secrets.fingerprints(), ..reading(&run.engine, address, token.clone()) };
+            let response = kind.plan(&cx, request).await;
             match response {
                 Ok(mut response) => {
                     response.planned = without_write_only(schema, response.planned);
                     Ok((response, token))
                 }
-                Err(problems) => Err(located(problems, span_of, &block.span, &address.to_string())),
+                Err(problems) => {
+                    let problems = redacted(problems, given);
+                    Err(located(problems, span_of, &block.span, &address.to_string()))
+                }
             }
         };
         let (mut response, mut token) = ask(&given, is_forced).await?;
@@ -607,7 +623,7 @@ fn reasons(action: Action, mut reasons: Vec<Reason>, cause: Option<&Cause>, prio
 
 /// A planned value with the marks that its arguments have.
 pub(crate) fn with_marks_of(config: &Value, planned: Value) -> Value {
-    [Marks::SENSITIVE, Marks::EPHEMERAL].into_iter().fold(planned, |planned, mark| {
+    [Marks::SENSITIVE, Marks::EPHEMERAL, Marks::SECRET].into_iter().fold(planned, |planned, mark| {
         config.paths_marked(mark).iter().fold(planned, |planned, path| planned.mark_at(&path.0, mark))
     })
 }

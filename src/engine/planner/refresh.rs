@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, ProviderAddress, Value};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Marks, ProviderAddress, Value};
 use pipectl_provider::{Found, Instance, Intent, ReadOutcome, Resource};
-use pipectl_state::{Change, IntentState, ObjectState, Operation, State};
+use pipectl_state::{Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
 use tokio::sync::Semaphore;
 
 use super::reading;
@@ -20,6 +20,7 @@ use crate::instance::{Keeping, instance_of, object_of, shown_id};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
+use crate::secrets::{Secrets, redacted};
 use crate::selection::Selection;
 use crate::walk::each;
 use crate::{Drift, Engine, Event, PlanOptions};
@@ -29,6 +30,8 @@ use crate::{Drift, Engine, Event, PlanOptions};
 pub(super) struct Prior {
     pub(super) instance: Instance,
     pub(super) tainted: bool,
+    /// The fingerprints of its secrets, which the instance has not.
+    pub(super) secrets: Vec<StoredSecret>,
     /// How it differs from the state, in words.
     pub(super) drift: Vec<String>,
 }
@@ -81,6 +84,7 @@ pub(super) struct Refresh<'a> {
     pub(super) state: &'a State,
     pub(super) selection: &'a Selection,
     pub(super) options: &'a PlanOptions,
+    pub(super) secrets: &'a Secrets,
     pub(super) permits: &'a Arc<Semaphore>,
     /// Ephemeral values that provider configurations are made from.
     pub(super) open: &'a OpenValues,
@@ -182,7 +186,7 @@ impl Refresh<'_> {
         }
         for seen in each(looks, self.permits, |look| look_at(self.engine.clone(), look)).await {
             match seen.result {
-                Ok(now) => take(observations, seen.look, now),
+                Ok(now) => take(observations, seen.look, now, self.secrets),
                 Err(problems) => extend_once(diagnostics, problems),
             }
         }
@@ -208,7 +212,10 @@ impl Refresh<'_> {
             each(questions, self.permits, |(address, intent, bound)| ask(self.engine.clone(), address, intent, bound));
         for (address, intent, answer) in answers.await {
             match answer {
-                Ok(found) => settle(self.engine, self.state, observations, diagnostics, address, intent, found),
+                Ok(found) => {
+                    let answered = (address, intent, found);
+                    settle(self.engine, self.state, self.secrets, observations, diagnostics, answered);
+                }
                 Err(problems) => diagnostics.extend(problems),
             }
         }
@@ -231,6 +238,7 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
         engine.events.observe(Event::RefreshStart { address: look.address.clone(), id: shown_id(&look.object) });
         let outcome = bound.read(&reading(&engine, &look.address, String::new()), &stored).await;
         engine.events.observe(Event::RefreshComplete { address: look.address.clone(), id: shown_id(&look.object) });
+        let outcome = outcome.map_err(|problems| redacted(problems, &stored.attributes));
         Ok(match outcome.map_err(|problems| about(problems, &look.address))? {
             // An object that came half way may only not be seen yet. It is replaced anyway, and removing what is gone does no harm.
             ReadOutcome::Gone if look.object.tainted => Some((stored, Vec::new())),
@@ -245,8 +253,10 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
 /// What was marked stays marked where the same place is still there: a provider may give back plain values.
 fn keep_marks(before: &Instance, mut now: Instance) -> Instance {
     if now.attributes != before.attributes {
-        for path in before.attributes.paths_marked(pipectl_core::Marks::SENSITIVE) {
-            now.attributes = now.attributes.mark_at(&path.0, pipectl_core::Marks::SENSITIVE);
+        for mark in [Marks::SENSITIVE, Marks::SECRET] {
+            for path in before.attributes.paths_marked(mark) {
+                now.attributes = now.attributes.mark_at(&path.0, mark);
+            }
         }
     }
     now
@@ -260,7 +270,7 @@ fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
 }
 
 /// Writes down what was seen of one object.
-fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<String>)>) {
+fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<String>)>, secrets: &Secrets) {
     let Look { address, deposed, kind, object, .. } = look;
     let Some((instance, mut drift)) = now else {
         observations.changes.push(Change::RemoveObject { address: address.clone() });
@@ -268,11 +278,15 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
         observations.drift.push(Drift { address, notes: vec!["it is gone".to_owned()] });
         return;
     };
+    // Of an attribute with a secret the provider has seen null: what it says of a difference there means nothing.
+    drift.retain(|note| !arguments_of(&object.secrets).any(|name| note.contains(&format!("`{name}`"))));
+    let secrets = secrets.of_observed(&address, &object.secrets, &instance.attributes);
     let keeping = Keeping {
         dependencies: object.dependencies.clone(),
         tainted: object.tainted,
         create_before_destroy: object.create_before_destroy,
         provider: object.provider.clone(),
+        secrets: secrets.clone(),
     };
     let changed = object_of(kind.schema(), &instance, keeping).filter(|now| *now != object);
     match deposed {
@@ -289,18 +303,29 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
             if !drift.is_empty() {
                 observations.drift.push(Drift { address: address.clone(), notes: drift.clone() });
             }
-            let prior = Prior { instance, tainted: object.tainted, drift };
+            let prior = Prior { instance, tainted: object.tainted, secrets, drift };
             observations.priors.insert(address, prior);
         }
     }
 }
 
+/// The attributes in which there are secrets.
+fn arguments_of(secrets: &[StoredSecret]) -> impl Iterator<Item = &String> {
+    secrets.iter().filter_map(|secret| match secret.path.0.first() {
+        Some(PathStep::Name(name)) => Some(name),
+        Some(PathStep::Index(_)) | None => None,
+    })
+}
+
 /// Which attributes changed outside, in words and without values: those of sensitive ones would show.
 fn differences(before: &ObjectState, now: &ObjectState) -> Vec<String> {
+    let secrets = now.secrets.iter().filter(|secret| !before.secrets.contains(secret));
+    let secrets = secrets.map(|secret| format!("attribute `{}` changed", pipectl_core::Path::from(&secret.path)));
     let members = |object: &ObjectState| object.attributes.as_object().cloned().unwrap_or_default();
     let (before, now) = (members(before), members(now));
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
-    names.filter(|name| before.get(*name) != now.get(*name)).map(|name| format!("attribute `{name}` changed")).collect()
+    let names = names.filter(|name| before.get(*name) != now.get(*name));
+    names.map(|name| format!("attribute `{name}` changed")).chain(secrets).collect()
 }
 
 /// Asks what became of an announced call.
@@ -329,11 +354,10 @@ async fn ask(
 fn settle(
     engine: &Engine,
     state: &State,
+    secrets: &Secrets,
     observations: &mut Observations,
     diagnostics: &mut Diagnostics,
-    address: Address,
-    intent: IntentState,
-    found: Found,
+    (address, intent, found): (Address, IntentState, Found),
 ) {
     match found {
         Found::None => {
@@ -347,15 +371,16 @@ fn settle(
             if let Some(provider) = &intent.provider {
                 observations.made_with.insert(address.clone(), provider.clone());
             }
+            let attributes = crate::secrets::marked(instance.attributes, &intent.secrets);
+            let attributes = crate::instance::mark_by_schema(kind.schema(), attributes);
+            let instance = Instance { attributes, private: instance.private, schema_version: instance.schema_version };
+            let secrets = secrets.of_observed(&address, &intent.secrets, &instance.attributes);
             let keeping = Keeping {
                 dependencies: intent.dependencies,
                 tainted: false,
                 create_before_destroy: intent.create_before_destroy,
                 provider: intent.provider,
-            };
-            let instance = Instance {
-                attributes: crate::instance::mark_by_schema(kind.schema(), instance.attributes),
-                ..*instance
+                secrets: secrets.clone(),
             };
             let Some(object) = object_of(kind.schema(), &instance, keeping) else {
                 diagnostics.push(
@@ -381,7 +406,7 @@ fn settle(
             observations.changes.push(Change::RemoveIntent { address: address.clone() });
             let notes = vec!["it was made by an interrupted run, and has been found again".to_owned()];
             observations.drift.push(Drift { address: address.clone(), notes: notes.clone() });
-            let prior = Prior { instance, tainted: false, drift: notes };
+            let prior = Prior { instance, tainted: false, secrets, drift: notes };
             observations.priors.insert(address, prior);
         }
         Found::Ambiguous(candidates) => {

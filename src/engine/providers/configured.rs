@@ -18,6 +18,7 @@ use crate::evaluation::{Evaluation, located};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, Node};
 use crate::planner::named_context;
+use crate::secrets::redacted;
 
 /// What is there to work with.
 pub(crate) enum Bound<T> {
@@ -240,6 +241,7 @@ impl Providers {
         let configure = async {
             let cx = named_context(&self.engine, choice.address.to_string());
             let kinds = provider.configure(&cx, &settings.config).await;
+            let kinds = kinds.map_err(|problems| redacted(problems, &settings.config));
             let block = choice.node.and_then(|node| self.blocks[node.index()].get());
             let kinds = kinds.map_err(|problems| match block {
                 Some(block) => {

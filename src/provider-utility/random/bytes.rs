@@ -21,8 +21,11 @@ impl Kept for RandomBytes {
     fn schema() -> Schema {
         with_keepers(Schema::of([
             ("length", Attribute::required(Type::Number, "How many bytes.").forces_replacement()),
-            ("base64", Attribute::computed(Type::String, "The bytes in base64.").sensitive()),
-            ("hex", Attribute::computed(Type::String, "The bytes in hexadecimal.").sensitive()),
+            ("base64", Attribute::computed(Type::String, "The bytes in base64.").sensitive().kept_as_terraform_does()),
+            (
+                "hex",
+                Attribute::computed(Type::String, "The bytes in hexadecimal.").sensitive().kept_as_terraform_does(),
+            ),
         ]))
         .described("Random bytes that are not shown.")
     }

@@ -67,10 +67,15 @@ impl Kept for RandomPassword {
 
     fn schema() -> Schema {
         let mut schema = base_schema()
-            .attribute("result", Attribute::computed(Type::String, "The password.").sensitive())
+            .attribute(
+                "result",
+                Attribute::computed(Type::String, "The password.").sensitive().kept_as_terraform_does(),
+            )
             .attribute(
                 "bcrypt_hash",
-                Attribute::computed(Type::String, "Bcrypt hash of the password's first 72 bytes, cost 10.").sensitive(),
+                Attribute::computed(Type::String, "Bcrypt hash of the password's first 72 bytes, cost 10.")
+                    .sensitive()
+                    .kept_as_terraform_does(),
             )
             .attribute("id", Attribute::computed(Type::String, "Always `none`."))
             .described("A random password: it is not shown.");

@@ -22,8 +22,11 @@ impl Kept for PrivateKeyResource {
     const IS_HEAVY: bool = true;
 
     fn schema() -> Schema {
-        let secret =
-            |form: &str| Attribute::computed(Type::String, &format!("The private key, as {form}.")).sensitive();
+        let secret = |form: &str| {
+            Attribute::computed(Type::String, &format!("The private key, as {form}."))
+                .sensitive()
+                .kept_as_terraform_does()
+        };
         let mut schema = public_schema()
             .attribute(
                 "algorithm",

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use pipectl_artifact::LocalStore;
 use pipectl_core::value::Marks;
 use pipectl_core::{Address, AddressKind, Attribute, Diagnostic, Diagnostics, Digest, Path, Schema, Type, Value, json};
-use pipectl_provider::context::Recorder;
+use pipectl_provider::context::{Fingerprints, Recorder};
 use pipectl_provider::{
     Cancel, Cx, Effect, Environment, Event, EventSink, Instance, PlanRequest, PlanResponse, ReadOutcome, Resource,
 };
@@ -161,6 +161,11 @@ struct Bench {
 
 type Config = BTreeMap<&'static str, Value>;
 
+/// Fingerprints under a key, as those of a state are.
+fn keyed(key: &'static str) -> Fingerprints {
+    Fingerprints::new(move |context, secret| Digest::of(&[key.as_bytes(), context.as_bytes(), secret].concat()).hex())
+}
+
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -180,6 +185,7 @@ impl Bench {
             work: folder.path().join(".pipectl/default"),
             view: "artifacts/test".into(),
             recorder: Recorder::none(),
+            fingerprints: keyed("one state"),
         };
         let stage = StageResource::new(Arc::new(Repeat), Executors::new(executor.clone()));
         Self { folder, stage, executor, events, cx }
@@ -546,14 +552,20 @@ async fn deleting_leaves_nothing_and_can_be_repeated() {
 
 #[tokio::test]
 async fn secrets_are_not_in_the_record() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     let secret = |text: &str| given([("password", Value::from(text).marked(Marks::SENSITIVE))]);
     let first = bench.settle(None, &secret("hunter2")).await;
-    assert!(!first.private.to_string().contains("hunter2"));
+    let kept = first.private.to_string();
+    assert!(!kept.contains("hunter2"));
+    let fingerprint = keyed("one state").of(&format!("{} password", bench.cx.address), b"\"hunter2\"");
+    assert!(kept.contains(&fingerprint), "{kept}");
     assert_eq!(bench.plan(Some(&first), &secret("hunter2")).await.effect, Effect::NoOp);
     let plan = bench.plan(Some(&first), &secret("hunter3")).await;
     assert_eq!((plan.effect, texts(&plan)), (Effect::Run, vec!["argument `password` changed"]));
     assert!(!plan.private.to_string().contains("hunter"));
+    // Without the key of the state nobody can tell that it is the same.
+    bench.cx.fingerprints = keyed("another state");
+    assert_eq!(bench.plan(Some(&first), &secret("hunter2")).await.effect, Effect::Run);
 }
 
 #[tokio::test]

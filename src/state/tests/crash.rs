@@ -40,6 +40,7 @@ fn intent(name: &str) -> Change {
         operation: Operation::Create,
         token: "00ff".to_owned(),
         arguments: json!({ "name": "näme\nwith a line feed" }),
+        secrets: Vec::new(),
         recorded: json!(null),
         dependencies: Vec::new(),
         create_before_destroy: false,

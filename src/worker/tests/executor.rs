@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pipectl_artifact::LocalStore;
 use pipectl_core::{Diagnostic, Value};
-use pipectl_provider::context::Recorder;
+use pipectl_provider::context::{Fingerprints, Recorder};
 use pipectl_provider::{Cancel, Cx, Environment, Event, EventSink, Stop};
 use pipectl_stage::{ExecuteError, Executor, Finished, Job, PROTOCOL, Resources, Task};
 use pipectl_worker::{LocalExecutor, Machine, Settings};
@@ -101,6 +101,7 @@ impl Bench {
             work: self.folder.path().to_owned(),
             view: PathBuf::new(),
             recorder: Recorder::none(),
+            fingerprints: Fingerprints::none(),
         }
     }
 

@@ -8,7 +8,7 @@ use pipectl_core::{Address, Diagnostics};
 use pipectl_engine::{
     Applied, Engine, Event, Folders, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, lint,
 };
-use pipectl_lang::{Configuration, ModuleFolders, NoFiles, SourceFile, load_with_modules};
+use pipectl_lang::{Configuration, FileKind, Files, ModuleFolders, NoFiles, SourceFile, load_with_modules};
 use pipectl_provider::{Cancel, Registry};
 use pipectl_sim::{Settings, World, context};
 use pipectl_state::{Holder, MemoryStore, State, StateStore, StateWriter};
@@ -27,6 +27,9 @@ pub(crate) struct Bed {
     pub(crate) inputs: Vec<VariableInput>,
     pub(crate) modules: Modules,
     seed: Arc<Mutex<u8>>,
+    /// Whether the state counts as encrypted.
+    pub(crate) is_encrypted: bool,
+    secrets: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Bed {
@@ -41,7 +44,14 @@ impl Bed {
             inputs: Vec::new(),
             modules: Modules::default(),
             seed: Arc::default(),
+            is_encrypted: true,
+            secrets: Arc::default(),
         }
+    }
+
+    /// From now on `secret(source)` gives this.
+    pub(crate) fn set_secret(&self, source: &str, text: &str) {
+        self.secrets.lock().unwrap().insert(source.to_owned(), text.to_owned());
     }
 
     /// A cloud without delay or failure.
@@ -65,7 +75,7 @@ impl Bed {
             registry: Arc::new(registry),
             environment: outside.environment,
             artifacts: outside.artifacts,
-            files: Arc::new(NoFiles),
+            files: Arc::new(SomeSecrets(Arc::clone(&self.secrets))),
             folders: Folders {
                 started_in: "/started/in".into(),
                 root: "root".into(),
@@ -73,6 +83,7 @@ impl Bed {
                 work: "work".into(),
                 view: "view".into(),
             },
+            is_encrypted: self.is_encrypted,
             workspace: "default".to_owned(),
             parallelism: self.parallelism,
             events: Arc::new(move |event| events.lock().unwrap().push(event)),
@@ -157,6 +168,32 @@ impl Bed {
 
 pub(crate) fn configuration(text: &str) -> Result<Configuration, Diagnostics> {
     Bed::calm().configuration(text)
+}
+
+/// No files, and the secrets that a test has set.
+struct SomeSecrets(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Files for SomeSecrets {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        NoFiles.read(path)
+    }
+
+    fn kind(&self, path: &str) -> Result<FileKind, String> {
+        NoFiles.kind(path)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, String> {
+        NoFiles.names(folder)
+    }
+
+    fn absolute(&self, path: &str) -> Result<String, String> {
+        NoFiles.absolute(path)
+    }
+
+    fn secret(&self, source: &str) -> Result<Option<String>, String> {
+        let secrets = self.0.lock().unwrap();
+        secrets.get(source).cloned().map(Some).ok_or_else(|| format!("there is no secret {source}"))
+    }
 }
 
 /// Modules by folder: one file each.

@@ -13,5 +13,6 @@ mod providers;
 mod render;
 mod runs;
 mod scripts;
+mod secrets;
 mod terraform;
 mod variables;

@@ -131,6 +131,7 @@ async fn apply(folder: &Path, version: Version, seed: u64) -> bool {
             work: "work".into(),
             view: "view".into(),
         },
+        is_encrypted: true,
         workspace: "default".to_owned(),
         parallelism: 4,
         events: Arc::new(|_| {}),

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use pipectl_core::{Path as ValuePath, Schema, Value};
 use pipectl_provider::{
-    ArtifactError, ArtifactStore, Cancel, Cx, Environment, FileEntry, Manifest, Progress, ViewState, context::Recorder,
+    ArtifactError, ArtifactStore, Cancel, Cx, Environment, FileEntry, Manifest, Progress, ViewState,
+    context::{Fingerprints, Recorder},
     event::Silent,
 };
 use pipectl_stage::{Executor, Job, Output, PROTOCOL, Resources, Stage, StageError, StageIo, Stages, Task};
@@ -105,6 +106,7 @@ fn engine(folder: &Path, workers: u32) -> ExitCode {
         work: folder.to_owned(),
         view: PathBuf::new(),
         recorder: Recorder::none(),
+        fingerprints: Fingerprints::none(),
     };
     let executor = LocalExecutor::new(Machine { cpus: 8.0, memory: None, gpus: 0 }, Settings::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

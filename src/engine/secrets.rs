@@ -1,0 +1,326 @@
+//! What `secret` gives, as far as objects are made with it: never stored, told by a fingerprint.
+//!
+//! In the state an attribute that holds a secret is null, and beside the attributes stands a keyed MAC of it, under the key of the state. When
+//! the object is planned the secret is read again; if it has the same MAC, the stored attribute gets it back, and nothing has changed. A plan
+//! keeps the MACs of the secrets that it was made with, so that applying it with others is refused.
+//!
+//! The key is that of the state. A state that has none yet gets one that follows from the seed of the plan that first needs it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Marks, Path, Schema, Step, Value, json};
+use pipectl_provider::Instance;
+use pipectl_provider::context::Fingerprints;
+use pipectl_state::{Change, SecretMacs, State, StateKey, StoredSecret};
+
+use crate::Seed;
+
+/// What a secret carries.
+const MARKS: [Marks; 2] = [Marks::SENSITIVE, Marks::SECRET];
+
+/// Shorter texts are not looked for in what providers say.
+const SHORTEST_REDACTED: usize = 4;
+
+/// Makes and compares fingerprints for one state. Clones share what costs.
+#[derive(Clone)]
+pub(crate) struct Secrets {
+    key: StateKey,
+    macs: Arc<SecretMacs>,
+    /// Whether providers have asked for fingerprints: what they keep needs the key.
+    has_made_some: Arc<AtomicBool>,
+}
+
+impl Secrets {
+    /// For a state; for one that has no key yet, with the key that it gets from a plan of this seed.
+    pub(crate) fn of(state: Option<&State>, seed: Seed) -> Self {
+        let key = state.and_then(|state| state.key.clone()).unwrap_or_else(|| StateKey::derived(&seed.0));
+        let macs = Arc::new(SecretMacs::new(&key));
+        Self { key, macs, has_made_some: Arc::default() }
+    }
+
+    /// Fingerprints for what a provider keeps by itself.
+    pub(crate) fn fingerprints(&self) -> Fingerprints {
+        let (macs, has_made_some) = (Arc::clone(&self.macs), Arc::clone(&self.has_made_some));
+        Fingerprints::new(move |context, secret| {
+            has_made_some.store(true, Ordering::Relaxed);
+            macs.of(context, secret).to_string()
+        })
+    }
+
+    /// Whether a provider has a fingerprint.
+    pub(crate) fn has_made_some(&self) -> bool {
+        self.has_made_some.load(Ordering::Relaxed)
+    }
+
+    /// What gives a state its key; nothing when it has one.
+    pub(crate) fn key_for(&self, state: &State) -> Option<Change> {
+        state.key.is_none().then(|| Change::SetKey { key: self.key.clone() })
+    }
+
+    /// The fingerprints of all secrets in the attributes of an object.
+    pub(crate) fn of_object(&self, address: &Address, attributes: &Value) -> Vec<StoredSecret> {
+        let each = |path: Path| {
+            let text = text_of(attributes.at(&path).filter(|value| !value.is_null())?)?;
+            let mac = self.macs.of(&place(address, &path), text.as_bytes());
+            Some(StoredSecret { path: (&path).into(), mac })
+        };
+        attributes.paths_marked(Marks::SECRET).into_iter().filter_map(each).collect()
+    }
+
+    /// The same for an object that was looked at: what its provider does not give back counts as what it was.
+    pub(crate) fn of_observed(
+        &self,
+        address: &Address,
+        stored: &[StoredSecret],
+        attributes: &Value,
+    ) -> Vec<StoredSecret> {
+        let mut found = self.of_object(address, attributes);
+        let mut now = |secret: &StoredSecret| match found.iter().position(|other| other.path == secret.path) {
+            Some(index) => found.swap_remove(index),
+            None => secret.clone(),
+        };
+        // In the order of before: nothing that is the same looks changed.
+        let mut secrets: Vec<StoredSecret> = stored.iter().map(&mut now).collect();
+        secrets.extend(found);
+        secrets
+    }
+
+    /// An object with its secrets, as far as its arguments of today have the same.
+    pub(crate) fn recall(
+        &self,
+        address: &Address,
+        stored: &[StoredSecret],
+        config: &Value,
+        mut instance: Instance,
+    ) -> Instance {
+        if stored.is_empty() {
+            return instance;
+        }
+        // What an attribute holds may be copied as a whole.
+        let whole = config.as_object().into_iter().flatten();
+        let whole =
+            whole.filter(|(_, value)| value.marks_deep().contains(Marks::SECRET)).map(|(name, _)| Path::of(name));
+        let inside: Vec<Path> = config.paths_marked(Marks::SECRET).into_iter().chain(whole).collect();
+        for secret in stored {
+            let path = Path::from(&secret.path);
+            // The argument itself, or one that the provider has copied.
+            let candidates = std::iter::once(&path).chain(&inside).filter_map(|path| config.at(path));
+            let is_it = |value: &&Value| {
+                text_of(value)
+                    .is_some_and(|text| self.macs.matches(&place(address, &path), text.as_bytes(), &secret.mac))
+            };
+            if let Some(value) = candidates.into_iter().find(is_it) {
+                instance.attributes = with_value_at(&instance.attributes, &path.0, value);
+            }
+        }
+        instance
+    }
+
+    /// An error when an argument is not the secret that a plan was made with.
+    pub(crate) fn check(
+        &self,
+        schema: &Schema,
+        address: &Address,
+        planned: &[StoredSecret],
+        config: &Value,
+    ) -> Result<(), Diagnostics> {
+        // What the provider has copied is no argument.
+        let is_argument = |path: &Path| match path.0.first() {
+            Some(Step::Name(name)) => schema.attributes.get(name).is_none_or(|attribute| !attribute.computed),
+            _ => true,
+        };
+        for secret in planned {
+            let path = Path::from(&secret.path);
+            let now = config.at(&path).filter(|value| is_argument(&path) || !value.is_null());
+            let Some(text) = now.and_then(text_of) else { continue };
+            if !self.macs.matches(&place(address, &path), text.as_bytes(), &secret.mac) {
+                let detail = format!(
+                    "The argument `{path}` of {address} is another secret than when the plan was made. Nothing was done with this object."
+                );
+                let problem = Diagnostic::error("Secret changed since the plan", detail).on(path).about(address);
+                return Err(problem.hint("pipectl plan").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a secret is used. Not the address: an object that is moved keeps its secrets.
+fn place(address: &Address, path: &Path) -> String {
+    format!("{} {path}", address.type_name)
+}
+
+/// A secret as text; nothing while it is unknown.
+fn text_of(value: &Value) -> Option<String> {
+    match value.kind() {
+        Kind::String(text) => Some(text.to_string()),
+        _ => Some(json::to_json(value)?.to_string()),
+    }
+}
+
+/// Attributes as they are stored: null where there is a secret.
+pub(crate) fn withheld(attributes: &Value) -> Value {
+    attributes.map_deep(&|value| match value.marks().contains(Marks::SECRET) {
+        true => Value::null_of(value.ty()).marked(value.marks()),
+        false => value,
+    })
+}
+
+/// Stored attributes with everything marked that stands for a secret.
+pub(crate) fn marked(attributes: Value, secrets: &[StoredSecret]) -> Value {
+    let places = secrets.iter().flat_map(|secret| MARKS.map(|mark| (Path::from(&secret.path), mark)));
+    places.fold(attributes, |attributes, (path, mark)| attributes.mark_at(&path.0, mark))
+}
+
+/// Findings of a provider without the sensitive texts of the object that they are about: providers see values, and may quote them.
+pub(crate) fn redacted(mut problems: Diagnostics, attributes: &Value) -> Diagnostics {
+    if problems.is_empty() || attributes.marks_deep().is_empty() {
+        return problems;
+    }
+    let mut texts = Vec::new();
+    texts_within(attributes, &Marks::is_private, false, &mut texts);
+    // A text may hold another.
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    for problem in problems.iter_mut() {
+        for told in [&mut problem.summary, &mut problem.detail].into_iter().chain(&mut problem.hints) {
+            for text in &texts {
+                if told.contains(text.as_str()) {
+                    *told = told.replace(text.as_str(), "(sensitive value)");
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// What was read with secrets, with everything marked as one that has the text of one in it: a URL, an answer that echoes it.
+pub(crate) fn spread(config: &Value, read: Value) -> Value {
+    if !config.marks_deep().contains(Marks::SECRET) {
+        return read;
+    }
+    let mut texts = Vec::new();
+    texts_within(config, &|marks| marks.contains(Marks::SECRET), false, &mut texts);
+    read.map_deep(&|value| match value.as_str() {
+        Some(told) if texts.iter().any(|text| told.contains(text.as_str())) => MARKS.into_iter().fold(value, Value::marked),
+        _ => value,
+    })
+}
+
+/// The texts in a value that have such marks, or stand in something that has.
+fn texts_within(value: &Value, is_meant: &impl Fn(Marks) -> bool, inside: bool, found: &mut Vec<String>) {
+    let inside = inside || is_meant(value.marks());
+    // What is shorter stands in every sentence.
+    if let Some(text) = value.as_str().filter(|text| inside && text.len() >= SHORTEST_REDACTED) {
+        found.push(text.to_owned());
+    }
+    for (_, child) in value.children() {
+        texts_within(child, is_meant, inside, found);
+    }
+}
+
+/// This value with another at a path. A path that leads nowhere changes nothing.
+fn with_value_at(value: &Value, path: &[Step], new: &Value) -> Value {
+    let Some((first, rest)) = path.split_first() else { return new.clone() };
+    let named = |members: &std::collections::BTreeMap<String, Value>, name: &str| {
+        let each = |(key, value): (&String, &Value)| {
+            let value = if key == name { with_value_at(value, rest, new) } else { value.clone() };
+            (key.clone(), value)
+        };
+        members.iter().map(each).collect::<Vec<_>>()
+    };
+    let indexed = |elements: &[Value], index: usize| {
+        let each = |(position, value): (usize, &Value)| {
+            if position == index { with_value_at(value, rest, new) } else { value.clone() }
+        };
+        elements.iter().enumerate().map(each).collect::<Vec<_>>()
+    };
+    let changed = match (value.kind(), first) {
+        (Kind::Object(attributes), Step::Name(name)) => Value::object(named(attributes, name)),
+        (Kind::Map(ty, elements), Step::Name(name)) => Value::map(ty.clone(), named(elements, name)),
+        (Kind::List(ty, elements), Step::Index(index)) => Value::list(ty.clone(), indexed(elements, *index)),
+        (Kind::Tuple(elements), Step::Index(index)) => Value::tuple(indexed(elements, *index)),
+        _ => return value.clone(),
+    };
+    changed.marked(value.marks())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use pipectl_core::{AddressKind, Attribute, Type};
+
+    fn secret(text: &str) -> Value {
+        MARKS.iter().fold(Value::from(text), |value, mark| value.marked(*mark))
+    }
+
+    fn object(password: &Value, copy: &Value) -> Value {
+        let tags = Value::map(Type::String, [("token", password.clone()), ("plain", "x".into())]);
+        Value::object([("password", password.clone()), ("tags", tags), ("copy", copy.clone())])
+    }
+
+    #[test]
+    fn what_is_withheld_comes_back_with_the_same_secret_only() {
+        let address = Address::new(AddressKind::Resource, "a", "b");
+        let secrets = Secrets::of(None, Seed([7; 32]));
+        let whole = object(&secret("hunter2"), &secret("hunter2"));
+        let stored = secrets.of_object(&address, &whole);
+        assert_eq!(stored.len(), 3);
+        let (plain, _) = withheld(&whole).unmark_deep();
+        assert!(!plain.to_string().contains("hunter2"));
+        assert!(plain.to_string().contains('x'), "what is no secret stays");
+        let instance = || Instance::new(marked(plain.clone(), &stored));
+        let same = object(&secret("hunter2"), &Value::null());
+        let schema = Schema::of([("copy", Attribute::computed(Type::String, "A copy."))]);
+        assert_eq!(secrets.recall(&address, &stored, &same, instance()).attributes, whole);
+        let other = object(&secret("hunter3"), &Value::null());
+        let recalled = secrets.recall(&address, &stored, &other, instance());
+        assert_eq!(recalled.attributes, instance().attributes);
+        assert!(secrets.check(&schema, &address, &stored, &same).is_ok());
+        let refused = secrets.check(&schema, &address, &stored, &other).unwrap_err();
+        assert!(!format!("{refused:?}").contains("hunter"));
+        // Another state, another key.
+        let elsewhere = Secrets::of(None, Seed([8; 32]));
+        assert_eq!(elsewhere.recall(&address, &stored, &same, instance()).attributes, instance().attributes);
+    }
+
+    #[test]
+    fn what_is_read_with_a_secret_and_holds_it_is_one() {
+        let config = Value::object([("url", secret("https://u:hunter2@example.org/")), ("token", secret("hunter2"))]);
+        let read = Value::object([
+            ("id", Value::from("https://u:hunter2@example.org/")),
+            ("body", "you sent hunter2".into()),
+            ("status", "fine".into()),
+        ]);
+        let marks = |value: Value| value.as_object().unwrap().values().map(Value::marks).collect::<Vec<_>>();
+        let secret = Marks::SENSITIVE | Marks::SECRET;
+        assert_eq!(marks(spread(&config, read.clone())), [secret, secret, Marks::NONE]);
+        assert_eq!(spread(&Value::object([("url", "hunter2")]), read.clone()), read);
+    }
+
+    #[test]
+    fn what_a_provider_quotes_is_not_told() {
+        let config = object(&secret("hunter2"), &"plain text".into());
+        let problem = Diagnostic::error("Bad", "`hunter2` is no token, `plain text` is.").hint("not hunter2");
+        let told = redacted(problem.into(), &config).into_iter().next().unwrap();
+        assert_eq!(told.detail, "`(sensitive value)` is no token, `plain text` is.");
+        assert_eq!(told.hints, ["not (sensitive value)"]);
+    }
+
+    #[test]
+    fn what_a_provider_does_not_give_back_is_as_it_was() {
+        let address = Address::new(AddressKind::Resource, "a", "b");
+        let secrets = Secrets::of(None, Seed([7; 32]));
+        let whole = object(&secret("hunter2"), &Value::null());
+        let stored = secrets.of_object(&address, &whole);
+        let mut silent = secrets.of_observed(&address, &stored, &marked(withheld(&whole).unmark_deep().0, &stored));
+        silent.sort_by_key(|secret| format!("{:?}", secret.path));
+        let mut before = stored.clone();
+        before.sort_by_key(|secret| format!("{:?}", secret.path));
+        assert_eq!(silent, before);
+        let changed = object(&secret("changed outside"), &Value::null());
+        assert_ne!(secrets.of_observed(&address, &stored, &changed), stored);
+    }
+}

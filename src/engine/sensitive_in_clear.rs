@@ -1,0 +1,57 @@
+//! What becomes of sensitive values that nobody calls secrets where the state is not encrypted. What a provider decides (a kubeconfig) is kept
+//! in an encrypted state only, unless Terraform's own provider keeps it in every state: the object is refused. Everything else is kept as
+//! Terraform keeps it, and that is said.
+
+use pipectl_core::{Address, Attribute, Diagnostic, Marks, Path, Schema, Value};
+
+use crate::secrets::withheld;
+use crate::{Action, OutputAction, OutputChange, ResourceChange};
+
+/// An error when an object would have something that is kept in an encrypted state only.
+pub(crate) fn refuse_in_clear(schema: &Schema, address: &Address, config: &Value) -> Option<Diagnostic> {
+    // What is given is no decision of the provider.
+    let is_decided = |name: &str| config.attribute(name).is_none_or(Value::is_null);
+    let own = schema.attributes.iter().find(|(name, attribute)| attribute.needs_encryption() && is_decided(name));
+    let own = own.map(|(name, _)| name);
+    let inside = || schema.blocks.iter().find(|(_, block)| block.has_attribute(Attribute::needs_encryption));
+    let name = own.or_else(|| inside().map(|(name, _)| name))?;
+    let detail = format!(
+        "The provider decides `{name}` of {address}, and it must not be shown. Such a value is kept in an encrypted state only, and this state \
+         is not encrypted."
+    );
+    let problem = Diagnostic::error("Encryption required", detail).about(address);
+    Some(problem.hint("encryption { passphrase = secret(\"env:PIPECTL_PASSPHRASE\") } in the `pipeline` block, or export PIPECTL_PASSPHRASE=.."))
+}
+
+/// A warning when a plan puts sensitive values into a state that is not encrypted.
+pub(crate) fn warn_in_clear(changes: &[ResourceChange], outputs: &[OutputChange]) -> Option<Diagnostic> {
+    let is_stored = |change: &&ResourceChange| {
+        let changes_it = !matches!(change.action, Action::NoOp | Action::Read | Action::Delete | Action::Forget);
+        let holds = |value: &Value| {
+            withheld(value).paths_marked(Marks::SENSITIVE).into_iter().any(|path| holds_something(value, &path))
+        };
+        changes_it && change.after.as_ref().is_some_and(holds)
+    };
+    let mut names: Vec<String> = changes.iter().filter(is_stored).map(|change| change.address.to_string()).collect();
+    let is_new = |output: &&OutputChange| {
+        output.sensitive && !matches!(output.action, OutputAction::NoOp | OutputAction::Delete)
+    };
+    names.extend(outputs.iter().filter(is_new).map(|output| format!("output.{}", output.name)));
+    let (first, others) = names.split_first()?;
+    let list = match others {
+        [] => first.clone(),
+        [second] => format!("{first} and {second}"),
+        others => format!("{first} and {} more", others.len()),
+    };
+    let detail = format!(
+        "{list} will hold sensitive values, and the state is not encrypted: they are stored in clear, as Terraform stores them. Whoever can read \
+         the state can read them."
+    );
+    let warning = Diagnostic::warning("Sensitive values in clear", detail);
+    Some(warning.hint("encryption { passphrase = secret(\"env:PIPECTL_PASSPHRASE\") } in the `pipeline` block, or export PIPECTL_PASSPHRASE=.."))
+}
+
+/// Whether there is something at a path that is stored: what is null hides nothing, and what `secret` gives is left out.
+fn holds_something(value: &Value, path: &Path) -> bool {
+    value.at(path).is_some_and(|value| !value.is_null() && !value.marks().contains(Marks::SECRET))
+}
