@@ -9,7 +9,7 @@ use pipectl_provider::{Cx, DataSource};
 use crate::Engine;
 use crate::limits::Limits;
 use crate::planner::context;
-use crate::secrets::redacted;
+use crate::secrets::{redacted, spread};
 
 /// Reads a data source, as often as its `retry` block says.
 ///
@@ -23,7 +23,8 @@ pub(crate) async fn read(
     limits: &Limits,
 ) -> Result<Value, Diagnostics> {
     let read = |cx| async move { kind.read(&cx, config).await.map_err(|problems| redacted(problems, config)) };
-    within(engine, address, "read", limits, read).await
+    let read = within(engine, address, "read", limits, read).await?;
+    Ok(spread(config, read))
 }
 
 /// Makes a call that can be repeated, as often as `retry` says and each time no longer than `timeout` says. `done` is what the call does to the

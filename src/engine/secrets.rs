@@ -202,7 +202,9 @@ pub(crate) fn spread(config: &Value, read: Value) -> Value {
     let mut texts = Vec::new();
     texts_within(config, &|marks| marks.contains(Marks::SECRET), false, &mut texts);
     read.map_deep(&|value| match value.as_str() {
-        Some(told) if texts.iter().any(|text| told.contains(text.as_str())) => MARKS.into_iter().fold(value, Value::marked),
+        Some(told) if texts.iter().any(|text| told.contains(text.as_str())) => {
+            MARKS.into_iter().fold(value, Value::marked)
+        }
         _ => value,
     })
 }
@@ -297,7 +299,7 @@ mod tests {
         let marks = |value: Value| value.as_object().unwrap().values().map(Value::marks).collect::<Vec<_>>();
         let secret = Marks::SENSITIVE | Marks::SECRET;
         assert_eq!(marks(spread(&config, read.clone())), [secret, secret, Marks::NONE]);
-        assert_eq!(spread(&Value::object([("url", "hunter2")]), read.clone()), read);
+        assert_eq!(spread(&Value::object([("url", Value::from("hunter2"))]), read.clone()), read);
     }
 
     #[test]
