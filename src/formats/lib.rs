@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod example;
 pub mod parquet_reader;
 pub mod parquet_writer;
+mod shared_file;
 pub mod table;
 pub mod tfrecord;
 

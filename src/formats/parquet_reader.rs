@@ -19,6 +19,7 @@ use arrow::datatypes::{
 };
 use pipectl_core::suggest::did_you_mean;
 
+use crate::shared_file::SharedFile;
 use crate::table::{ColumnKind, Nesting, Offsets, Values};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -97,7 +98,7 @@ pub enum ParquetReadError {
 #[derive(Debug)]
 pub struct ParquetFile {
     path: PathBuf,
-    file: File,
+    file: SharedFile,
     metadata: ArrowReaderMetadata,
     columns: Vec<(String, ColumnKind)>,
 }
@@ -119,6 +120,7 @@ impl ParquetFile {
     /// Opens the file and reads its footer.
     pub fn open(path: &Path) -> Result<Self, ParquetReadError> {
         let file = File::open(path).map_err(|source| ParquetReadError::Open { path: path.to_owned(), source })?;
+        let file = SharedFile::new(file);
         let metadata = contain(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
             .map_err(|source| ParquetReadError::Footer { path: path.to_owned(), source })?;
         let columns =
@@ -191,8 +193,7 @@ impl ParquetFile {
         batch: usize,
     ) -> Result<ParquetRecordBatchReader, ParquetReadError> {
         let build = || {
-            let file = self.file.try_clone()?;
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone());
             let mask = ProjectionMask::roots(builder.parquet_schema(), indices.iter().copied());
             builder.with_row_groups(vec![row_group]).with_projection(mask).with_batch_size(batch).build()
         };
