@@ -15,7 +15,7 @@ mod file;
 mod format;
 mod glob;
 mod gzip;
-mod hcl_text;
+pub(crate) mod hcl_text;
 mod json;
 mod network;
 mod number;

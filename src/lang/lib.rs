@@ -51,6 +51,7 @@ pub use decode::{decode, decode_model};
 pub use evaluate::evaluate;
 pub use expression::Expression;
 pub use format::format;
+pub use functions::hcl_text::expression_text;
 pub use functions::quote::quote;
 pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
 pub use load::{ModuleFolders, NoModules, SourceFile, is_block_type, load, load_with_modules};

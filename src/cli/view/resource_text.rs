@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use pipectl_core::{Address, Block, Kind, Nesting, Schema, Value};
-use pipectl_lang::{is_identifier, quote};
+use pipectl_lang::{expression_text, quote};
 
 /// A block for an object that its provider knows as `id`, with an empty line before it. Attributes that only the provider sets are left out;
 /// what is sensitive has to be filled in.
@@ -30,9 +30,10 @@ fn body(text: &mut String, schema: &Schema, attributes: &Value) {
             continue;
         }
         let value = attributes.attribute(name).cloned().unwrap_or_else(Value::null);
+        let shown = value.map_deep(&|value| if value.is_sensitive() { Value::null() } else { value });
         match attribute.sensitive || value.is_sensitive() {
             true => writeln!(text, "{name} = null # sensitive").expect(WRITTEN),
-            false => writeln!(text, "{name} = {}", expression(&value)).expect(WRITTEN),
+            false => writeln!(text, "{name} = {}", expression_text(&shown)).expect(WRITTEN),
         }
     }
     for (name, nested) in &schema.blocks {
@@ -57,25 +58,6 @@ fn nested_block(text: &mut String, name: &str, nested: &Block, value: &Value) {
         body(text, schema, value);
     }
     text.push_str("}\n");
-}
-
-/// The value as an expression.
-fn expression(value: &Value) -> String {
-    let all = |elements: &[Value]| elements.iter().map(expression).collect::<Vec<_>>().join(", ");
-    match value.kind() {
-        Kind::Null(_) | Kind::Unknown(_) => "null".to_owned(),
-        _ if value.is_sensitive() => "null".to_owned(),
-        Kind::Bool(flag) => flag.to_string(),
-        Kind::Number(number) => number.to_string(),
-        Kind::String(text) => quote(text),
-        Kind::Tuple(elements) | Kind::List(_, elements) | Kind::Set(_, elements) => format!("[{}]", all(elements)),
-        Kind::Object(attributes) | Kind::Map(_, attributes) if attributes.is_empty() => "{}".to_owned(),
-        Kind::Object(attributes) | Kind::Map(_, attributes) => {
-            let key = |name: &str| if is_identifier(name) { name.to_owned() } else { quote(name) };
-            let members = attributes.iter().map(|(name, value)| format!("{} = {}\n", key(name), expression(value)));
-            format!("{{\n{}}}", members.collect::<String>())
-        }
-    }
 }
 
 #[cfg(test)]

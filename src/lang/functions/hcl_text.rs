@@ -32,9 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             if !value.is_wholly_known() {
                 return Ok(unknown_text(value));
             }
-            let mut text = String::new();
-            expression(value, &mut text);
-            Ok(indented(&text).into())
+            Ok(expression_text(value).into())
         },
     ),
     plain(
@@ -45,6 +43,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         encode,
     ),
 ];
+
+/// A value as an expression that gives it, over several lines where it has attributes. What is unknown is `null`.
+pub fn expression_text(value: &Value) -> String {
+    let mut text = String::new();
+    expression(value, &mut text);
+    indented(&text)
+}
 
 /// What is known of the text of a value that is not: its first character, when the value cannot be null.
 fn unknown_text(value: &Value) -> Value {
