@@ -189,7 +189,8 @@ fn argument_changes(name: &str, old: &Part, new: &Part) -> Vec<String> {
     let more = texts.len().saturating_sub(MOST_TOLD);
     if more > 0 {
         texts.truncate(MOST_TOLD);
-        texts.push(format!("{more} more differences in argument `{name}`"));
+        let noun = if more == 1 { "difference" } else { "differences" };
+        texts.push(format!("{more} more {noun} in argument `{name}`"));
     }
     texts
 }
