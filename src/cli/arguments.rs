@@ -20,7 +20,7 @@ pub use state::{
     TaintArguments, WorkspaceCommand,
 };
 
-/// From a bare cloud account to a scored model: one graph, one plan, one state.
+/// From raw data to a scored model: one graph, one plan, one state.
 #[derive(Debug, Parser)]
 #[command(name = "pipectl", version, disable_help_subcommand = true, args_override_self = true, after_help = AFTER_HELP)]
 pub struct CommandLine {
