@@ -4,6 +4,7 @@
 //! (`lang`), plans and state (`engine`, `state`), and everything that talks to the world (`provider` and beyond).
 
 pub mod address;
+mod as_text;
 pub mod convert;
 pub mod diagnostic;
 pub mod digest;

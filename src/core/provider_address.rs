@@ -5,8 +5,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::{InstanceKey, ModulePath, instance_key, module_path};
 
 /// The registry that a source without one means.
@@ -161,17 +159,7 @@ fn read(text: &str) -> Option<ProviderAddress> {
     alias.as_ref().is_none_or(is_name).then_some(ProviderAddress { module, source, alias, key })
 }
 
-impl Serialize for ProviderAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ProviderAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+crate::serialize_as_text!(ProviderAddress);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use pipectl_core::address::AddressError;
 use pipectl_core::{Address, InstanceKey, ModulePath, ModuleStep};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What an object's address will be like.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,17 +118,7 @@ impl FromStr for AddressPattern {
     }
 }
 
-impl Serialize for AddressPattern {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for AddressPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+pipectl_core::serialize_as_text!(AddressPattern);
 
 #[cfg(test)]
 mod tests {
