@@ -185,8 +185,8 @@ pub(crate) fn redacted(mut problems: Diagnostics, attributes: &Value) -> Diagnos
     for problem in problems.iter_mut() {
         for told in [&mut problem.summary, &mut problem.detail].into_iter().chain(&mut problem.hints) {
             for text in &texts {
-                if told.contains(text.as_str()) {
-                    *told = told.replace(text.as_str(), "(sensitive value)");
+                if let Some(without) = without_text(told, text) {
+                    *told = without;
                 }
             }
         }
@@ -202,19 +202,39 @@ pub(crate) fn spread(config: &Value, read: Value) -> Value {
     let mut texts = Vec::new();
     texts_within(config, &|marks| marks.contains(Marks::SECRET), false, &mut texts);
     read.map_deep(&|value| match value.as_str() {
-        Some(told) if texts.iter().any(|text| told.contains(text.as_str())) => {
+        Some(told) if texts.iter().any(|text| without_text(told, text).is_some()) => {
             MARKS.into_iter().fold(value, Value::marked)
         }
         _ => value,
     })
 }
 
+/// What was told without a text, if that is in it. Names of hosts come back in small letters.
+fn without_text(told: &str, text: &str) -> Option<String> {
+    let (all, part) = (told.to_ascii_lowercase(), text.to_ascii_lowercase());
+    let mut places = all.match_indices(&part).map(|(place, _)| place).peekable();
+    places.peek()?;
+    let (mut without, mut end) = (String::new(), 0);
+    for place in places {
+        without.push_str(&told[end..place]);
+        without.push_str("(sensitive value)");
+        end = place + text.len();
+    }
+    Some(without + &told[end..])
+}
+
 /// The texts in a value that have such marks, or stand in something that has.
 fn texts_within(value: &Value, is_meant: &impl Fn(Marks) -> bool, inside: bool, found: &mut Vec<String>) {
     let inside = inside || is_meant(value.marks());
-    // What is shorter stands in every sentence.
-    if let Some(text) = value.as_str().filter(|text| inside && text.len() >= SHORTEST_REDACTED) {
-        found.push(text.to_owned());
+    if inside {
+        let texts: Vec<String> = match value.kind() {
+            Kind::String(text) => vec![text.to_string()],
+            Kind::Number(number) => vec![number.magnitude().to_string()],
+            Kind::Map(_, elements) => elements.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        // What is shorter stands in every sentence.
+        found.extend(texts.into_iter().filter(|text| text.len() >= SHORTEST_REDACTED));
     }
     for (_, child) in value.children() {
         texts_within(child, is_meant, inside, found);
@@ -309,6 +329,16 @@ mod tests {
         let told = redacted(problem.into(), &config).into_iter().next().unwrap();
         assert_eq!(told.detail, "`(sensitive value)` is no token, `plain text` is.");
         assert_eq!(told.hints, ["not (sensitive value)"]);
+        let more = Value::object([
+            ("size", Value::from(-9391).marked(Marks::SENSITIVE)),
+            ("headers", Value::map(Type::String, [("X-Key", Value::from("v"))]).marked(Marks::EPHEMERAL)),
+            ("host", secret("Vault.Example")),
+        ]);
+        let problem =
+            Diagnostic::error("Bad", "got -9391; `X-Key` is refused by vault.example, twice by vault.example.");
+        let told = redacted(problem.into(), &more).into_iter().next().unwrap();
+        let hidden = "(sensitive value)";
+        assert_eq!(told.detail, format!("got -{hidden}; `{hidden}` is refused by {hidden}, twice by {hidden}."));
     }
 
     #[test]
