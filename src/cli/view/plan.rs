@@ -11,8 +11,10 @@ use crate::console::{Color, Paint};
 pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
     let mut sections = Vec::new();
     sections.extend(drift(plan, paint));
+    // Asked once: it looks at every change.
+    let has_changes = plan.has_changes();
     // What checks read is no reason to apply a plan.
-    let is_left_out = |change: &ResourceChange| !plan.has_changes() && matches!(change.cause, Some(Cause::InCheck(_)));
+    let is_left_out = |change: &ResourceChange| !has_changes && matches!(change.cause, Some(Cause::InCheck(_)));
     let is_told = |change: &&ResourceChange| {
         !change.action.is_no_op() && !is_left_out(change) || change.previous.is_some() || change.importing.is_some()
     };
@@ -24,7 +26,7 @@ pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
     }
     sections.extend(deferred(registry, plan, paint));
     let outputs = outputs(plan, paint);
-    if plan.has_changes() {
+    if has_changes {
         let only_outputs = plan.summary().is_empty() && plan.moved.is_empty();
         if !only_outputs {
             sections.push(summary_line(plan, paint));
