@@ -117,17 +117,21 @@ fn on_a_disk_without_room_nothing_is_done_and_all_can_be_looked_at() {
     let project = stage.project();
     project.run(&["plan", "small.hcl", "-out=old.plan"], &CHANGED).worked();
     let plan = fs::read(stage.disk.file("old.plan")).unwrap();
+    // What a command may remove before it fails is room for the next one.
+    let without_room = |arguments: &[&str], settings: &[&str]| {
+        stage.disk.leave(0);
+        let said = project.run(arguments, settings);
+        said.failed_for(CAUSES, REMEDIES);
+        said.errors
+    };
+    let errors = without_room(&["apply", "old.plan"], &[]);
+    project.check_state("with the saved plan", &errors);
+    let errors = without_room(&["apply", "small.hcl", "-auto-approve"], &CHANGED);
+    project.check_state("without room", &errors);
+    without_room(&["plan", "small.hcl", "-out=old.plan"], &[]);
+    without_room(&["plan", "small.hcl", "-out=new.plan"], &[]);
+    without_room(&["workspace", "new", "small.hcl", "other"], &[]);
     stage.disk.leave(0);
-
-    let said = project.run(&["apply", "old.plan"], &[]);
-    said.failed_for(CAUSES, REMEDIES);
-    project.check_state("with the saved plan", &said.errors);
-    let said = project.apply(&CHANGED);
-    said.failed_for(CAUSES, REMEDIES);
-    project.check_state("without room", &said.errors);
-    project.run(&["plan", "small.hcl", "-out=old.plan"], &[]).failed_for(CAUSES, REMEDIES);
-    project.run(&["plan", "small.hcl", "-out=new.plan"], &[]).failed_for(CAUSES, REMEDIES);
-    project.run(&["workspace", "new", "small.hcl", "other"], &[]).failed_for(CAUSES, REMEDIES);
 
     assert_eq!(fs::read(stage.disk.file("old.plan")).unwrap(), plan);
     assert!(!stage.disk.file("new.plan").exists());
