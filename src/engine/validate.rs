@@ -28,7 +28,8 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     // Whoever judges a configuration need not have its secrets.
     let engine = &Engine { files: Arc::new(WithoutSecrets(Arc::clone(&engine.files))), ..engine.clone() };
     let mut diagnostics = configuration.check_references();
-    let told: Vec<Span> = diagnostics.iter().filter_map(|problem| problem.span.clone()).collect();
+    let mut told: Vec<Span> = diagnostics.iter().filter_map(|problem| problem.span.clone()).collect();
+    told.extend(configuration.lost_references());
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));
     diagnostics.extend(crate::providers::check::check(engine, configuration));

@@ -42,10 +42,52 @@ impl Configuration {
         diagnostics
     }
 
+    /// Where, in this module and all below, names are used that may be declared in text that is wrong. What is said about their absence
+    /// follows from that mistake alone.
+    pub fn lost_references(&self) -> Vec<Span> {
+        let mut spans = Vec::new();
+        for module in self.distinct_modules() {
+            visit(module, &mut |_, reference, span, _| {
+                if reference.is_ok_and(|reference| module.is_lost(&reference)) {
+                    spans.push(span);
+                }
+            });
+        }
+        spans
+    }
+
+    /// Whether a provider's configuration that is not declared may be declared in text that is wrong.
+    pub fn may_configure(&self, provider: &str) -> bool {
+        self.lost.may_configure(provider)
+    }
+
+    /// Whether what is referred to is not declared, and may be in text that is wrong.
+    fn is_lost(&self, reference: &Reference) -> bool {
+        let declared = match reference {
+            Reference::Variable(name) => self.variables.contains_key(name),
+            Reference::Local(name) => self.locals.contains_key(name),
+            Reference::Object(address) => self.objects.contains_key(address),
+            Reference::Module(name) => self.modules.contains_key(name),
+            Reference::ModuleOutput { module, output, .. } => match self.modules.get(module) {
+                Some(block) => {
+                    let lacks = |inside: &Configuration| !inside.outputs.contains_key(output);
+                    let inside = block.configuration.as_deref();
+                    return inside.is_some_and(|inside| lacks(inside) && inside.lost.may_have_output(output));
+                }
+                None => false,
+            },
+            Reference::Model(name) => self.models.contains_key(name),
+            Reference::Executor { kind, name } => self.executors.contains_key(&(kind.clone(), name.clone())),
+            _ => true,
+        };
+        !declared && self.lost.may_declare(reference)
+    }
+
     fn check_own_references(&self, sources: &SourceMap) -> Diagnostics {
         let mut findings: Vec<(Diagnostic, Vec<Span>)> = Vec::new();
         visit(self, &mut |place, reference, mut span, next| {
             let diagnostic = match reference {
+                Ok(reference) if self.is_lost(&reference) => return,
                 Ok(reference) => match self.undeclared(&reference, place) {
                     Some(diagnostic) => diagnostic,
                     None => match next.and_then(|next| self.wrong_instance(&reference, next)) {
@@ -261,7 +303,10 @@ fn check_inputs(block: &ModuleBlock) -> Diagnostics {
             diagnostics.push(Diagnostic::error("Missing required argument", detail).at(block.span.clone()));
         }
     }
-    for argument in block.inputs.arguments().filter(|argument| !module.variables.contains_key(&argument.name)) {
+    let is_declared = |name: &str| {
+        module.variables.contains_key(name) || module.lost.may_declare(&Reference::Variable(name.to_owned()))
+    };
+    for argument in block.inputs.arguments().filter(|argument| !is_declared(&argument.name)) {
         let hint = did_you_mean(&argument.name, module.variables.keys().map(String::as_str));
         let detail = format!("An argument named {:?} is not expected here.{hint}", argument.name);
         diagnostics.push(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));

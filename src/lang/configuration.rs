@@ -8,6 +8,7 @@ use pipectl_core::{Address, ModulePath, Path, SourceId, SourceMap, Span, Target,
 
 use crate::body::Body;
 use crate::expression::Expression;
+use crate::lost::Lost;
 use crate::provider_configuration::{ProviderBlock, ProviderExpression, ProviderReference, RequiredProviders};
 use crate::reference::Reference;
 
@@ -52,6 +53,8 @@ pub struct Configuration {
     pub providers: IndexMap<String, ProviderBlock>,
     /// Entries of `required_providers` by local name.
     pub required_providers: RequiredProviders,
+    /// What may be declared in the text that is wrong.
+    pub(crate) lost: Lost,
 }
 
 /// `pipeline "name" { ... }`

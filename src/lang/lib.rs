@@ -23,6 +23,7 @@ mod json_parse;
 mod json_shape;
 mod json_syntax;
 mod load;
+mod lost;
 mod lower;
 mod lower_template;
 mod origin;

@@ -72,6 +72,7 @@ fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> 
     }
     overrides::merge(&mut parsed);
     for ParsedFile { name, body, blocks, diagnostics } in parsed {
+        let before = loader.diagnostics.error_count();
         loader.diagnostics.extend(diagnostics);
         for argument in body.arguments() {
             let hint = match block_types.contains(&argument.name.as_str()) {
@@ -84,6 +85,9 @@ fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> 
         }
         for block in &blocks {
             loader.block(block, name.ends_with(".tf") || json_syntax::is_json(&name));
+        }
+        if loader.diagnostics.error_count() > before {
+            loader.look_for_what_is_lost(&name, &body);
         }
     }
     *sources = std::mem::take(&mut loader.configuration.sources);
@@ -109,6 +113,16 @@ struct Loader {
 impl Loader {
     fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Looks in a file with mistakes for what it would declare.
+    fn look_for_what_is_lost(&mut self, name: &str, body: &Body) {
+        let Configuration { lost, sources, .. } = &mut self.configuration;
+        match json_syntax::is_json(name) {
+            true if body.blocks().next().is_none() => lost.take_anything(),
+            true => lost.take_blocks(body.blocks()),
+            false => lost.take(sources.get(body.span().source).map_or("", |source| &source.text)),
+        }
     }
 
     /// Whether the files are those of a root module.

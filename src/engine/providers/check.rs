@@ -163,7 +163,7 @@ fn undeclared(module: &Configuration, choice: &ProviderReference) -> Option<Diag
         (Some((_, block)), Some(_)) if block.for_each.is_none() => return Some(not_keyed(choice)),
         (None, Some(_)) if is_expected => return Some(not_keyed(choice)),
         (Some(_), _) => return None,
-        (None, _) if is_expected => return None,
+        (None, _) if is_expected || module.may_configure(&choice.name) => return None,
         (None, _) => {}
     }
     let name = full(&choice.name, Some(alias));
@@ -203,6 +203,9 @@ fn object(
         found.extend(cannot_serve(engine, &source, choice, address));
         if through_modules && !found.has_errors() {
             let mut missing = |place: &ModulePath, source: &ProviderSource, alias: &str| {
+                if root.module(place).is_some_and(|module| module.may_configure(&choice.name)) {
+                    return;
+                }
                 let detail = format!(
                     "{address} of {} uses a configuration of {source} with the alias {alias:?}, and {} has none.",
                     shown(path),
