@@ -3,7 +3,8 @@
 //!
 //! Some are known by their names. Beside files of Terraform, others are known by what they hold, so that a folder of Terraform runs unmodified.
 
-use pipectl_lang::is_block_type;
+use pipectl_core::suggest::distance;
+use pipectl_lang::{block_types, is_block_type};
 
 /// Names of files of other programs, and of tests.
 const NAMES: [&str; 3] = ["terragrunt.hcl", "terragrunt.stack.hcl", "docker-bake.hcl"];
@@ -40,7 +41,13 @@ pub fn is_foreign_text(text: &str) -> bool {
         Err(_) => words_of_lines(text),
     };
     let is_foreign = words.iter().any(|word| !is_block_type(word));
-    is_foreign && !words.iter().any(|word| is_block_type(word) && !SHARED.contains(&word.as_str()))
+    let is_ours = |word: &String| !SHARED.contains(&word.as_str()) && (is_block_type(word) || is_slip(word));
+    is_foreign && !words.iter().any(is_ours)
+}
+
+/// Whether a word is a block type of ours with one slip of the finger in it. Two would make Packer's `source` a `resource`.
+fn is_slip(word: &str) -> bool {
+    block_types().any(|known| !SHARED.contains(&known) && distance(word, known) == 1)
 }
 
 /// The words that lines begin with, in a text that does not parse; nothing in the place of an argument's name.
@@ -66,12 +73,17 @@ mod tests {
             "variable \"tag\" {}\ngroup \"default\" {}\n",
             "listener \"tcp\" {\n  broken = = 1\n}\n",
             "inputs = {\n  broken = = 1\n}\n",
+            "source \"qemu\" \"a\" {}\nbuild {}\n",
+            "service {}\n",
+            "storage \"raft\" {}\n",
         ];
         let ours = [
             "",
             "# nothing\n",
             "locals {}\nvariable \"x\" {}\n",
             "resource \"a\" \"b\" {}\nresorce \"a\" \"c\" {}\n",
+            "resorce \"a\" \"b\" {}\n",
+            "reosurce \"a\" \"b\" {\n  broken = = 1\n}\n",
             "stage \"run\" \"x\" {}\nx = 1\n",
             "locals {\n  broken = = 1\n}\n",
         ];

@@ -18,7 +18,7 @@ use crate::arguments::VariableSetting;
 use crate::environment;
 use crate::project::Project;
 use crate::reporter::Follower;
-use crate::roots::Root;
+use crate::roots::{Root, is_configuration};
 use crate::variables;
 use crate::view::resource_text;
 
@@ -30,7 +30,8 @@ const HEADER: &str =
 /// wrong with the root itself is left for the plan to tell.
 ///
 /// # Errors
-/// When the file is there already or cannot be written, or an object cannot be looked up; with the files that the errors are about.
+/// When the file would not be read as a part of the root, is there already or cannot be written, or an object cannot be looked up; with the
+/// files that the errors are about.
 pub async fn generate(
     app: &App,
     root: &mut Root,
@@ -44,6 +45,7 @@ pub async fn generate(
         return Err(alone(Diagnostic::error("Invalid generate-config-out flag", detail)));
     }
     let file = app.here.join(out);
+    misplaced(root, &file, out).map_or(Ok(()), |problem| Err(alone(problem)))?;
     if file.exists() {
         return Err(alone(already_there(out)));
     }
@@ -65,6 +67,35 @@ pub async fn generate(
     })?;
     root.sources.push(SourceFile { name: crate::roots::shown(&app.here, &file), text });
     Ok(true)
+}
+
+/// What keeps the next plan from reading the new file as what it is now: a part of this root.
+fn misplaced(root: &Root, file: &Path, out: &Path) -> Option<Diagnostic> {
+    let out = out.display();
+    let problem = |detail: String| Diagnostic::error("Invalid generate-config-out flag", detail);
+    let meant = || match root.shown.as_str() {
+        "." => "-generate-config-out=generated.tf".to_owned(),
+        shown => format!("-generate-config-out={shown}/generated.tf"),
+    };
+    if root.entry != "." {
+        let detail = format!(
+            "`{}` is a pipeline, all of which stands in one file: what stands in `{out}` would not belong to it. Write the block yourself, with \
+             as many arguments as you know; the plan shows the difference to the object.",
+            root.shown
+        );
+        return Some(problem(detail).hint("resource \"TYPE\" \"NAME\" {}"));
+    }
+    let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    if folder.is_none() || folder != root.folder.canonicalize().ok() {
+        let detail =
+            format!("`{out}` is not in the folder of the root module, `{}`, and would not be read.", root.shown);
+        return Some(problem(detail).hint(meant()));
+    }
+    (!name.ends_with(".tf") || !is_configuration(&name)).then(|| {
+        let detail = format!("`{out}` would not be read: the name of a file of configuration ends in .tf.");
+        problem(detail).hint(meant())
+    })
 }
 
 fn already_there(out: &Path) -> Diagnostic {
@@ -122,6 +153,11 @@ async fn text(
         let address = &block.to.declaration;
         let Some(kind) = app.registry.resource(address.kind, &address.type_name) else { return Ok(None) };
         let id = match inspection.evaluate(&block.id) {
+            Ok(id) if id.marks_deep().is_private() => {
+                let detail = "The import ID is sensitive, and would be written into the configuration.";
+                problems.push(Diagnostic::error("Invalid import id argument", detail).at(block.id.span()));
+                continue;
+            }
             Ok(id) => convert(&id, &Type::String).ok(),
             Err(found) => {
                 problems.extend(found);

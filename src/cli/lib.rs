@@ -17,6 +17,7 @@ mod files;
 mod foreign;
 mod generate;
 mod interrupt;
+mod judgement;
 mod models;
 mod operation;
 mod project;
@@ -34,6 +35,7 @@ mod view;
 
 pub use stages::stages;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -48,13 +50,15 @@ use crate::exit::Exit;
 /// Runs the program.
 pub fn main() -> ExitCode {
     let definition = CommandLine::command();
-    let words = environment::arguments();
+    let words: Vec<OsString> = environment::arguments().collect();
+    let asks_for_events = spelling::ask_for_events(&words);
+    let refused =
+        |problem| App::new(Console::of_process(false), std::path::PathBuf::new(), asks_for_events).fail(problem).into();
     let words = match spelling::with_arguments_of_environment(&definition, words, &ProcessEnvironment) {
         Ok(words) => spelling::with_two_dashes(&definition, words),
         Err(name) => {
             let detail = format!("The environment variable {name} has a quote that is not closed.");
-            let app = App::new(Console::of_process(false), std::path::PathBuf::new(), false);
-            return app.fail(Diagnostic::error("Invalid arguments in the environment", detail)).into();
+            return refused(Diagnostic::error("Invalid arguments in the environment", detail));
         }
     };
     let line =
@@ -64,6 +68,11 @@ pub fn main() -> ExitCode {
         Err(mut error) => {
             // The advice to write `-- --name` would make a path of a mistyped flag.
             error.remove(clap::error::ContextKind::Suggested);
+            if asks_for_events && error.use_stderr() {
+                let text = error.to_string();
+                let detail = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+                return refused(Diagnostic::error("Failed to parse command-line flags", detail));
+            }
             // Help and version are what was asked for; anything else is a mistake, with the status of all mistakes.
             let _ = error.print();
             let exit = if error.use_stderr() { Exit::Failure } else { Exit::Success };

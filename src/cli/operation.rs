@@ -20,6 +20,7 @@ use crate::clock::{elapsed, rfc3339};
 use crate::console::Color;
 use crate::environment;
 use crate::exit::Exit;
+use crate::judgement::judge;
 use crate::project::Project;
 use crate::reporter::{Follower, Reporter};
 use crate::roots::{Root, WithoutFiles};
@@ -81,7 +82,7 @@ pub async fn plan(
         Exit::Failure
     };
     if diagnostics.has_errors() {
-        return Err(fail(&diagnostics, &sources));
+        return Err(fail(&judge(app, &project, diagnostics), &sources));
     }
     diagnostics.extend(backend::warning(&project.configuration, &*app.environment));
     if !(arguments.target.is_empty() && arguments.exclude.is_empty()) {

@@ -15,6 +15,7 @@ use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore as _};
 use crate::environment::started_in;
 use crate::files::RootFiles;
 use crate::roots::Root;
+use crate::spelling::for_shell;
 use crate::view::figures::count;
 use crate::{backend, encryption, required_version};
 
@@ -58,6 +59,7 @@ impl Project {
     pub fn load(root: Root, environment: &Arc<dyn Environment>) -> (Self, Diagnostics) {
         let folders = root.module_folders();
         let (configuration, mut diagnostics) = pipectl_lang::load_with_modules(root.sources, &folders);
+        diagnostics.extend(folders.passed_over());
         diagnostics.extend(required_version::check(&configuration));
         let unplaced = diagnostics.has_errors() && configuration.pipeline.is_none() && root.entry != ".";
         let mut project = Self::of(root.folder, root.entry, root.shown, Arc::new(configuration), environment);
@@ -278,8 +280,8 @@ impl Project {
              would be made a second time.",
             count(number, "resource")
         );
-        let root = if self.shown == "." { String::new() } else { format!("{} ", self.shown) };
-        let hint = format!("pipectl state import-terraform {root}{name}");
+        let root = if self.shown == "." { String::new() } else { format!("{} ", for_shell(&self.shown)) };
+        let hint = format!("pipectl state import-terraform {root}{}", for_shell(&name));
         (number > 0).then(|| Diagnostic::warning("State of Terraform not imported", detail).hint(hint))
     }
 

@@ -3,6 +3,7 @@
 //! A file with a `pipeline` block is a root of its own. All other configuration files of a folder make the folder's root together.
 //! Reading happens here; meaning is the business of `lang`.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -32,7 +33,8 @@ pub struct Root {
 impl Root {
     /// The folders of the modules that this root module may use.
     pub fn module_folders(&self) -> Folders {
-        Folders { here: self.here.clone(), root: self.folder.clone() }
+        let passed_over = RefCell::new(self.passed_over.clone());
+        Folders { here: self.here.clone(), root: self.folder.clone(), passed_over }
     }
 }
 
@@ -40,6 +42,20 @@ impl Root {
 pub struct Folders {
     here: PathBuf,
     root: PathBuf,
+    /// Files of other programs in the folders that were read, and in the root module's.
+    passed_over: RefCell<Vec<String>>,
+}
+
+impl Folders {
+    /// A warning that names the files that were taken for another program's.
+    pub fn passed_over(&self) -> Option<Diagnostic> {
+        let names: Vec<String> = self.passed_over.borrow().iter().map(|name| format!("`{name}`")).collect();
+        let detail = format!(
+            "Beside files ending in .tf, a file ending in .hcl is configuration only if nothing but blocks of ours stands at its top. Not read: {}.",
+            names.join(", ")
+        );
+        (!names.is_empty()).then(|| Diagnostic::warning("Files of another program", detail))
+    }
 }
 
 impl ModuleFolders for Folders {
@@ -50,6 +66,7 @@ impl ModuleFolders for Folders {
         }
         let why = |problem: Diagnostic| problem.detail.trim_end_matches('.').to_owned();
         let files = configuration_files(&self.here, &folder).map_err(why)?;
+        self.passed_over.borrow_mut().extend(files.passed_over);
         Ok(files.sources.into_iter().map(|(_, source)| source).collect())
     }
 }
@@ -140,16 +157,6 @@ pub fn discover(here: &Path, path: Option<&Path>, without: WithoutFiles) -> Resu
     }
     let roots = of_folder(here, &folder)?;
     Ok(roots.into_iter().filter(|root| root.entry == ".").collect())
-}
-
-/// A warning that names the files that were taken for another program's.
-pub fn passed_over(root: &Root) -> Option<Diagnostic> {
-    let names: Vec<String> = root.passed_over.iter().map(|name| format!("`{name}`")).collect();
-    let detail = format!(
-        "Beside files ending in .tf, a file ending in .hcl is configuration only if nothing but blocks of ours stands at its top. Not read: {}.",
-        names.join(", ")
-    );
-    (!names.is_empty()).then(|| Diagnostic::warning("Files of another program", detail))
 }
 
 /// Whether a file name is that of a configuration file.

@@ -36,6 +36,15 @@ pub fn open(app: &App, bytes: &[u8], inputs: &[VariableInput]) -> Result<Planned
     Planned::open(bytes, inputs, &encryption).map_err(|problems| (problems, SourceMap::default()))
 }
 
+/// Opens a saved plan to look at it: what it does not hold stays unknown.
+///
+/// # Errors
+/// When it cannot be opened, and the files that the findings are in.
+pub fn look(app: &App, bytes: &[u8]) -> Result<Planned, (Diagnostics, SourceMap)> {
+    let encryption = encryption_for(app, bytes).map_err(|(problem, sources)| (problem.into(), sources))?;
+    Planned::look(bytes, &encryption).map_err(|problems| (problems, SourceMap::default()))
+}
+
 /// How the root module of a plan is encrypted today. Where its file is not there any more, the environment decides alone.
 fn encryption_for(app: &App, bytes: &[u8]) -> Result<Encryption, (Diagnostic, SourceMap)> {
     let root = root_of_plan_file(bytes)

@@ -1,15 +1,29 @@
-//! The words of the command line before clap reads them: those that the environment adds, and Terraform's spelling of flags.
+//! The words of the command line before clap reads them: those that the environment adds, and Terraform's spelling of flags. And words that
+//! are advised, as a shell takes them.
 //!
 //! `-auto-approve` becomes `--auto-approve`, `-json=false` no flag at all, and `-refresh=0` becomes `--refresh=false`.
 //! A name that is no flag gets two dashes too, so that the complaint names it whole.
 //! Which names are flags, and which of them take the next argument as their value, comes from the definition of the command line
 //! itself, so that no second list has to be kept. Values of other flags are never touched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command};
 use pipectl_provider::Environment;
+
+/// A word as a shell takes it.
+pub fn for_shell(word: &str) -> Cow<'_, str> {
+    // No shell takes a word with a NUL in it, however it is written.
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
+}
+
+/// Whether the arguments ask a command that writes events for them, as far as can be seen without knowing what they mean.
+pub fn ask_for_events(arguments: &[OsString]) -> bool {
+    let is = |words: &[&str]| arguments.iter().skip(1).any(|given| words.iter().any(|word| given == word));
+    is(&["-json", "--json"]) && is(&["plan", "apply", "destroy", "refresh", "test"])
+}
 
 /// The arguments with every `-name` and `-name=value` whose name is a known long flag written with two dashes, and every truth value as
 /// clap knows it. Of a switch that is given several times the last one counts.

@@ -63,8 +63,7 @@ fn assignment(text: &str) -> Result<(&str, &str), Diagnostic> {
     };
     if name.ends_with(char::is_whitespace) {
         let detail = format!("The variable name {name:?} is invalid due to trailing space.");
-        let meant = format!("-var '{}={}'", name.trim(), value.trim_start());
-        return Err(Diagnostic::error(SUMMARY, detail).hint(meant));
+        return Err(Diagnostic::error(SUMMARY, detail).hint(format!("-var '{}=...'", name.trim())));
     }
     Ok((name, value))
 }

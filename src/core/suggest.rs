@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `given`, if near enough to be what was meant.
 ///
-/// Distance is optimal string alignment (insert, delete, replace, swap neighbours), at most a third of the longer name.
+/// Near is a [`distance`] of at most a third of the longer name.
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -21,7 +21,8 @@ pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a st
     nearest(given, candidates).map(|name| format!(" Did you mean \"{name}\"?")).unwrap_or_default()
 }
 
-fn distance(a: &str, b: &str) -> usize {
+/// How many insertions, deletions, replacements and swaps of neighbours make `b` of `a`: the optimal string alignment.
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {

@@ -200,7 +200,7 @@ fn evaluate_timeout(expression: &Expression, scope: &Scope) -> Result<Option<Dur
         Some(duration) => Ok(Some(duration)),
         None => Err(Diagnostic::error(
             "Invalid timeout",
-            "A timeout is a number of seconds, or a number and a unit: \"90s\", \"30m\", \"2h\".",
+            "A timeout is a number of seconds, or a number and a unit: \"90s\", \"30m\", \"2h\". It is longer than no time at all.",
         )
         .at(expression.span())
         .into()),

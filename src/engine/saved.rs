@@ -236,6 +236,18 @@ impl Planned {
     /// # Errors
     /// When it is no plan file, is damaged, of another format or encrypted otherwise, or when values are missing or not those of the plan.
     pub fn open(bytes: &[u8], inputs: &[VariableInput], encryption: &Encryption) -> Result<Self, Diagnostics> {
+        Self::open_with(bytes, Some(inputs), encryption)
+    }
+
+    /// Reads a plan file that is only looked at: the values of ephemeral variables stay unknown.
+    ///
+    /// # Errors
+    /// When it is no plan file, is damaged, of another format or encrypted otherwise.
+    pub fn look(bytes: &[u8], encryption: &Encryption) -> Result<Self, Diagnostics> {
+        Self::open_with(bytes, None, encryption)
+    }
+
+    fn open_with(bytes: &[u8], inputs: Option<&[VariableInput]>, encryption: &Encryption) -> Result<Self, Diagnostics> {
         let plan = plan_file::unwrap(bytes, encryption)?;
         let saved: SavedPlan = serde_json::from_slice(&plan).map_err(|error| unreadable(&error.to_string()))?;
         let folders = SavedFolders(&saved.sources);
@@ -289,12 +301,17 @@ impl ModuleFolders for SavedFolders<'_> {
 fn restore_variables(
     saved: &SavedPlan,
     configuration: &Configuration,
-    inputs: &[VariableInput],
+    inputs: Option<&[VariableInput]>,
 ) -> Result<BTreeMap<String, Value>, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let mut values = BTreeMap::new();
     for (name, variable) in &saved.variables {
         let Some(block) = configuration.variables.get(name) else { continue };
+        if matches!((variable, inputs), (SavedVariable::Ephemeral, None)) {
+            values.insert(name.clone(), Value::unknown(block.ty.clone()).marked(marks(block)));
+            continue;
+        }
+        let inputs = inputs.unwrap_or_default();
         let input = inputs.iter().rev().find(|input| input.name == *name);
         if matches!(variable, SavedVariable::Ephemeral)
             && let Some(problem) = ephemeral_mismatch(name, saved.given_ephemerals.contains(name), input)

@@ -269,8 +269,6 @@ fn with_value_at(value: &Value, path: &[Step], new: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use pipectl_core::{AddressKind, Attribute, Type};
 

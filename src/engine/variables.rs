@@ -175,7 +175,13 @@ pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&Variable
         },
     };
     convert::convert(&value, &block.ty).map_err(|error| {
-        let detail = format!("The given value is not suitable for var.{name}: {error}.");
-        Diagnostic::error("Invalid value for variable", detail).at(span.unwrap_or_else(|| block.span.clone())).into()
+        let mut detail = format!("The given value is not suitable for var.{name}: {error}.");
+        // Whoever shows a place shows the text that stands there.
+        let shown = span.filter(|_| !marks(block).is_private());
+        if let (None, Some(Origin::File(file))) = (&shown, input.map(|input| &input.origin)) {
+            detail.push_str(&format!(" The value, which is not shown, stands in \"{file}\"."));
+        }
+        let problem = Diagnostic::error("Invalid value for variable", detail);
+        problem.at(shown.unwrap_or_else(|| block.span.clone())).into()
     })
 }

@@ -1,5 +1,6 @@
 //! Whether everything that a configuration refers to is declared in it, and whether modules get the inputs that they declare.
 
+use indexmap::IndexMap;
 use pipectl_core::suggest::{did_you_mean, nearest};
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 
@@ -10,6 +11,9 @@ use crate::expression::{Expression, Step};
 use crate::provider_configuration::ProviderExpression;
 use crate::reference::{InvalidReference, Reference};
 use crate::scope::Scope;
+
+/// For how many findings in a module what may have been meant is looked for: it takes a look at every name. Of so many, nobody reads more.
+const MOST_SUGGESTIONS: usize = 50;
 
 /// Where in a configuration a reference stands, as far as that decides what it may be.
 #[derive(Clone, Copy, Default)]
@@ -84,11 +88,11 @@ impl Configuration {
     }
 
     fn check_own_references(&self, sources: &SourceMap) -> Diagnostics {
-        let mut findings: Vec<(Diagnostic, Vec<Span>)> = Vec::new();
+        let mut findings: IndexMap<(String, String), (Diagnostic, Vec<Span>)> = IndexMap::new();
         visit(self, &mut |place, reference, mut span, next| {
             let diagnostic = match reference {
                 Ok(reference) if self.is_lost(&reference) => return,
-                Ok(reference) => match self.undeclared(&reference, place) {
+                Ok(reference) => match self.undeclared(&reference, place, findings.len() < MOST_SUGGESTIONS) {
                     Some(diagnostic) => diagnostic,
                     None => match next.and_then(|next| self.wrong_instance(&reference, next)) {
                         Some((diagnostic, step)) => {
@@ -105,16 +109,11 @@ impl Configuration {
                     Diagnostic::error(invalid.summary, format!("{}{hint}", invalid.detail))
                 }
             };
-            match findings
-                .iter_mut()
-                .find(|(known, _)| (&known.summary, &known.detail) == (&diagnostic.summary, &diagnostic.detail))
-            {
-                Some((_, spans)) => spans.push(span),
-                None => findings.push((diagnostic, vec![span])),
-            }
+            let same = (diagnostic.summary.clone(), diagnostic.detail.clone());
+            findings.entry(same).or_insert_with(|| (diagnostic, Vec::new())).1.push(span);
         });
         let mut diagnostics: Diagnostics = findings
-            .into_iter()
+            .into_values()
             .map(|(mut diagnostic, spans)| {
                 let places: Vec<String> = spans.iter().skip(1).map(|span| place_of(sources, span)).collect();
                 if !places.is_empty() {
@@ -181,7 +180,12 @@ impl Configuration {
         }
     }
 
-    fn undeclared(&self, reference: &Reference, place: Place<'_>) -> Option<Diagnostic> {
+    /// What is said of a reference to what is not there, and what may have been meant, if it `suggests` that.
+    fn undeclared(&self, reference: &Reference, place: Place<'_>, suggests: bool) -> Option<Diagnostic> {
+        let meant = |given: &str, known: &mut dyn Iterator<Item = &str>| match suggests {
+            true => did_you_mean(given, known),
+            false => String::new(),
+        };
         match reference {
             Reference::Each if !place.each => Some(missing(&Scope::constant(), reference)),
             Reference::Count if !place.count => Some(missing(&Scope::constant(), reference)),
@@ -193,14 +197,14 @@ impl Configuration {
                 Some(missing(&Scope::constant(), reference))
             }
             Reference::Variable(name) if !self.variables.contains_key(name) => {
-                Some(undeclared_variable(name, &did_you_mean(name, self.variables.keys().map(String::as_str))))
+                Some(undeclared_variable(name, &meant(name, &mut self.variables.keys().map(String::as_str))))
             }
             Reference::Local(name) if !self.locals.contains_key(name) => {
-                Some(undeclared_local(name, &did_you_mean(name, self.locals.keys().map(String::as_str))))
+                Some(undeclared_local(name, &meant(name, &mut self.locals.keys().map(String::as_str))))
             }
             Reference::Object(address) if !self.objects.contains_key(address) => {
-                let known: Vec<String> = self.objects.keys().map(ToString::to_string).collect();
-                Some(undeclared_object(reference, &self.object_hint(&address.to_string(), &known)))
+                let hint = if suggests { self.object_hint(&address.to_string()) } else { String::new() };
+                Some(undeclared_object(reference, &hint))
             }
             Reference::Object(address)
                 if self.objects[address].check.as_deref().is_some_and(|it| place.check != Some(it)) =>
@@ -214,18 +218,16 @@ impl Configuration {
             Reference::Module(name) | Reference::ModuleOutput { module: name, .. }
                 if !self.modules.contains_key(name) =>
             {
-                Some(undeclared_module(name, &did_you_mean(name, self.modules.keys().map(String::as_str))))
+                Some(undeclared_module(name, &meant(name, &mut self.modules.keys().map(String::as_str))))
             }
             Reference::Model(name) if !self.models.contains_key(name) => {
-                Some(undeclared_object(reference, &did_you_mean(name, self.models.keys().map(String::as_str))))
+                Some(undeclared_object(reference, &meant(name, &mut self.models.keys().map(String::as_str))))
             }
             Reference::Executor { kind, name } if !self.executors.contains_key(&(kind.clone(), name.clone())) => {
                 let known: Vec<String> =
                     self.executors.keys().map(|(kind, name)| format!("executor.{kind}.{name}")).collect();
-                Some(undeclared_object(
-                    reference,
-                    &did_you_mean(&reference.to_string(), known.iter().map(String::as_str)),
-                ))
+                let known = &mut known.iter().map(String::as_str);
+                Some(undeclared_object(reference, &meant(&reference.to_string(), known)))
             }
             _ => None,
         }
@@ -262,7 +264,8 @@ impl Configuration {
     }
 
     /// What may have been meant by an object's address; a block kind like `stage` may have been left out, too.
-    fn object_hint(&self, given: &str, known: &[String]) -> String {
+    fn object_hint(&self, given: &str) -> String {
+        let known: Vec<String> = self.objects.keys().map(ToString::to_string).collect();
         let prefixed = ["stage.", "data.", "ephemeral."]
             .iter()
             .map(|prefix| format!("{prefix}{given}"))

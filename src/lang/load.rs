@@ -48,14 +48,19 @@ const TERRAFORM_BLOCKS: [&str; 13] = [
 /// Block types of pipectl, which do not exist in `*.tf` files.
 const OWN_BLOCKS: [&str; 4] = ["executor", "model", "pipeline", "stage"];
 
+/// The types of the blocks at the top of our files.
+pub fn block_types() -> impl Iterator<Item = &'static str> {
+    TERRAFORM_BLOCKS.into_iter().chain(OWN_BLOCKS)
+}
+
 /// Whether there are blocks of a type at the top of our files.
 pub fn is_block_type(kind: &str) -> bool {
-    TERRAFORM_BLOCKS.contains(&kind) || OWN_BLOCKS.contains(&kind)
+    block_types().any(|known| known == kind)
 }
 
 /// Reads the files of one module in `folder`, without the modules below. They are added to `sources`.
 fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> (Configuration, Diagnostics) {
-    let block_types: Vec<&str> = TERRAFORM_BLOCKS.iter().chain(&OWN_BLOCKS).copied().collect();
+    let block_types: Vec<&str> = block_types().collect();
     let mut loader = Loader::default();
     loader.configuration.folder = folder.to_owned();
     loader.configuration.sources = std::mem::take(sources);
@@ -154,7 +159,7 @@ impl Loader {
             "terraform" => self.terraform(block),
             "variable" => self.variable(block),
             _ => {
-                let hint = did_you_mean(kind, TERRAFORM_BLOCKS.into_iter().chain(OWN_BLOCKS));
+                let hint = did_you_mean(kind, block_types());
                 let detail = format!("Blocks of type {kind:?} are not expected here.{hint}");
                 self.report(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
             }

@@ -184,7 +184,7 @@ fn parse_masked<T>(
 }
 
 /// The text with spaces for the line breaks and comments that mean nothing (those directly inside of brackets, parentheses, templates
-/// and `for` expressions), and with numbers without exponents. Nothing when it is the same.
+/// and `for` expressions), and with numbers between 0 and 1 for those with exponents and those that are too large. Nothing when it is the same.
 fn simplified(text: &str) -> Option<String> {
     let tokens = scan(text);
     let mut brackets = Brackets::default();
@@ -192,8 +192,10 @@ fn simplified(text: &str) -> Option<String> {
     for (index, token) in tokens.iter().enumerate() {
         brackets.take(&tokens, index);
         let (range, length) = (token.range.clone(), token.range.len());
-        if token.kind == TokenKind::Number && text[range.clone()].contains(['e', 'E']) {
-            simpler.replace_range(range, &"1".repeat(length));
+        let number = &text[range.clone()];
+        let is_too_large = || number.parse::<f64>().is_ok_and(f64::is_infinite);
+        if token.kind == TokenKind::Number && (number.contains(['e', 'E']) || is_too_large()) {
+            simpler.replace_range(range, &format!("0.{}", "1".repeat(length - 2)));
             continue;
         }
         // The line break after a heredoc belongs to it.

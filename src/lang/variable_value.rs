@@ -49,8 +49,8 @@ fn placed(diagnostics: Diagnostics, text: &str, name: &str) -> Diagnostics {
     let each = |diagnostic: Diagnostic| {
         let detail = format!("The value given for var.{name} is not a valid expression: {}", diagnostic.detail);
         let diagnostic = Diagnostic { detail, span: None, ..diagnostic };
-        // A word was most likely meant as text.
-        if is_word { diagnostic.hint(format!("-var '{name}=\"{text}\"'")) } else { diagnostic }
+        // A word was most likely meant as text. It is not repeated: it may be a secret.
+        if is_word { diagnostic.hint(format!("Text is written in quotes there: {name}='\"...\"'")) } else { diagnostic }
     };
     diagnostics.into_iter().map(each).collect()
 }

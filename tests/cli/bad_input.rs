@@ -317,3 +317,62 @@ module "m" {
     scenario.run("workspace new 'a b'");
     scenario.check("words_of_mistakes_say_where_and_what_to_do");
 }
+
+/// One mistake in a block is not told again wherever the block is used, in whichever module.
+#[test]
+fn what_stands_in_a_block_with_a_mistake_is_declared() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "a" {
+  default = 1
+}
+
+resource "terraform_data" "x" {
+  input = var.a +
+}
+
+resource "terraform_data" "y" {
+  input = [terraform_data.x.output, terraform_data.z.output]
+}
+
+provider "tls" {
+  alias = "a" "b"
+}
+
+resource "tls_private_key" "k" {
+  provider  = tls.a
+  algorithm = "ED25519"
+}
+
+module "m" {
+  source = "./m"
+  name   = 1
+}
+
+output "o" {
+  value = [terraform_data.x.id, module.m.out]
+}
+"#,
+    );
+    scenario.write("m/main.tf", "variable \"name\" {\n  type = foo\n}\n\noutput \"out\" {\n  value =\n}\n");
+    scenario.run("validate");
+    scenario.run("plan");
+    scenario.check("what_stands_in_a_block_with_a_mistake_is_declared");
+}
+
+/// Whoever reads events gets events, whatever is wrong with the command line; two roots are one too many.
+#[test]
+fn wrong_command_lines() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "resource \"terraform_data\" \"a\" {}\n");
+    scenario.run("plan -json -bogus");
+    scenario.run("plan -json -lock-timeout=x");
+    scenario.run("plan -json a b");
+    scenario.run("plan -bogus");
+    scenario.run("import -config=. ./ terraform_data.a 1");
+    scenario.run("import cfg terraform_data.a 1");
+    scenario.set("TF_CLI_ARGS", "\"x");
+    scenario.run("plan -json");
+    scenario.check("wrong_command_lines");
+}

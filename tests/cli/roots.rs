@@ -34,6 +34,19 @@ fn files_of_other_programs() {
     scenario.check("files_of_other_programs");
 }
 
+/// A slip in a block's type must not hide what is there: it would be destroyed.
+#[test]
+fn a_file_with_a_slip_is_not_another_programs() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "module \"m\" {\n  source = \"./m\"\n}\n");
+    scenario.write("b.hcl", "resorce \"terraform_data\" \"b\" {}\n");
+    scenario.write("m/main.tf", "output \"a\" {\n  value = 1\n}\n");
+    scenario.write("m/vault.hcl", "storage \"raft\" {}\n");
+    scenario.run("plan");
+    scenario.run("validate");
+    scenario.check("a_file_with_a_slip_is_not_another_programs");
+}
+
 #[test]
 fn a_folder_without_configuration_files() {
     let mut scenario = Scenario::empty();

@@ -1,5 +1,7 @@
 //! Canaries: what is written down of secrets, in any form, by anything that the program writes.
 
+use std::fs;
+
 use super::scenario::Scenario;
 
 const FILE: &str = "pipelines/account.hcl";
@@ -167,4 +169,33 @@ fn what_a_provider_makes_is_encrypted_where_the_state_is() {
         assert_eq!(scenario.files_with(canary), Vec::<String>::new());
     }
     no_file_tells(&scenario);
+}
+
+/// Values of variables that may not be shown, wrong and right ones, wherever they come from.
+#[test]
+fn wrong_values_of_sensitive_variables_are_not_told() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        "variable \"any\" {\n  type      = any\n  sensitive = true\n}\n\n\
+         variable \"number\" {\n  type      = number\n  ephemeral = true\n}\n\n\
+         provider \"tls\" {\n  proxy {\n    url      = \"http://proxy.example\"\n    password = \"canary-first-token\"\n  }\n}\n\n\
+         resource \"tls_private_key\" \"k\" {\n  algorithm = \"ED25519\"\n}\n",
+    );
+    scenario.set("TF_VAR_any", TOKENS[0]);
+    scenario.write("terraform.tfvars", &format!("number = \"{}\"\n", TOKENS[1]));
+    scenario.run("plan");
+    assert!(!silent(&scenario, "plan -json"));
+    assert!(!silent(&scenario, &format!("plan -var 'number ={}'", TOKENS[2])));
+    fs::remove_file(scenario.file("terraform.tfvars")).unwrap();
+    scenario.set("TF_VAR_any", "\"text\"");
+    assert!(silent(&scenario, "plan -out=x.plan -var number=1"));
+    scenario.note("credentials of a nested block of a provider");
+    let output = scenario.command("show -json x.plan").output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let proxy = &shown["configuration"]["provider_config"]["tls"]["expressions"]["proxy"];
+    let proxy = if proxy.is_array() { &proxy[0] } else { proxy };
+    assert_eq!(proxy["url"]["constant_value"], "http://proxy.example");
+    assert_eq!(proxy["password"], serde_json::json!({}));
+    scenario.check("wrong_values_of_sensitive_variables_are_not_told");
 }

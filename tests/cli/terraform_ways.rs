@@ -103,6 +103,33 @@ import {
     scenario.check("configuration_is_generated_for_imports");
 }
 
+/// A file that the next plan would not read, or would take for another root module, is not written; nor is a secret.
+#[test]
+fn configuration_is_generated_where_it_is_read() {
+    let mut scenario = Scenario::empty();
+    let import = "import {\n  to = terraform_data.x\n  id = \"abc\"\n}\n";
+    scenario.write("a.hcl", &format!("pipeline \"a\" {{}}\n\n{import}"));
+    scenario.run("plan -generate-config-out=gen.tf a.hcl");
+    scenario.write("b.hcl", "pipeline \"b\" {}\n");
+    scenario.run("plan -generate-config-out=gen.tf");
+    scenario.write("root/main.tf", import);
+    scenario.run("plan -generate-config-out=gen.tf root/");
+    scenario.run("plan -generate-config-out=root/gen.txt root/");
+    scenario.write(
+        "root/main.tf",
+        &format!(
+            "variable \"id\" {{\n  default   = \"canary\"\n  sensitive = true\n}}\n\n{}",
+            import.replace("\"abc\"", "var.id")
+        ),
+    );
+    scenario.run("plan -generate-config-out=root/gen.tf root/");
+    assert!(!scenario.file("gen.tf").exists() && !scenario.file("root/gen.tf").exists());
+    scenario.write("root/main.tf", import);
+    scenario.run("plan -generate-config-out=root/gen.tf root/");
+    scenario.run("plan root/");
+    scenario.check("configuration_is_generated_where_it_is_read");
+}
+
 #[test]
 fn checks_read_data() {
     let mut scenario = Scenario::empty();

@@ -23,9 +23,22 @@ pub async fn run(app: &App, arguments: &ImportArguments) -> Exit {
 async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     let (root, rest) = split_root(&app.here, &arguments.words);
     let [text, id] = rest else {
-        let error = Diagnostic::error("Address and id required", "This command takes one object into the state.");
+        let detail = match &root {
+            None if rest.len() == 3 => format!(
+                "This command takes one object into the state. If {:?} is a folder, it is written with a slash.",
+                rest[0]
+            ),
+            _ => "This command takes one object into the state.".to_owned(),
+        };
+        let error = Diagnostic::error("Address and id required", detail);
         return Err(app.fail(error.hint("pipectl import [PATH] ADDRESS ID")));
     };
+    if let (Some(config), Some(root)) = (&arguments.config, &root) {
+        let (config, root) = (config.display(), root.display());
+        let detail =
+            format!("Both -config=`{config}` and the path `{root}` say which root module is meant. Give one of them.");
+        return Err(app.fail(Diagnostic::error("Several root modules", detail)));
+    }
     let address = address(app, text)?;
     mention_lock(app, &arguments.lock);
     let root = arguments.config.clone().or(root);

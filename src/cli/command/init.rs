@@ -21,11 +21,9 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
 }
 
 fn one(app: &App, root: Root) -> Exit {
-    let passed_over = roots::passed_over(&root);
     let (project, mut diagnostics) = Project::load(root, &app.environment);
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     diagnostics.extend(engine.check_kinds(&project.configuration));
-    diagnostics.extend(passed_over);
     let state = match diagnostics.has_errors() {
         true => None,
         false => project.read_state().unwrap_or_else(|error| {

@@ -10,6 +10,7 @@ use crate::generate::generate;
 use crate::operation::{self, Purpose, Ready};
 use crate::reporter::Reporter;
 use crate::roots::Root;
+use crate::spelling::for_shell;
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
@@ -22,8 +23,10 @@ pub async fn run(app: &App, arguments: PlanArguments) -> Exit {
         Err(exit) => return exit,
     };
     let several = roots.len() > 1;
-    if several && arguments.out.is_some() {
-        let error = Diagnostic::error("Several pipelines", "A saved plan is of one pipeline. Name it.");
+    let file = (arguments.out.as_ref().map(|_| "A saved plan"))
+        .or(arguments.generate_config_out.as_ref().map(|_| "A generated configuration"));
+    if let Some(file) = file.filter(|_| several) {
+        let error = Diagnostic::error("Several pipelines", format!("{file} is of one pipeline. Name it."));
         reporter.diagnostics(&error.into(), &SourceMap::default());
         return Exit::Failure;
     }
@@ -76,7 +79,7 @@ async fn one(app: &App, reporter: &Reporter, mut root: Root, arguments: &PlanArg
         let out = out.display();
         reporter.say(&format!(
             "\nThe plan is saved in {out}. To do exactly this:\n    pipectl apply {}",
-            shell_word(&out.to_string())
+            for_shell(&out.to_string())
         ));
     }
     if let Some(file) = generated {
@@ -89,10 +92,4 @@ async fn one(app: &App, reporter: &Reporter, mut root: Root, arguments: &PlanArg
     let plan = &planned.plan;
     let takes_in = mode == Mode::RefreshOnly && !plan.observed.is_empty();
     if arguments.detailed_exitcode && (plan.has_changes() || takes_in) { Exit::Changes } else { Exit::Success }
-}
-
-/// A word that a shell takes as it is.
-fn shell_word(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_alphanumeric() || "./_-+=:@%".contains(c));
-    if plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

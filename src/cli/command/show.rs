@@ -1,6 +1,5 @@
 //! `show`: the state, or a saved plan.
 
-use pipectl_core::SourceMap;
 use pipectl_engine::{Planned, StateIdentity};
 use serde_json::Value as Json;
 
@@ -8,9 +7,9 @@ use crate::app::App;
 use crate::arguments::ShowArguments;
 use crate::exit::Exit;
 use crate::operation::{self, outputs_of};
+use crate::saved_plan;
 use crate::view::document::{self, PlanView};
 use crate::view::{exact, outputs, plan as plan_view, state as state_view};
-use crate::{environment, saved_plan, variables};
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
@@ -49,11 +48,7 @@ pub fn run(app: &App, arguments: &ShowArguments) -> Exit {
 }
 
 fn plan(app: &App, bytes: &[u8], json: bool) -> Exit {
-    // Ephemeral values are not in the plan: those that the environment gives are known, for the others their variables' defaults count.
-    let folder = saved_plan::folder(app, bytes);
-    let collected = variables::collect(&app.here, &folder, environment::variables(), &[], &mut SourceMap::default());
-    let inputs = collected.map_or_else(|_| Vec::new(), |(inputs, _)| inputs);
-    let planned = match saved_plan::open(app, bytes, &inputs) {
+    let planned = match saved_plan::look(app, bytes) {
         Ok(planned) => planned,
         Err((problems, sources)) => {
             app.complain(&problems, &sources);

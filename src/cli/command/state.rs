@@ -48,9 +48,11 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
     let objects = || state.iter().flat_map(|state| state.objects());
     let mut exit = Exit::Success;
-    for wanted in &wanted {
-        if !objects().any(|(address, ..)| wanted.contains(address)) {
-            let known: Vec<String> = objects().map(|(address, ..)| address.to_string()).collect();
+    let missing = |wanted: &&Target| !objects().any(|(address, ..)| wanted.contains(address));
+    let missing: Vec<&Target> = wanted.iter().filter(missing).collect();
+    if !missing.is_empty() {
+        let known: Vec<String> = objects().map(|(address, ..)| address.to_string()).collect();
+        for wanted in missing {
             let suggestion = did_you_mean(&wanted.to_string(), known.iter().map(String::as_str));
             let detail = format!("The state holds nothing at {wanted}.{suggestion}");
             exit = app.fail(Diagnostic::error("Object not found", detail).hint("pipectl state list"));

@@ -1,17 +1,15 @@
 //! `validate`: judges the configuration without looking at the world.
 
-use std::collections::HashSet;
-
 use pipectl_core::{Diagnostic, Diagnostics, Severity, SourceMap};
 use serde_json::{Value as Json, json};
 
-use crate::app::{App, Effort};
+use crate::app::App;
 use crate::arguments::ValidateArguments;
 use crate::console::Color;
 use crate::exit::Exit;
+use crate::judgement::judge;
 use crate::project::Project;
-use crate::reporter::Follower;
-use crate::roots::{self, Root, WithoutFiles};
+use crate::roots::{self, WithoutFiles};
 use crate::testing::file::UNSUPPORTED;
 use crate::testing::files::read_files;
 use crate::view::diagnostic;
@@ -29,7 +27,8 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
     };
     let mut judged: Vec<Judged> = Vec::new();
     for root in roots {
-        let (project, diagnostics) = judge(app, root);
+        let (project, loaded) = Project::load(root, &app.environment);
+        let diagnostics = judge(app, &project, loaded);
         let mut one = Judged { sources: project.configuration.sources.clone(), project, diagnostics };
         // The tests of a folder are those of all its root modules.
         if !arguments.no_tests && !judged.iter().any(|before| before.project.folder == one.project.folder) {
@@ -87,27 +86,6 @@ impl Judged {
         }));
     }
 }
-
-/// Reads and judges one root module.
-pub fn judge(app: &App, root: Root) -> (Project, Diagnostics) {
-    let passed_over = roots::passed_over(&root);
-    let (project, mut diagnostics) = Project::load(root, &app.environment);
-    diagnostics.extend(passed_over);
-    let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let judged = engine.validate(&project.configuration);
-    (project, once(diagnostics, judged))
-}
-
-/// Each finding once. What loading has found, evaluation may find again, in its own words.
-fn once(loaded: Diagnostics, judged: Diagnostics) -> Diagnostics {
-    let place = |found: &Diagnostic| (found.summary.clone(), found.span.clone());
-    let known: HashSet<_> = loaded.iter().filter(|found| found.span.is_some()).map(place).collect();
-    let judged = judged.into_iter().filter(|found| !known.contains(&place(found)));
-    let mut seen = HashSet::new();
-    let all = loaded.into_iter().chain(judged);
-    all.filter(|found| seen.insert((place(found), found.detail.clone()))).collect()
-}
-
 /// The document of `terraform validate -json`.
 fn document(diagnostics: Vec<Json>, errors: usize, warnings: usize) -> Json {
     json!({

@@ -251,7 +251,7 @@ fn trigger(expression: &Expression) -> Result<Trigger, &'static str> {
 fn is_instance_key(key: &Expression) -> bool {
     let own = [Reference::Each, Reference::Count];
     match key.node() {
-        Node::Literal(key) => key.as_str().is_some() || key.as_number().is_some(),
+        Node::Literal(key) => key.as_str().is_some() || key.as_number().is_some_and(|key| key.to_u64().is_some()),
         Node::Traversal(_) => key.references().iter().all(|(reference, _)| own.contains(reference)),
         _ => false,
     }

@@ -167,8 +167,6 @@ pub(super) fn provider_reference(written: &Expression) -> Option<ProviderReferen
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use crate::{ProviderExpression, SourceFile, load};
 
     fn loaded(text: &str) -> (crate::Configuration, Vec<String>) {

@@ -37,3 +37,12 @@ fn expressions_are_read_as_terraform_reads_them() {
         }
     }
 }
+
+#[test]
+fn a_number_may_have_any_number_of_digits() {
+    let long = format!("1{}", "0".repeat(400));
+    for (text, expected) in [(format!("{long} > 1e399"), "true"), (format!("{long}.5 == {long}"), "true")] {
+        let parsed = parse_expression(&text, SourceId(0)).unwrap();
+        assert_eq!(evaluate(&parsed, &Scope::new(Arc::new(NoFiles))).unwrap().to_string(), expected);
+    }
+}

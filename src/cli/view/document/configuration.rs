@@ -25,14 +25,7 @@ pub(super) fn configuration(registry: &Registry, configuration: &Configuration) 
             entry["alias"] = json!(alias);
         }
         let provider = registry.provider(&configuration.provider_source(&block.name));
-        let schema = provider.map(|provider| provider.schema());
-        let mut expressions = body(&block.body, schema);
-        // The document shows no credentials, wherever they stand.
-        for (name, _) in schema.into_iter().flat_map(|schema| &schema.attributes).filter(|(_, known)| known.sensitive) {
-            if let Some(written) = expressions.get_mut(name).and_then(Json::as_object_mut) {
-                written.remove("constant_value");
-            }
-        }
+        let expressions = body(&block.body, provider.map(|provider| provider.schema()));
         if expressions.as_object().is_some_and(|members| !members.is_empty()) {
             entry["expressions"] = expressions;
         }
@@ -151,15 +144,25 @@ fn resource(registry: &Registry, address: &Address, block: &ObjectBlock) -> Json
     json
 }
 
+/// The document shows no credentials, wherever they stand.
 fn body(body: &Body, schema: Option<&Schema>) -> Json {
     let mut members = Map::new();
     for argument in body.arguments() {
-        members.insert(argument.name.clone(), expression(&argument.value));
+        let mut written = expression(&argument.value);
+        let known = schema.and_then(|schema| schema.attributes.get(&argument.name));
+        if let Some(written) = written.as_object_mut().filter(|_| known.is_some_and(|known| known.sensitive)) {
+            written.remove("constant_value");
+        }
+        members.insert(argument.name.clone(), written);
     }
     for block in body.blocks().filter(|block| block.kind != "dynamic") {
         let known = schema.and_then(|schema| schema.blocks.get(&block.kind));
         let labels = known.map(|known| known.labels.as_slice()).unwrap_or_default();
-        let mut inside = self::body(&block.body, None);
+        let label = |name: &str| {
+            let position = labels.iter().position(|label| label == name)?;
+            block.labels.get(position).map(|(label, _)| label.as_str())
+        };
+        let mut inside = self::body(&block.body, known.and_then(|known| known.body_of(label)));
         for (name, (label, _)) in labels.iter().zip(&block.labels) {
             inside[name] = json!({ "constant_value": label });
         }
