@@ -17,17 +17,19 @@ pub(crate) fn ignored_argument(schema: &Schema, config: &Value, planned: &Value)
 }
 
 fn compare(planned: &Value, actual: &Value, path: &Path) -> Option<String> {
-    let differs = || {
-        let shown = |value: &Value| {
-            if planned.is_sensitive() || actual.is_sensitive() {
-                "(sensitive value)".to_owned()
-            } else {
-                value.to_string()
-            }
-        };
-        let place = if path.0.is_empty() { "the object".to_owned() } else { format!("`{path}`") };
-        Some(format!("{place} was planned as {}, and is {}", shown(planned), shown(actual)))
-    };
+    let is_private = (planned.marks() | actual.marks()).is_private();
+    let found = compare_inside(planned, actual, path)?;
+    // Of what is not to be told, neither are the names inside.
+    Some(if is_private { differs("(sensitive value)", "(sensitive value)", path) } else { found })
+}
+
+fn differs(planned: impl std::fmt::Display, actual: impl std::fmt::Display, path: &Path) -> String {
+    let place = if path.0.is_empty() { "the object".to_owned() } else { format!("`{path}`") };
+    format!("{place} was planned as {planned}, and is {actual}")
+}
+
+fn compare_inside(planned: &Value, actual: &Value, path: &Path) -> Option<String> {
+    let differs = || Some(differs(planned, actual, path));
     match (planned.kind(), actual.kind()) {
         (Kind::Unknown(unknown), kind) => {
             let broken = unknown.refinement.not_null && matches!(kind, Kind::Null(_));
@@ -97,6 +99,12 @@ mod tests {
         assert_eq!(
             broken_promise(&secret, &other).as_deref(),
             Some("`name` was planned as (sensitive value), and is (sensitive value)")
+        );
+        let named = |name: &str| Value::object([("names", Value::object([(name, Value::from(1))]))]);
+        let secret = named("hunter2").mark_at(&Path::of("names").0, Marks::SENSITIVE);
+        assert_eq!(
+            broken_promise(&secret, &named("hunter3")).as_deref(),
+            Some("`names` was planned as (sensitive value), and is (sensitive value)")
         );
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::conditions::Conditions;
 use crate::data::within;
-use crate::evaluation::{Evaluation, extend_once, located};
+use crate::evaluation::{Evaluation, about, extend_once, located};
 use crate::expansion::Expansion;
 use crate::instance::mark_by_schema;
 use crate::limits::Limits;
@@ -20,7 +20,7 @@ use crate::planner::{Arguments, arguments, context, with_marks_of};
 use crate::providers::configured::unknown_kind;
 use crate::providers::locate::is_served;
 use crate::providers::{Bound, Chooser, Providers};
-use crate::secrets::redacted;
+use crate::secrets::{Texts, redacted};
 use crate::{Engine, EphemeralOperation, Event};
 
 /// What is open in a run. Dropping it leaves everything as it is, and renews nothing any more.
@@ -36,6 +36,8 @@ struct OpenValue {
     /// The arguments, and what they gave, for whoever asks once more.
     config: Value,
     value: Value,
+    /// What must not be told of it.
+    texts: Arc<Texts>,
     lease: Arc<Mutex<Lease>>,
     /// What went wrong when it was to be renewed.
     problems: Arc<Mutex<Diagnostics>>,
@@ -180,7 +182,10 @@ async fn open_value(
 ) -> Result<Value, Diagnostics> {
     let known = lock(&open.open)
         .iter()
-        .find(|known| known.address == *address && known.config == config.unmark_deep().0)
+        // Another configuration of its provider may give another one.
+        .find(|known| {
+            known.address == *address && Arc::ptr_eq(&known.kind, kind) && known.config == config.unmark_deep().0
+        })
         .map(|known| known.value.clone());
     if let Some(value) = known {
         return Ok(value);
@@ -191,7 +196,8 @@ async fn open_value(
     tell(engine, address, EphemeralOperation::Open, true);
     let lease = Arc::new(Mutex::new(lease));
     let problems = Arc::default();
-    let (own, told) = (Arc::clone(&lease), Arc::clone(&problems));
+    let texts = Arc::new(texts_of(config, &value));
+    let (own, told) = (Arc::clone(&lease), (Arc::clone(&problems), Arc::clone(&texts)));
     let renewal = renew(engine.clone(), Arc::clone(kind), address.clone(), own, told);
     if lock(&lease).renew_after.is_some() {
         lock(&open.renewals).spawn(renewal);
@@ -201,10 +207,23 @@ async fn open_value(
         kind: Arc::clone(kind),
         config: config.unmark_deep().0,
         value: value.clone(),
+        texts,
         lease,
         problems,
     });
     Ok(value)
+}
+
+/// What must not be told of a value: what of its arguments is not, and all that was opened beside them.
+fn texts_of(config: &Value, value: &Value) -> Texts {
+    let attributes = value.as_object().into_iter().flatten().map(|(name, value)| {
+        let value = match config.set_attribute(name) {
+            Some(given) => value.clone().marked(given.marks_deep()),
+            None => value.clone().marked(Marks::EPHEMERAL),
+        };
+        (name.clone(), value)
+    });
+    Texts::private_in(&Value::object(attributes))
 }
 
 /// Renews a value again and again, until it lasts by itself or cannot be renewed.
@@ -213,7 +232,7 @@ async fn renew(
     kind: Arc<dyn Ephemeral>,
     address: Address,
     lease: Arc<Mutex<Lease>>,
-    problems: Arc<Mutex<Diagnostics>>,
+    (problems, texts): (Arc<Mutex<Diagnostics>>, Arc<Texts>),
 ) {
     loop {
         let Lease { private, renew_after: Some(wait) } = lock(&lease).clone() else { return };
@@ -226,7 +245,7 @@ async fn renew(
                 tell(&engine, &address, EphemeralOperation::Renew, true);
             }
             Err(found) => {
-                lock(&problems).extend(found);
+                lock(&problems).extend(texts.redact(found));
                 return;
             }
         }
@@ -240,7 +259,7 @@ impl OpenValues {
         renewals.shutdown().await;
         let open = std::mem::take(&mut *lock(&self.open));
         let mut found = Diagnostics::new();
-        for OpenValue { address, kind, lease, problems, .. } in open.into_iter().rev() {
+        for OpenValue { address, kind, texts, lease, problems, .. } in open.into_iter().rev() {
             found.extend(about(std::mem::take(&mut *lock(&problems)), &address));
             tell(engine, &address, EphemeralOperation::Close, false);
             let cancel = Cancel::new();
@@ -256,16 +275,9 @@ impl OpenValues {
             };
             match closed {
                 Ok(()) => tell(engine, &address, EphemeralOperation::Close, true),
-                Err(problems) => found.extend(about(problems, &address)),
+                Err(problems) => found.extend(about(texts.redact(problems), &address)),
             }
         }
         found
     }
-}
-
-fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
-    for diagnostic in diagnostics.iter_mut() {
-        diagnostic.address.get_or_insert_with(|| address.to_string());
-    }
-    diagnostics
 }

@@ -311,6 +311,14 @@ fn is_dynamic(value: &Value) -> bool {
     matches!(value.kind(), Kind::Unknown(unknown) if unknown.ty == Type::Any)
 }
 
+/// Diagnostics with what they are about, where they do not say so themselves.
+pub(crate) fn about(mut diagnostics: Diagnostics, whom: &impl ToString) -> Diagnostics {
+    for diagnostic in diagnostics.iter_mut() {
+        diagnostic.address.get_or_insert_with(|| whom.to_string());
+    }
+    diagnostics
+}
+
 /// Diagnostics about a value, with the places in the configuration that the value was written at.
 pub(crate) fn located(
     mut diagnostics: Diagnostics,

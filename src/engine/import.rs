@@ -9,11 +9,13 @@ use pipectl_provider::{Instance, ReadOutcome, Resource};
 use pipectl_state::{Change, State};
 
 use crate::ephemeral::OpenValues;
+use crate::evaluation::about;
 use crate::graph::Graph;
 use crate::instance::{Keeping, mark_by_schema, object_of};
 use crate::planner::{context, provider_mistake};
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
+use crate::secrets::told;
 use crate::{Engine, VariableInput, resolve_variables};
 
 impl Engine {
@@ -102,19 +104,15 @@ pub(crate) async fn take_over(
     address: &Address,
     id: &str,
 ) -> Result<Instance, Diagnostics> {
-    let about = |mut problems: Diagnostics| {
-        problems.iter_mut().for_each(|found| {
-            found.address.get_or_insert_with(|| address.to_string());
-        });
-        problems
-    };
     let absent = || {
         let detail = format!("There is no object with the id {id:?} that {address} could be.");
         Diagnostic::error("Cannot import non-existent remote object", detail).about(address)
     };
     let cx = context(engine, address, String::new(), engine.cancel.clone(), Recorder::none());
-    let imported = kind.import(&cx, id).await.map_err(about)?.ok_or_else(absent)?;
-    match kind.read(&cx, &imported).await.map_err(about)? {
+    let imported = kind.import(&cx, id).await.map_err(|problems| about(problems, address))?.ok_or_else(absent)?;
+    let read = kind.read(&cx, &imported).await;
+    let shown = mark_by_schema(kind.schema(), imported.attributes.clone());
+    match read.map_err(|problems| told(problems, &shown, address))? {
         ReadOutcome::Gone => Err(absent().into()),
         ReadOutcome::Present { instance, .. } => {
             let attributes = mark_by_schema(kind.schema(), instance.attributes.clone());

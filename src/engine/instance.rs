@@ -14,7 +14,7 @@ use pipectl_state::{AttributePath, ObjectState, OutputState, PathStep, StoredSec
 use serde_json::{Map, Value as Json};
 
 use crate::graph::Graph;
-use crate::secrets;
+use crate::secrets::{self, told};
 
 /// What the state keeps beside an instance.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +68,7 @@ pub(crate) fn instance_of(
     } else {
         upgraded = kind
             .upgrade(object.schema_version, object.attributes.clone())
-            .map_err(|problems| about(problems, address))?;
+            .map_err(|problems| told(problems, &plain(object), address))?;
         (&upgraded, &object.types)
     };
     let attributes = attributes_of(schema, json, types).map_err(|(path, message)| {
@@ -90,11 +90,10 @@ pub(crate) fn instance_of(
     })
 }
 
-fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
-    for diagnostic in diagnostics.iter_mut() {
-        diagnostic.address.get_or_insert_with(|| address.to_string());
-    }
-    diagnostics
+/// The attributes of a stored object as JSON has them, with what is sensitive marked.
+pub(crate) fn plain(object: &ObjectState) -> Value {
+    let mark = |value: Value, path| value.mark_at(&Path::from(path).0, Marks::SENSITIVE);
+    object.sensitive.iter().fold(from_json(&object.attributes), mark)
 }
 
 /// The instance as the state keeps it, without secrets. `None` when something inside is unknown.

@@ -186,10 +186,7 @@ fn retry(body: &Body, scope: &Scope) -> Result<Retry, Diagnostics> {
 }
 
 fn evaluate_timeout(expression: &Expression, scope: &Scope) -> Result<Option<Duration>, Diagnostics> {
-    let value = evaluate(expression, scope)?;
-    if value.marks_deep().is_private() {
-        return Err(Diagnostic::error("Invalid timeout", PRIVATE).at(expression.span()).into());
-    }
+    let value = evaluate_public(expression, scope, "Invalid timeout")?;
     let duration = match value.kind() {
         Kind::Null(_) | Kind::Unknown(_) => return Ok(None),
         Kind::Number(seconds) => Duration::try_from_secs_f64(seconds.to_f64()).ok(),
@@ -222,17 +219,23 @@ fn parse_duration(text: &str) -> Option<Duration> {
 /// What bounds calls is told in events and errors.
 const PRIVATE: &str = "This is shown while pipectl works, so it must be neither sensitive nor ephemeral.";
 
+/// Evaluates what bounds calls. `mistake` is what it is called when it is private.
+pub(crate) fn evaluate_public(expression: &Expression, scope: &Scope, mistake: &str) -> Result<Value, Diagnostics> {
+    let value = evaluate(expression, scope)?;
+    match value.marks_deep().is_private() {
+        true => Err(Diagnostic::error(mistake, PRIVATE).at(expression.span()).into()),
+        false => Ok(value),
+    }
+}
+
 /// `concurrency = 2`, or `concurrency = { group = "database", limit = 2 }`.
 fn concurrency(expression: &Expression, scope: &Scope) -> Result<Option<Concurrency>, Diagnostics> {
-    let value = evaluate(expression, scope)?;
+    let value = evaluate_public(expression, scope, "Invalid concurrency")?;
     let invalid = || {
         let detail = "The concurrency is a whole number, 1 or more, or an object of a group's name and such a number: \
                       { group = \"database\", limit = 2 }.";
         Diagnostic::error("Invalid concurrency", detail).at(expression.span())
     };
-    if value.marks_deep().is_private() {
-        return Err(Diagnostic::error("Invalid concurrency", PRIVATE).at(expression.span()).into());
-    }
     let (group, limit) = match value.kind() {
         Kind::Null(_) => return Ok(None),
         _ if !value.is_wholly_known() => return Ok(None),

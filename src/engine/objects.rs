@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::json::from_json;
-use pipectl_core::{Address, Marks, Path, Type, Value};
+use pipectl_core::{Address, Type, Value};
 use pipectl_provider::Registry;
 use pipectl_state::{ObjectState, State};
 
-use crate::instance::instance_of;
+use crate::instance::{instance_of, plain};
 use crate::{Action, Plan};
 
 /// The attributes of a stored object, marked where they must not be shown.
@@ -17,11 +16,6 @@ pub fn attributes(registry: &Registry, address: &Address, object: &ObjectState) 
     let kind = registry.resource(address.kind, &address.type_name);
     let known = kind.and_then(|kind| instance_of(address, object, kind.as_ref()).ok());
     known.map_or_else(|| plain(object), |instance| instance.attributes)
-}
-
-fn plain(object: &ObjectState) -> Value {
-    let mark = |value: Value, path| value.mark_at(&Path::from(path).0, Marks::SENSITIVE);
-    object.sensitive.iter().fold(from_json(&object.attributes), mark)
 }
 
 /// The objects of a state by address, without those that are left over from replacements.

@@ -11,6 +11,7 @@
 pub(crate) mod before;
 pub(crate) mod check;
 pub(crate) mod configured;
+mod discreet;
 pub(crate) mod locate;
 
 pub(crate) use before::Before;

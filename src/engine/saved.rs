@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::plan_file::{self, unreadable};
+use crate::secrets::without;
 use crate::variables::{marks, resolve};
 use crate::{
     Action, AddressPattern, Cause, CheckResult, Deferral, DeferredChange, Drift, Mode, Moved, Origin, OutputAction,
@@ -171,12 +172,9 @@ fn is_withheld(marks: Marks) -> bool {
     marks.contains(Marks::EPHEMERAL) || marks.contains(Marks::SECRET)
 }
 
-/// The value with what belongs in no file replaced by something unknown of the same type and marks.
+/// The value with what belongs in no file replaced by something unknown.
 fn withheld(value: &Value) -> Value {
-    value.map_deep(&|value| match is_withheld(value.marks()) && !value.is_null() {
-        true => Value::unknown(value.ty()).marked(value.marks()),
-        false => value,
-    })
+    without(value, is_withheld, Value::unknown)
 }
 
 fn save_change(change: &ResourceChange) -> SavedChange {

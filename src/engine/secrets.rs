@@ -9,12 +9,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Marks, Path, Schema, Step, Value, json};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Marks, Path, Schema, Step, Type, Value, json};
 use pipectl_provider::Instance;
 use pipectl_provider::context::Fingerprints;
 use pipectl_state::{Change, SecretMacs, State, StateKey, StoredSecret};
 
 use crate::Seed;
+use crate::evaluation::about;
 
 /// What a secret carries.
 const MARKS: [Marks; 2] = [Marks::SENSITIVE, Marks::SECRET];
@@ -161,10 +162,47 @@ fn text_of(value: &Value) -> Option<String> {
 
 /// Attributes as they are stored: null where there is a secret.
 pub(crate) fn withheld(attributes: &Value) -> Value {
-    attributes.map_deep(&|value| match value.marks().contains(Marks::SECRET) {
-        true => Value::null_of(value.ty()).marked(value.marks()),
-        false => value,
-    })
+    without(attributes, |marks| marks.contains(Marks::SECRET), Value::null_of)
+}
+
+/// A value with `stand_in` of its type in place of everything that has such marks. Types name attributes, and those may be what is not to be
+/// told: so a type that names any stands nowhere for what was taken out.
+pub(crate) fn without(value: &Value, is_meant: impl Fn(Marks) -> bool, stand_in: impl Fn(Type) -> Value) -> Value {
+    match is_meant(value.marks_deep()) {
+        true => without_inside(value, &is_meant, &stand_in),
+        false => value.clone(),
+    }
+}
+
+fn without_inside(value: &Value, is_meant: &impl Fn(Marks) -> bool, stand_in: &impl Fn(Type) -> Value) -> Value {
+    let told = |ty: Type| if names_attributes(&ty) { Type::Any } else { ty };
+    if is_meant(value.marks()) {
+        let ty = told(value.ty());
+        return if value.is_null() { Value::null_of(ty) } else { stand_in(ty) }.marked(value.marks());
+    }
+    let each = |value: &Value| without_inside(value, is_meant, stand_in);
+    let named = |(name, value): (&String, &Value)| (name.clone(), each(value));
+    // Of elements of which one is taken out, all are of its type.
+    let element = |ty: &Type| if is_meant(value.marks_deep()) { told(ty.clone()) } else { ty.clone() };
+    match value.kind() {
+        Kind::List(ty, elements) => Value::list(element(ty), elements.iter().map(each)),
+        Kind::Set(ty, elements) => Value::set(element(ty), elements.iter().map(each)),
+        Kind::Map(ty, elements) => Value::map(element(ty), elements.iter().map(named)),
+        Kind::Tuple(elements) => Value::tuple(elements.iter().map(each)),
+        Kind::Object(attributes) => Value::object(attributes.iter().map(named)),
+        Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => return value.clone(),
+    }
+    .marked(value.marks())
+}
+
+/// Whether there is a name of an attribute in a type.
+fn names_attributes(ty: &Type) -> bool {
+    match ty {
+        Type::Any | Type::Bool | Type::Number | Type::String => false,
+        Type::List(element) | Type::Set(element) | Type::Map(element) => names_attributes(element),
+        Type::Tuple(elements) => elements.iter().any(names_attributes),
+        Type::Object(fields) => !fields.is_empty(),
+    }
 }
 
 /// Stored attributes with everything marked that stands for a secret.
@@ -173,40 +211,87 @@ pub(crate) fn marked(attributes: Value, secrets: &[StoredSecret]) -> Value {
     places.fold(attributes, |attributes, (path, mark)| attributes.mark_at(&path.0, mark))
 }
 
-/// Findings of a provider without the sensitive texts of the object that they are about: providers see values, and may quote them.
-pub(crate) fn redacted(mut problems: Diagnostics, attributes: &Value) -> Diagnostics {
-    if problems.is_empty() || attributes.marks_deep().is_empty() {
-        return problems;
+/// Findings of a provider about something, without the sensitive texts of what it was given for that: providers see values, and may quote them.
+pub(crate) fn told(problems: Diagnostics, given: &Value, whom: &impl ToString) -> Diagnostics {
+    about(redacted(problems, given), whom)
+}
+
+/// Findings of a provider without the sensitive texts of the object that they are about.
+pub(crate) fn redacted(problems: Diagnostics, attributes: &Value) -> Diagnostics {
+    if problems.is_empty() { problems } else { Texts::private_in(attributes).redact(problems) }
+}
+
+/// Texts that must not be told, the longest first: one may hold another.
+pub(crate) struct Texts(Vec<String>);
+
+impl Texts {
+    /// The sensitive and ephemeral ones in the attributes of something.
+    pub(crate) fn private_in(attributes: &Value) -> Self {
+        Self::marked(attributes, &Marks::is_private)
     }
-    let mut texts = Vec::new();
-    texts_within(attributes, &Marks::is_private, false, &mut texts);
-    // A text may hold another.
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    for problem in problems.iter_mut() {
-        for told in [&mut problem.summary, &mut problem.detail].into_iter().chain(&mut problem.hints) {
-            for text in &texts {
-                if let Some(without) = without_text(told, text) {
-                    *told = without;
+
+    /// Those in attributes that have such marks. What the attributes themselves are called says the schema: that is no secret.
+    fn marked(attributes: &Value, is_meant: &impl Fn(Marks) -> bool) -> Self {
+        let mut texts = Vec::new();
+        if is_meant(attributes.marks_deep()) {
+            for (_, child) in attributes.children() {
+                texts_within(child, is_meant, is_meant(attributes.marks()), &mut texts);
+            }
+        }
+        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        Self(texts)
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Findings without these texts.
+    pub(crate) fn redact(&self, mut problems: Diagnostics) -> Diagnostics {
+        for problem in problems.iter_mut() {
+            for told in [&mut problem.summary, &mut problem.detail].into_iter().chain(&mut problem.hints) {
+                for text in &self.0 {
+                    if let Some(without) = without_text(told, text) {
+                        *told = without;
+                    }
                 }
             }
         }
+        problems
     }
-    problems
+
+    /// Whether one of them is in a text.
+    fn are_in(&self, told: &str) -> bool {
+        self.0.iter().any(|text| without_text(told, text).is_some())
+    }
 }
 
-/// What was read with secrets, with everything marked as one that has the text of one in it: a URL, an answer that echoes it.
+/// What was read with secrets, with everything marked as one that has the text of one in it: a URL, an answer that echoes it, a number, what is
+/// kept under its name.
 pub(crate) fn spread(config: &Value, read: Value) -> Value {
-    if !config.marks_deep().contains(Marks::SECRET) {
+    let texts = Texts::marked(config, &|marks| marks.contains(Marks::SECRET));
+    if texts.is_empty() {
         return read;
     }
-    let mut texts = Vec::new();
-    texts_within(config, &|marks| marks.contains(Marks::SECRET), false, &mut texts);
-    read.map_deep(&|value| match value.as_str() {
-        Some(told) if texts.iter().any(|text| without_text(told, text).is_some()) => {
-            MARKS.into_iter().fold(value, Value::marked)
+    let each = |value: Value| {
+        let is_one = match value.kind() {
+            Kind::String(told) => texts.are_in(told),
+            Kind::Number(number) => texts.0.contains(&number.magnitude().to_string()),
+            Kind::Map(_, elements) | Kind::Object(elements) => elements.keys().any(|name| texts.are_in(name)),
+            // An element of a set has no place of its own.
+            Kind::Set(_, elements) => elements.iter().any(|element| element.marks_deep().contains(Marks::SECRET)),
+            Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::List(..) | Kind::Tuple(_) => false,
+        };
+        if is_one { MARKS.into_iter().fold(value, Value::marked) } else { value }
+    };
+    match read.kind() {
+        Kind::Object(attributes) => {
+            let attributes = attributes.iter().map(|(name, value)| (name.clone(), value.map_deep(&each)));
+            Value::object(attributes).marked(read.marks())
         }
-        _ => value,
-    })
+        _ => read.map_deep(&each),
+    }
 }
 
 /// What was told without a text, if that is in it. Names of hosts come back in small letters.
@@ -230,7 +315,7 @@ fn texts_within(value: &Value, is_meant: &impl Fn(Marks) -> bool, inside: bool, 
         let texts: Vec<String> = match value.kind() {
             Kind::String(text) => vec![text.to_string()],
             Kind::Number(number) => vec![number.magnitude().to_string()],
-            Kind::Map(_, elements) => elements.keys().cloned().collect(),
+            Kind::Map(_, elements) | Kind::Object(elements) => elements.keys().cloned().collect(),
             _ => Vec::new(),
         };
         // What is shorter stands in every sentence.
@@ -259,12 +344,24 @@ fn with_value_at(value: &Value, path: &[Step], new: &Value) -> Value {
     };
     let changed = match (value.kind(), first) {
         (Kind::Object(attributes), Step::Name(name)) => Value::object(named(attributes, name)),
-        (Kind::Map(ty, elements), Step::Name(name)) => Value::map(ty.clone(), named(elements, name)),
-        (Kind::List(ty, elements), Step::Index(index)) => Value::list(ty.clone(), indexed(elements, *index)),
+        (Kind::Map(ty, elements), Step::Name(name)) => {
+            let elements = named(elements, name);
+            Value::map(type_of_elements(ty, elements.iter().map(|(_, element)| element)), elements)
+        }
+        (Kind::List(ty, elements), Step::Index(index)) => {
+            let elements = indexed(elements, *index);
+            Value::list(type_of_elements(ty, elements.iter()), elements)
+        }
         (Kind::Tuple(elements), Step::Index(index)) => Value::tuple(indexed(elements, *index)),
         _ => return value.clone(),
     };
     changed.marked(value.marks())
+}
+
+/// The type of elements which is not stored where it names attributes: see [`without`].
+fn type_of_elements<'a>(stored: &Type, mut elements: impl Iterator<Item = &'a Value>) -> Type {
+    let first = elements.next().filter(|_| *stored == Type::Any).map(Value::ty);
+    first.filter(|first| elements.all(|element| element.ty() == *first)).unwrap_or_else(|| stored.clone())
 }
 
 #[cfg(test)]

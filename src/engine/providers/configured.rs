@@ -8,15 +8,17 @@ use pipectl_core::{
     Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Kind, Path, ProviderAddress, SourceId, Span, Type,
     Value, convert,
 };
-use pipectl_lang::{Expression, ProviderBlock, Scope, decode, evaluate, parse_body};
+use pipectl_lang::{Expression, ProviderBlock, Scope, decode, parse_body};
 use pipectl_provider::{DataSource, Ephemeral, Kinds, Provider, Resource};
 use tokio::sync::OnceCell;
 
+use super::discreet::discreet;
 use super::locate::Choice;
 use crate::Engine;
-use crate::evaluation::{Evaluation, located};
+use crate::evaluation::{Evaluation, about, located};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, Node};
+use crate::limits::evaluate_public;
 use crate::planner::named_context;
 use crate::secrets::redacted;
 
@@ -161,19 +163,9 @@ impl Providers {
         address: &Address,
         choice: Option<&Choice>,
     ) -> Result<Bound<Arc<dyn Resource>>, Diagnostics> {
-        let registry = &self.engine.registry;
-        let plain = registry.resource(address.kind, &address.type_name).ok_or_else(|| unknown_kind(address))?;
-        let Some(choice) = choice.filter(|_| address.kind == AddressKind::Resource) else {
-            return Ok(Bound::Ready(Arc::clone(plain)));
-        };
-        match self.kinds(choice).await? {
-            None => Ok(Bound::Ready(Arc::clone(plain))),
-            Some(Bound::NotYet(why)) => Ok(Bound::NotYet(why)),
-            Some(Bound::Ready(kinds)) => {
-                let bound = kinds.resources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-                Ok(Bound::Ready(Arc::clone(bound)))
-            }
-        }
+        let plain = self.engine.registry.resource(address.kind, &address.type_name);
+        let choice = choice.filter(|_| address.kind == AddressKind::Resource);
+        self.bound(address, plain, choice, |kinds| kinds.resources.get(&address.type_name)).await
     }
 
     /// The data source of an object, bound to its configuration.
@@ -185,16 +177,8 @@ impl Providers {
         address: &Address,
         choice: Option<&Choice>,
     ) -> Result<Bound<Arc<dyn DataSource>>, Diagnostics> {
-        let plain = self.engine.registry.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-        let Some(choice) = choice else { return Ok(Bound::Ready(Arc::clone(plain))) };
-        match self.kinds(choice).await? {
-            None => Ok(Bound::Ready(Arc::clone(plain))),
-            Some(Bound::NotYet(why)) => Ok(Bound::NotYet(why)),
-            Some(Bound::Ready(kinds)) => {
-                let bound = kinds.data_sources.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
-                Ok(Bound::Ready(Arc::clone(bound)))
-            }
-        }
+        let plain = self.engine.registry.data_sources.get(&address.type_name);
+        self.bound(address, plain, choice, |kinds| kinds.data_sources.get(&address.type_name)).await
     }
 
     /// The ephemeral kind of a block, bound to its configuration.
@@ -206,13 +190,25 @@ impl Providers {
         address: &Address,
         choice: Option<&Choice>,
     ) -> Result<Bound<Arc<dyn Ephemeral>>, Diagnostics> {
-        let plain = self.engine.registry.ephemerals.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
+        let plain = self.engine.registry.ephemerals.get(&address.type_name);
+        self.bound(address, plain, choice, |kinds| kinds.ephemerals.get(&address.type_name)).await
+    }
+
+    /// A kind, bound to a configuration; `plain` where there is nothing to configure.
+    async fn bound<T: ?Sized>(
+        &self,
+        address: &Address,
+        plain: Option<&Arc<T>>,
+        choice: Option<&Choice>,
+        of: impl Fn(&Kinds) -> Option<&Arc<T>>,
+    ) -> Result<Bound<Arc<T>>, Diagnostics> {
+        let plain = plain.ok_or_else(|| unknown_kind(address))?;
         let Some(choice) = choice else { return Ok(Bound::Ready(Arc::clone(plain))) };
         match self.kinds(choice).await? {
             None => Ok(Bound::Ready(Arc::clone(plain))),
             Some(Bound::NotYet(why)) => Ok(Bound::NotYet(why)),
             Some(Bound::Ready(kinds)) => {
-                let bound = kinds.ephemerals.get(&address.type_name).ok_or_else(|| unknown_kind(address))?;
+                let bound = of(&kinds).ok_or_else(|| unknown_kind(address))?;
                 Ok(Bound::Ready(Arc::clone(bound)))
             }
         }
@@ -250,10 +246,11 @@ impl Providers {
                 }
                 None => about(problems, &choice.address),
             })?;
-            Ok(match settings.concurrency {
+            let kinds = match settings.concurrency {
                 None => kinds,
                 Some(most) => Arc::new(kinds.limited(most)),
-            })
+            };
+            Ok(discreet(kinds, &settings.config))
         };
         cell.get_or_init(|| configure).await.clone().map(|kinds| Some(Bound::Ready(kinds)))
     }
@@ -318,14 +315,6 @@ pub(crate) fn shown(address: &ProviderAddress) -> String {
     text
 }
 
-fn about(problems: Diagnostics, address: &ProviderAddress) -> Diagnostics {
-    let about = |mut problem: Diagnostic| {
-        problem.address.get_or_insert_with(|| address.to_string());
-        problem
-    };
-    problems.into_iter().map(about).collect()
-}
-
 pub(crate) fn unknown_kind(address: &Address) -> Diagnostics {
     Diagnostic::error("Unknown kind", format!("This pipectl knows no kind `{}`.", address.type_name))
         .about(address)
@@ -363,7 +352,8 @@ fn settings(
     let span_of = |path: &Path| block.body.span_of(path);
     let mut found = located(found, span_of, &block.span, &shown);
     if !found.has_errors() {
-        found.extend(located(provider.validate(&config), span_of, &block.span, &shown));
+        let judged = redacted(provider.validate(&config), &config);
+        found.extend(located(judged, span_of, &block.span, &shown));
     }
     if found.has_errors() {
         return Err(found);
@@ -373,15 +363,19 @@ fn settings(
     Ok(Settings { config, concurrency })
 }
 
+/// What it is called when a limit is no good.
+const MISTAKE: &str = "Invalid concurrency argument";
+
 /// How many calls may run at once; not known: no limit.
 fn concurrency(written: &Expression, scope: &Scope) -> Result<Option<usize>, Diagnostics> {
     let span: Span = written.span();
     let invalid = || {
         let detail =
             "The concurrency of a provider is how many of its calls may run at once: a whole number, 1 or more.";
-        Diagnostics::from(Diagnostic::error("Invalid concurrency argument", detail).at(span))
+        Diagnostics::from(Diagnostic::error(MISTAKE, detail).at(span))
     };
-    let Ok(value) = convert::convert(&evaluate(written, scope)?, &Type::Number) else { return Err(invalid()) };
+    let value = evaluate_public(written, scope, MISTAKE)?;
+    let Ok(value) = convert::convert(&value, &Type::Number) else { return Err(invalid()) };
     match value.kind() {
         Kind::Null(_) | Kind::Unknown(_) => Ok(None),
         Kind::Number(number) => match number.to_usize().filter(|most| *most >= 1) {

@@ -14,6 +14,7 @@ use pipectl_sim::{Settings, World, context};
 use pipectl_state::{Holder, MemoryStore, State, StateStore, StateWriter};
 
 use crate::kinds::{self, Journal};
+use crate::quoting;
 
 /// Everything that lives longer than one run.
 #[derive(Clone)]
@@ -69,6 +70,7 @@ impl Bed {
         registry.add(self.world.provider());
         registry.add(pipectl_provider_terraform::provider());
         kinds::register(&mut registry, &self.journal);
+        registry.add(quoting::provider());
         let events = Arc::clone(&self.events);
         let outside = context("none", "");
         Engine {

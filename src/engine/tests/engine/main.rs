@@ -10,6 +10,7 @@ mod laws;
 mod limits;
 mod plan_files;
 mod providers;
+mod quoting;
 mod render;
 mod runs;
 mod scripts;

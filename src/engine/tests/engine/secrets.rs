@@ -175,3 +175,81 @@ async fn sensitive_values_in_clear_are_told_once() {
     let planned = bed.plan(text).await.unwrap();
     assert!(planned.diagnostics.is_empty(), "a secret is not stored: {}", texts(&planned.diagnostics));
 }
+
+/// Types carry the names of attributes: what is made with secrets as names.
+const SECRET_NAMES: &str = r#"
+locals {
+  names = { (secret("env:NAME")) = 1 }
+}
+resource "terraform_data" "names" {
+  input = local.names
+}
+resource "terraform_data" "each" {
+  input = { for name in [secret("env:NAME")] : name => true }
+}
+resource "terraform_data" "decoded" {
+  input = jsondecode(secret("env:JSON"))
+}
+resource "terraform_data" "inside" {
+  input = { list = [local.names], plain = { kept = "plain" } }
+}
+resource "terraform_data" "typed" {
+  input = tolist([jsondecode(secret("env:JSON"))])
+}
+resource "terraform_data" "mapped" {
+  input = tomap({ a = jsondecode(secret("env:JSON")) })
+}
+resource "terraform_data" "later" {
+  input = { (secret("env:NAME")) = terraform_data.names.id }
+}
+"#;
+
+#[tokio::test]
+async fn names_that_are_secrets_are_not_stored_either() {
+    let bed = Bed::calm();
+    bed.set_secret("env:NAME", "canary-hunter2-name");
+    bed.set_secret("env:JSON", r#"{ "canary-hunter2-key": "canary-hunter2-value" }"#);
+    let planned = bed.plan(SECRET_NAMES).await.unwrap();
+    let bytes = planned.plan.save(&Encryption::none()).unwrap();
+    let applied = bed.apply_planned(Planned::open(&bytes, &[], &Encryption::none()).unwrap()).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    let all = written(&bed, &planned, &applied);
+    assert!(!all.contains("hunter2"), "{all}");
+    let stored = bed.state();
+    let inside = stored.object(&crate::bed::address("terraform_data.inside")).unwrap();
+    assert_eq!(inside.attributes["input"]["plain"]["kept"], "plain", "what is no secret stays");
+    let again = bed.plan(SECRET_NAMES).await.unwrap();
+    assert!(!again.plan.has_changes() && again.plan.drift.is_empty(), "{}", render::plan(&again.plan));
+    bed.set_secret("env:NAME", "canary-hunter3-name");
+    let changed = bed.plan(SECRET_NAMES).await.unwrap();
+    assert_eq!(changed.plan.summary().change, 4, "{}", render::plan(&changed.plan));
+    let applied = bed.apply_planned(changed.clone()).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    let all = written(&bed, &changed, &applied);
+    assert!(!all.contains("hunter"), "{all}");
+    assert!(!bed.plan(SECRET_NAMES).await.unwrap().plan.has_changes());
+}
+
+/// What comes back of a secret in another form: a number, a name.
+#[tokio::test]
+async fn a_secret_that_is_echoed_as_a_number_or_a_name_is_one() {
+    let bed = Bed::calm();
+    bed.set_secret("env:PIN", "470815");
+    let text = r#"
+data "loud_mirror" "m" {
+  text = secret("env:PIN")
+}
+resource "terraform_data" "number" {
+  input = data.loud_mirror.m.number
+}
+resource "terraform_data" "named" {
+  input = data.loud_mirror.m.named
+}
+"#;
+    let planned = bed.plan(text).await.unwrap();
+    let applied = bed.apply_planned(planned.clone()).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    let all = written(&bed, &planned, &applied);
+    assert!(!all.contains("470815"), "{all}");
+    assert!(!bed.plan(text).await.unwrap().plan.has_changes());
+}
