@@ -273,7 +273,8 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     let (pool, open) = (Arc::new(Pool::default()), OpenValues::default());
     let providers_before = former_providers(engine, &planned, &graph, &before, (&pool, &open)).await;
     let selection = selection(&planned.plan, &graph, &before);
-    let steps = match steps(&planned.plan, &graph, |node| selection.has_node(node), &before) {
+    let ground = (&*planned.configuration, &graph);
+    let steps = match steps(&planned.plan, ground, |node| selection.has_node(node), &before) {
         Ok(steps) => steps,
         Err(mut problems) => {
             problems.extend(open.close(engine).await);

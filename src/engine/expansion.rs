@@ -8,7 +8,7 @@ use pipectl_lang::{Expression, ModuleBlock, ObjectBlock, Reference, Scope, evalu
 use crate::Cause;
 
 /// How many instances `count` may give a block: more than anybody wants, and few enough to hold in memory.
-const MOST: u64 = 100_000;
+pub(crate) const MOST: u64 = 100_000;
 
 /// Which instances a block has.
 #[derive(Clone, Debug, PartialEq)]

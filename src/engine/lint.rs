@@ -67,7 +67,7 @@ pub fn lint(engine: &Engine, planned: &Planned, state: Option<&State>) -> Vec<St
     let graph = pruned_graph(engine, &planned.configuration, &plan.variables);
     let empty = State::default();
     let state = moved_state(state.unwrap_or(&empty), &plan.moved);
-    if let Err(found) = order::steps(plan, &graph, |_| true, &state) {
+    if let Err(found) = order::steps(plan, (&planned.configuration, &graph), |_| true, &state) {
         problems.extend(found.iter().map(|problem| problem.detail.clone()));
     }
     problems.extend(lint_graph(&graph));

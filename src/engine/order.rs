@@ -16,10 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
-use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_core::{Address, Diagnostic, Diagnostics, ProviderAddress};
+use pipectl_lang::Configuration;
 use pipectl_state::State;
 
 use crate::graph::{Graph, Node};
+use crate::providers::locate::made_with;
 use crate::{Action, Cause, Mode, Plan, ResourceChange};
 
 /// One step.
@@ -71,7 +73,7 @@ pub(crate) type Steps = DiGraph<Step, Strength>;
 /// When no order satisfies what is required: a mistake in the engine, never in a configuration.
 pub(crate) fn steps(
     plan: &Plan,
-    graph: &Graph,
+    (configuration, graph): (&Configuration, &Graph),
     selected: impl Fn(NodeIndex) -> bool,
     state: &State,
 ) -> Result<Steps, Diagnostics> {
@@ -85,7 +87,7 @@ pub(crate) fn steps(
     if plan.mode == Mode::Normal {
         builder.forward(plan, graph, selected);
     }
-    builder.backward(plan, graph, state);
+    builder.backward(plan, (configuration, graph), state);
     let mut steps = builder.steps;
     for weakest in [Strength::Preferred, Strength::Released, Strength::Configured, Strength::Remembered] {
         if !has_circle(&steps) {
@@ -248,7 +250,7 @@ impl Builder {
     }
 
     /// Steps of what is removed.
-    fn backward(&mut self, plan: &Plan, graph: &Graph, state: &State) {
+    fn backward(&mut self, plan: &Plan, (configuration, graph): (&Configuration, &Graph), state: &State) {
         let is_removed = |action| matches!(action, Action::Delete | Action::Forget | Action::Replace { .. });
         let removed: BTreeSet<Address> = plan
             .changes
@@ -290,39 +292,45 @@ impl Builder {
         }
         self.after_dependants_removed(state);
         self.after_dependants_changed(graph, state, &made_first);
-        self.before_their_providers_change(plan, graph, state);
+        self.before_their_providers_change(plan, (configuration, graph), state);
     }
 
     /// What is removed goes before what its provider is configured from changes: afterwards it could not be reached.
-    fn before_their_providers_change(&mut self, plan: &Plan, graph: &Graph, state: &State) {
+    fn before_their_providers_change(
+        &mut self,
+        plan: &Plan,
+        (configuration, graph): (&Configuration, &Graph),
+        state: &State,
+    ) {
         if !graph.has_providers() || self.removals.is_empty() {
             return;
         }
         let changes = plan.changes.iter().filter(|change| !matches!(change.action, Action::NoOp | Action::Read));
         let changed: BTreeSet<Address> = changes.map(|change| change.address.declaration()).collect();
         let needed = graph.objects_needed();
-        let mut providers = Vec::new();
+        let mut begins: BTreeMap<ProviderAddress, Vec<NodeIndex>> = BTreeMap::new();
         for &node in graph.order() {
-            if let Node::Provider(name) = graph.node(node) {
-                let mut made_from = graph.dependencies(&needed, node);
-                made_from.retain(|declaration| changed.contains(declaration));
-                let begins: Vec<NodeIndex> = made_from
-                    .iter()
-                    .filter_map(|declaration| self.begin.get(&graph.find_object(declaration)?).copied())
-                    .collect();
-                let alias = name.split_once('.').map(|(_, alias)| alias);
-                providers.push((graph.module(graph.module_of(node)).path.clone(), alias, begins));
-            }
+            let Node::Provider(name) = graph.node(node) else { continue };
+            let module = &graph.module(graph.module_of(node)).path;
+            let Some(own) = configuration.module(module) else { continue };
+            let Some(block) = own.providers.get(name) else { continue };
+            let source = own.provider_source(&block.name);
+            let provider = ProviderAddress { module: module.clone(), source, alias: block.alias.clone(), key: None };
+            let mut made_from = graph.dependencies(&needed, node);
+            made_from.retain(|declaration| changed.contains(declaration));
+            let of_objects = made_from.iter();
+            let of_objects =
+                of_objects.filter_map(|declaration| self.begin.get(&graph.find_object(declaration)?).copied());
+            begins.insert(provider, of_objects.collect());
         }
         let mut pairs = BTreeSet::new();
         for (address, _, object) in state.objects() {
             let Some(removal) = self.removals.get(&address.declaration()) else { continue };
-            let (module, alias) = match &object.provider {
-                None => (pipectl_core::ModulePath::ROOT, None),
-                Some(provider) => (provider.module.declaration(), provider.alias.as_deref()),
-            };
-            let own = providers.iter().filter(|(path, name, _)| *path == module && *name == alias);
-            pairs.extend(own.flat_map(|(_, _, begins)| begins.iter().map(|begin| (removal.end, *begin))));
+            let provider = made_with(configuration, address, object.provider.as_ref());
+            // All instances of a module, and of a block, have one node.
+            let provider = ProviderAddress { module: provider.module.declaration(), key: None, ..provider };
+            let own = begins.get(&provider).into_iter().flatten();
+            pairs.extend(own.map(|begin| (removal.end, *begin)));
         }
         for (removal, begin) in pairs {
             self.edge(removal, begin, Strength::Configured);

@@ -9,24 +9,23 @@ use std::sync::Arc;
 
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
-use pipectl_core::{
-    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, ProviderAddress, ProviderSource, Type, Value,
-    implied_name,
-};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, ProviderAddress, Type, Value};
 use pipectl_lang::{Configuration, ObjectBlock, Reference};
 use pipectl_provider::Resource;
 use pipectl_state::State;
 
-use super::locate::{Site, is_served, remembered, sites_of};
+use super::locate::{Site, is_served, made_with, remembered, sites_of};
 use super::{Bound, Choice, Chooser, Pool, Providers};
 use crate::Engine;
+use crate::data::read;
 use crate::ephemeral::{OpenValues, Opening};
 use crate::evaluation::{Evaluation, extend_once};
-use crate::expansion::Expansion;
+use crate::expansion::{Expansion, MOST};
 use crate::graph::{Graph, Node};
 use crate::instance::mark_by_schema;
+use crate::limits::Limits;
 use crate::objects::attributes;
-use crate::planner::{Arguments, arguments, named_context, with_marks_of};
+use crate::planner::{Arguments, arguments, with_marks_of};
 use crate::values::Values;
 
 /// Provider configurations that follow from the state.
@@ -179,7 +178,8 @@ impl Before {
             if !config.is_wholly_known() {
                 return unknown();
             }
-            match kind.read(&named_context(&self.engine, address.to_string()), &config).await {
+            let Ok(limits) = Limits::of(&block.meta, &scope) else { return unknown() };
+            match read(&self.engine, &address, kind.as_ref(), &config, &limits).await {
                 Ok(value) => values.push(mark_by_schema(kind.schema(), with_marks_of(&config, value))),
                 Err(_) => return unknown(),
             }
@@ -206,13 +206,11 @@ impl Before {
             return Ok(None);
         }
         let Some(recorded) = recorded else {
-            let name = implied_name(&address.type_name);
-            let own = ground.configuration.module(&address.module);
-            let source = own.map_or_else(|| ProviderSource::implied(name), |own| own.provider_source(name));
-            if registry.provider(&source).is_none_or(|provider| !provider.is_configurable()) {
+            let implied = made_with(ground.configuration, address, None);
+            if registry.provider(&implied.source).is_none_or(|provider| !provider.is_configurable()) {
                 return Ok(None);
             }
-            return Ok(self.chooser(ground).recorded(&ProviderAddress::default_of(source)));
+            return Ok(self.chooser(ground).recorded(&implied));
         };
         if let Some(choice) = self.chooser(ground).recorded(recorded) {
             return Ok(Some(choice));
@@ -318,7 +316,7 @@ impl Before {
     }
 }
 
-/// The value of a block from the objects that exist: unknown where there are none.
+/// The value of a block from the objects that exist: unknown where there are none, or one that no block could have.
 fn existing(block: &ObjectBlock, address: &Address, objects: &BTreeMap<Address, Value>) -> Value {
     let of_block: BTreeMap<Option<&InstanceKey>, &Value> = objects
         .iter()
@@ -334,7 +332,11 @@ fn existing(block: &ObjectBlock, address: &Address, objects: &BTreeMap<Address, 
                 Some(InstanceKey::Index(index)) => Some(*index),
                 _ => None,
             });
-            let count = last.max().map_or(0, |last| last + 1);
+            // A damaged state may say anything.
+            let Some(count) = last.max().map_or(Some(0), |last| last.checked_add(1)).filter(|count| *count <= MOST)
+            else {
+                return unknown();
+            };
             let at =
                 |index| of_block.get(&Some(&InstanceKey::Index(index))).map_or_else(unknown, |value| (*value).clone());
             Value::tuple((0..count).map(at))

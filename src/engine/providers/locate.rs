@@ -65,6 +65,20 @@ pub(crate) fn remembered(choice: &Choice, address: &Address) -> Option<ProviderA
     (!choice.address.is_implied_by(&address.type_name)).then(|| choice.address.clone())
 }
 
+/// The configuration that the state remembers for an object; where it remembers none, the default one of the provider that the type implies.
+pub(crate) fn made_with(
+    root: &Configuration,
+    address: &Address,
+    recorded: Option<&ProviderAddress>,
+) -> ProviderAddress {
+    recorded.cloned().unwrap_or_else(|| {
+        let name = implied_name(&address.type_name);
+        let own = root.module(&address.module);
+        let source = own.map_or_else(|| ProviderSource::implied(name), |own| own.provider_source(name));
+        ProviderAddress::default_of(source)
+    })
+}
+
 /// What the `providers` argument of a `module` block passes for a configuration that the module inside knows by `source` and `alias`.
 pub(crate) fn passed<'a>(
     call: &'a ModuleBlock,
