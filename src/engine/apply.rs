@@ -684,7 +684,7 @@ fn unchanged(run: &Run, block: &Block, index: usize) -> Result<Value, Diagnostic
     let is_remembered = change.address.kind != AddressKind::Data && change.before.as_ref() != Some(after);
     let after = with_secrets(after.clone())?;
     if is_remembered {
-        object::remember(run, &change.address, &after, &change.private);
+        object::remember(run, &change.address, &after, &change.private, None);
     }
     Ok(after)
 }

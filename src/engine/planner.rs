@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use petgraph::graph::{DiGraph, NodeIndex};
-use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, Target, Value};
+use pipectl_core::{Address, Diagnostic, Diagnostics, ModulePath, ProviderAddress, Target, Value};
 use pipectl_lang::{Configuration, ObjectBlock};
 use pipectl_provider::context::{Fingerprints, Recorder};
 use pipectl_provider::{Cancel, Cx};
-use pipectl_state::{Change, State, StoredSecret};
+use pipectl_state::{Change, ObjectState, State, StoredSecret};
 use tokio::sync::Semaphore;
 
 use crate::ephemeral::{OpenValues, Opening};
@@ -40,6 +40,7 @@ use crate::{
 };
 use refresh::Observations;
 
+pub(crate) use deferral::new_action;
 pub(crate) use object::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
 pub(crate) use output::{judge_assertion, judge_validations};
 
@@ -93,6 +94,8 @@ struct Found {
     expansions: BTreeMap<Address, Expansion>,
     /// What takes imported objects into the state.
     imported: BTreeMap<Address, Change>,
+    /// Objects that stay as they are with another provider configuration than the state remembers: what it is to remember.
+    rebound: BTreeMap<Address, Option<ProviderAddress>>,
     /// By name of a concurrency group: the block that was the first to name it, and the limit.
     groups: BTreeMap<String, (Address, usize)>,
     outputs: Vec<OutputChange>,
@@ -344,7 +347,14 @@ pub(crate) async fn plan(
         targets: options.targets.clone(),
         excludes: options.excludes.clone(),
         moved: moves.moved,
-        observed: run.observations.changes.iter().cloned().chain(found.imported.into_values()).collect(),
+        observed: run
+            .observations
+            .changes
+            .iter()
+            .chain(&rebound(&run.observations, &found.rebound, state))
+            .cloned()
+            .chain(found.imported.into_values())
+            .collect(),
         drift: run.observations.drift.clone(),
         secrets: secrets_of(&run.secrets, &found.changes),
         changes: found.changes,
@@ -355,6 +365,27 @@ pub(crate) async fn plan(
     };
     announce(engine, &plan);
     Ok(Planned { plan, configuration, diagnostics: found.diagnostics })
+}
+
+/// What tells the state of the provider configurations that objects live on with.
+fn rebound(
+    observations: &Observations,
+    rebound: &BTreeMap<Address, Option<ProviderAddress>>,
+    state: &State,
+) -> Vec<Change> {
+    let mut seen: BTreeMap<&Address, &ObjectState> = BTreeMap::new();
+    if !rebound.is_empty() {
+        seen.extend(observations.changes.iter().filter_map(|change| match change {
+            Change::SetObject { address, object } => Some((address, object)),
+            _ => None,
+        }));
+    }
+    let each = |(address, provider): (&Address, &Option<ProviderAddress>)| {
+        let object = seen.get(address).copied().or_else(|| state.object(address))?;
+        let object = ObjectState { provider: provider.clone(), ..object.clone() };
+        Some(Change::SetObject { address: address.clone(), object })
+    };
+    rebound.iter().filter_map(each).collect()
 }
 
 /// Ephemeral variables that something was given for.

@@ -15,9 +15,10 @@ use super::object::{keeping, key_for};
 use super::{Run, child};
 use crate::ResourceChange;
 use crate::instance::known_arguments;
+use crate::intents;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
-use crate::secrets::redacted;
+use crate::secrets::told;
 
 /// How long a call may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(30);
@@ -45,8 +46,7 @@ impl Announced {
     }
 
     fn question(&self) -> Intent {
-        let intent = self.intent.lock().unwrap_or_else(PoisonError::into_inner);
-        Intent { token: intent.token.clone(), arguments: intent.arguments.clone(), recorded: intent.recorded.clone() }
+        intents::question(&self.intent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn is_stored(&self) -> bool {
@@ -192,7 +192,7 @@ pub(super) async fn make(
             Some(prior) => bounded(run, address, &cx.cancel, limits.timeout, kind.update(cx, prior, planned)).await,
         };
         let (outcome, came_back) = match ended {
-            Ended::Back(outcome) => (redacted_outcome(outcome, &planned.attributes), true),
+            Ended::Back(outcome) => (redacted_outcome(outcome, &planned.attributes, address), true),
             Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
         };
         let had_intent = announced.is_stored();
@@ -225,8 +225,8 @@ pub(super) async fn make(
 }
 
 /// Before anything else sees it.
-fn redacted_outcome(outcome: ApplyOutcome, given: &Value) -> ApplyOutcome {
-    ApplyOutcome { diagnostics: redacted(outcome.diagnostics, given), ..outcome }
+fn redacted_outcome(outcome: ApplyOutcome, given: &Value, address: &Address) -> ApplyOutcome {
+    ApplyOutcome { diagnostics: told(outcome.diagnostics, given, address), ..outcome }
 }
 
 /// Whether a call that failed so is made once more, when it has been waited for. Without a state to write to, none is.
@@ -254,11 +254,8 @@ async fn ask(kind: &dyn Resource, cx: &Cx, announced: &Announced, outcome: Apply
         // The object may not have come to light yet. The intent stays, and the next plan asks again.
         Ok(Found::None) | Err(_) => Asked::Open(outcome),
         Ok(Found::Ambiguous(candidates)) => {
-            let detail = format!("More than one object could be {address}: {}.", candidates.join(", "));
             let mut outcome = outcome;
-            outcome
-                .diagnostics
-                .push(Diagnostic::error("Several candidates for an interrupted call", detail).about(address));
+            outcome.diagnostics.push(intents::ambiguous(address, &candidates));
             Asked::Open(outcome)
         }
     }
@@ -287,7 +284,7 @@ pub(super) async fn remove(
     loop {
         let cx = &announced.context(run);
         let (outcome, came_back) = match bounded(run, address, &cx.cancel, *timeout, kind.delete(cx, prior)).await {
-            Ended::Back(outcome) => (redacted_outcome(outcome, &prior.attributes), true),
+            Ended::Back(outcome) => (redacted_outcome(outcome, &prior.attributes, address), true),
             Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
         };
         let had_intent = announced.is_stored();

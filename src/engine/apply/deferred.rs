@@ -8,27 +8,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Path, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Value};
 use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::without_write_only;
-use pipectl_provider::{Cx, Effect, Found, Instance, Intent, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
-use pipectl_state::{Change, ObjectState, Operation};
+use pipectl_provider::{Effect, Found, Instance, ReadOutcome, Reason, Resource};
+use pipectl_state::{Change, IntentState, ObjectState, Operation};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
-use super::object::{Settled, carry_out, keeping, known, not_recorded, read_data, remember};
+use super::object::{Settled, carry_out, known, not_recorded, read_data, remember};
 use super::removal::remove_object;
-use super::{Block, Run, not_configured};
+use super::{Block, Run, not_configured, part};
 use crate::conditions::Conditions;
-use crate::consistency::ignored_argument;
-use crate::evaluation::located;
+use crate::evaluation::about;
 use crate::graph::Node;
-use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
+use crate::instance::{instance_of, mark_by_schema};
+use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::lifecycle::{ignore_changes, prevent_destroy};
-use crate::planner::{Arguments, arguments, context, provider_mistake, with_marks_of};
-use crate::providers::{Bound, Choice};
-use crate::secrets::{marked, redacted};
+use crate::planner::{Arguments, arguments, context, new_action, with_marks_of};
+use crate::proposal::{Proposal, Question};
+use crate::providers::Bound;
+use crate::secrets::told;
 use crate::walk::each;
 use crate::{Action, ApplyEnd, Cause, Event, ResourceChange};
 
@@ -104,27 +105,98 @@ fn outside(address: &Address) -> Diagnostics {
     Diagnostic::error("Address not in the plan", detail).about(address).hint("pipectl plan").into()
 }
 
+/// What is there at the address of an object.
+#[derive(Default)]
+struct Seen {
+    now: Option<Now>,
+    /// A call that was announced and has left nothing: the same one may be made again.
+    unanswered: Option<IntentState>,
+}
+
 /// An object as it is now.
 struct Now {
     instance: Instance,
+    /// The same as the state has it.
+    object: ObjectState,
     /// How it differs from what the state said.
     drift: Vec<String>,
-    /// Whether its creation failed half way.
-    tainted: bool,
     /// The kind that it can be removed with, where it does not live where it should.
     elsewhere: Option<Arc<dyn Resource>>,
 }
 
+/// What was decided on an instance.
+enum Decided {
+    /// It was read, or stays as it is: its value.
+    Value(Value),
+    Work(Box<Work>),
+}
+
+struct Work {
+    change: ResourceChange,
+    settled: Settled,
+    kind: Arc<dyn Resource>,
+    now: Option<Now>,
+}
+
 /// Decides on one instance, and does it.
 async fn decide(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
-    let (Some(begun), Some(block)) = (run.begun(address), run.planned.configuration.object(address)) else {
-        return Err(outside(address));
+    // What is read is not counted.
+    let has_ended = |action, end| {
+        if address.kind != AddressKind::Data {
+            run.end(address, action, end, None, None);
+        }
     };
     if run.is_stopping() {
-        run.end(address, Action::Create, ApplyEnd::NotStarted, None, None);
+        has_ended(likely(run, address), ApplyEnd::NotStarted);
         let detail = format!("The run was asked to stop before {address} was decided.");
         return Err(Diagnostic::error("Stopped", detail).about(address).into());
     }
+    let (Some(begun), Some(block)) = (run.begun(address), run.planned.configuration.object(address)) else {
+        has_ended(likely(run, address), ApplyEnd::Failed);
+        return Err(outside(address));
+    };
+    let decided = decision(run, address, begun, block).await;
+    let Work { change, settled, kind, now } = match decided {
+        Ok(Decided::Value(value)) => {
+            run.results().instances.insert(address.clone(), value);
+            return Ok(());
+        }
+        Ok(Decided::Work(work)) => *work,
+        Err(problems) => {
+            has_ended(likely(run, address), ApplyEnd::Failed);
+            return Err(problems);
+        }
+    };
+    run.engine.events.observe(Event::PlannedChange {
+        address: address.clone(),
+        deposed: None,
+        action: change.action,
+        reasons: change.reasons.clone(),
+    });
+    if let (Action::Replace { .. }, Some(now)) = (change.action, &now) {
+        let with = now.elsewhere.as_ref().unwrap_or(&kind);
+        if let Err(problems) = removed(run, &change, &now.object, with).await {
+            has_ended(part(change.action, false), ApplyEnd::Failed);
+            return Err(problems);
+        }
+    }
+    carry_out(run, &change, (begun, block), &kind, settled, now.as_ref().map(|now| &now.instance)).await
+}
+
+/// What was to be done with an instance, as far as the state tells.
+fn likely(run: &Run, address: &Address) -> Action {
+    match run.before.object(address) {
+        Some(_) => Action::Update,
+        None => new_action(address),
+    }
+}
+
+async fn decision(
+    run: &Arc<Run>,
+    address: &Address,
+    begun: &Block,
+    block: &ObjectBlock,
+) -> Result<Decided, Diagnostics> {
     let scope = begun.expansion.scope(&begun.scope, address.key.as_ref());
     let failed = Conditions::before(block, address).problems(&scope);
     if failed.has_errors() {
@@ -132,9 +204,7 @@ async fn decide(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
     }
     let choice = run.choice(address, block, &scope)?;
     if address.kind == AddressKind::Data {
-        let value = read_data(run, address, (begun, block), &scope, choice.as_ref()).await?;
-        run.results().instances.insert(address.clone(), value);
-        return Ok(());
+        return read_data(run, address, (begun, block), &scope, choice.as_ref()).await.map(Decided::Value);
     }
     let kind = match run.providers.resource(address, choice.as_ref()).await? {
         Bound::Ready(kind) => kind,
@@ -144,88 +214,61 @@ async fn decide(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
     let is_removed = |change: &ResourceChange| {
         change.action == Action::Delete && change.deposed.is_none() && change.address == *address
     };
-    let mut now = match run.plan().changes.iter().any(is_removed) {
-        true => None,
+    let seen = match run.plan().changes.iter().any(is_removed) {
+        true => Seen::default(),
         false => look(run, address, &kind).await?,
     };
-    let (change, settled) = settle(run, address, (begun, block), &scope, &kind, now.as_mut()).await?;
+    let Seen { mut now, unanswered } = seen;
+    let (change, settled) = settle(run, address, block, &scope, &kind, (now.as_mut(), unanswered.as_ref())).await?;
     if settled.action.is_no_op() {
-        let moved =
-            run.before.object(address).is_some_and(|object| object.provider != recorded(choice.as_ref(), address));
-        if moved || now.as_ref().is_none_or(|now| now.instance.attributes != settled.planned) {
-            remember(run, address, &settled.planned, &settled.private);
-        }
+        remember(run, address, &settled.planned, &settled.private, now.as_ref().map(|now| &now.object));
         run.end(address, Action::Update, ApplyEnd::Unchanged, None, Some(&settled.planned));
-        run.results().instances.insert(address.clone(), settled.planned);
-        return Ok(());
+        return Ok(Decided::Value(settled.planned));
     }
-    run.engine.events.observe(Event::PlannedChange {
-        address: address.clone(),
-        deposed: None,
-        action: change.action,
-        reasons: change.reasons.clone(),
-    });
-    if matches!(change.action, Action::Replace { .. }) {
-        let with = now.as_ref().and_then(|now| now.elsewhere.as_ref()).unwrap_or(&kind);
-        removed(run, &change, with).await?;
-    }
-    carry_out(run, &change, (begun, block), &kind, settled, now.as_ref().map(|now| &now.instance)).await
-}
-
-fn recorded(choice: Option<&Choice>, address: &Address) -> Option<pipectl_core::ProviderAddress> {
-    choice.and_then(|choice| crate::providers::locate::remembered(choice, address))
+    Ok(Decided::Work(Box::new(Work { change, settled, kind, now })))
 }
 
 /// Looks at an object, now that its provider can be asked. What the state says wrongly is corrected in it.
-async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<Option<Now>, Diagnostics> {
+async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<Seen, Diagnostics> {
     let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
-    if let Some(object) = run.before.object(address) {
-        let stored = instance_of(address, object, kind.as_ref())?;
-        let here = |instance, drift| Some(Now { instance, drift, tainted: object.tainted, elsewhere: None });
-        let read = kind.read(&cx, &stored).await.map_err(|problems| redacted(problems, &stored.attributes));
-        return Ok(match read? {
-            ReadOutcome::Present { instance, drift } => {
-                let attributes = mark_by_schema(kind.schema(), with_marks_of(&stored.attributes, instance.attributes));
-                here(Instance { attributes, ..stored }, drift)
-            }
-            ReadOutcome::Gone if object.tainted => here(stored, Vec::new()),
-            ReadOutcome::Gone => match former(run, address, object, &stored).await {
-                Some(former) => here(stored, Vec::new()).map(|now| Now { elsewhere: Some(former), ..now }),
-                None => {
-                    commit(run, address, vec![Change::RemoveObject { address: address.clone() }]).await?;
-                    None
-                }
-            },
-        });
-    }
-    let intent = run.before.intents.get(address).filter(|intent| intent.operation == Operation::Create);
-    let Some(intent) = intent else { return Ok(None) };
     // Nobody could ask what became of this call when the plan was made.
-    let question =
-        Intent { token: intent.token.clone(), arguments: intent.arguments.clone(), recorded: intent.recorded.clone() };
-    match kind.find(&cx, &question).await? {
-        Found::None => Ok(None),
-        Found::One(instance) => {
-            let attributes = marked(instance.attributes.clone(), &intent.secrets);
-            let attributes = mark_by_schema(kind.schema(), attributes);
-            let instance = Instance { attributes, ..*instance };
-            let secrets = run.secrets.of_observed(address, &intent.secrets, &instance.attributes);
-            let object = object_of(kind.schema(), &instance, Keeping { secrets, ..keeping(run, address, false) })
-                .ok_or_else(|| provider_mistake(address, "found an object with unknown attributes"))?;
-            let address = address.clone();
-            let changes = vec![
-                Change::SetObject { address: address.clone(), object },
-                Change::RemoveIntent { address: address.clone() },
-            ];
-            commit(run, &address, changes).await?;
-            let drift = vec!["it was made by an interrupted run, and has been found again".to_owned()];
-            Ok(Some(Now { instance, drift, tainted: false, elsewhere: None }))
-        }
-        Found::Ambiguous(candidates) => {
-            let detail = format!("More than one object could be {address}: {}.", candidates.join(", "));
-            Err(Diagnostic::error("Several candidates for an interrupted call", detail).about(address).into())
+    let intent = run.before.intents.get(address).filter(|intent| intent.operation == Operation::Create);
+    if let Some(intent) = intent {
+        let found = kind.find(&cx, &intents::question(intent)).await;
+        match found.map_err(|problems| about(problems, address))? {
+            Found::None => {}
+            Found::One(instance) => {
+                let replaced = run.before.object(address).is_some();
+                let found = FoundAgain::of(kind.as_ref(), &run.secrets, address, intent, *instance, replaced)?;
+                commit(run, address, found.changes(address)).await?;
+                let FoundAgain { instance, object, .. } = found;
+                let now = Now { instance, object, drift: vec![FOUND_AGAIN.to_owned()], elsewhere: None };
+                return Ok(Seen { now: Some(now), unanswered: None });
+            }
+            Found::Ambiguous(candidates) => return Err(intents::ambiguous(address, &candidates).into()),
         }
     }
+    let unanswered = intent.cloned();
+    let Some(object) = run.before.object(address) else { return Ok(Seen { now: None, unanswered }) };
+    let stored = instance_of(address, object, kind.as_ref())?;
+    let here = |instance, drift| Some(Now { instance, object: object.clone(), drift, elsewhere: None });
+    let read = kind.read(&cx, &stored).await.map_err(|problems| told(problems, &stored.attributes, address));
+    let now = match read? {
+        ReadOutcome::Present { instance, drift } => {
+            let attributes = with_marks_of(&stored.attributes, instance.attributes.clone());
+            let attributes = mark_by_schema(kind.schema(), attributes);
+            here(Instance { attributes, ..*instance }, drift)
+        }
+        ReadOutcome::Gone if object.tainted => here(stored, Vec::new()),
+        ReadOutcome::Gone => match former(run, address, object, &stored).await {
+            Some(former) => here(stored, Vec::new()).map(|now| Now { elsewhere: Some(former), ..now }),
+            None => {
+                commit(run, address, vec![Change::RemoveObject { address: address.clone() }]).await?;
+                None
+            }
+        },
+    };
+    Ok(Seen { now, unanswered })
 }
 
 /// The kind as it was configured before, where the object still is.
@@ -250,52 +293,38 @@ async fn commit(run: &Run, address: &Address, changes: Vec<Change>) -> Result<()
 async fn settle(
     run: &Run,
     address: &Address,
-    (_, block): (&Block, &ObjectBlock),
+    block: &ObjectBlock,
     scope: &Scope,
     kind: &Arc<dyn Resource>,
-    mut now: Option<&mut Now>,
+    (mut now, unanswered): (Option<&mut Now>, Option<&IntentState>),
 ) -> Result<(ResourceChange, Settled), Diagnostics> {
     let schema = kind.schema();
     let Arguments { mut config, .. } = arguments(block, address, schema, |config| kind.validate(config), scope)?;
     let whole = config.clone();
     if let Some(now) = &mut now {
         // The state does not hold its secrets.
-        let stored = run.before.object(address).map_or(&[][..], |object| &object.secrets);
-        now.instance = run.secrets.recall(address, stored, &config, now.instance.clone());
+        now.instance = run.secrets.recall(address, &now.object.secrets, &config, now.instance.clone());
         config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &now.instance.attributes);
     }
     let now = now.as_deref();
-    known(&config, block, address)?;
-    let (is_elsewhere, is_tainted) = now.map_or((false, false), |now| (now.elsewhere.is_some(), now.tainted));
-    let token = run.plan().seed.draw(&address.to_string());
-    let ask = async |config: &Value, replace: bool| {
-        let request = PlanRequest {
-            address,
-            config,
-            prior: now.map(|now| &now.instance),
-            drift: now.map_or(&[], |now| &now.drift),
-            replace,
-        };
-        let cx = context(&run.engine, address, token.clone(), run.engine.cancel.clone(), Recorder::none());
-        let span_of = |path: &Path| block.body.span_of(path);
-        let cx = Cx { fingerprints: run.secrets.fingerprints(), ..cx };
-        let response = kind.plan(&cx, request).await.map_err(|problems| redacted(problems, config));
-        response.map_err(|problems| located(problems, span_of, &block.span, &address.to_string()))
+    let (is_elsewhere, is_tainted) = now.map_or((false, false), |now| (now.elsewhere.is_some(), now.object.tainted));
+    let question = Question {
+        engine: &run.engine,
+        secrets: &run.secrets,
+        address,
+        block,
+        kind: kind.as_ref(),
+        prior: now.map(|now| &now.instance),
+        drift: now.map_or(&[], |now| &now.drift),
     };
-    let mut response = ask(&config, is_elsewhere || is_tainted).await?;
-    if response.effect == Effect::Replace && config != whole {
-        // What is left alone of an object is not carried over to the one that takes its place.
-        config = whole;
-        known(&config, block, address)?;
-        let (reasons, requires_replace) = (response.reasons, response.requires_replace);
-        response = PlanResponse { reasons, requires_replace, ..ask(&config, true).await? };
-    }
-    let stored = without_write_only(schema, config.clone());
-    let planned = without_write_only(schema, response.planned);
-    if let Some(broken) = ignored_argument(schema, &stored, &planned) {
-        return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
-    }
-    let planned = mark_by_schema(schema, with_marks_of(&stored, planned));
+    let named = |given: &Value| {
+        known(given, block, address)?;
+        let stored = without_write_only(schema, given.clone());
+        Ok(intents::token(run.plan().seed, address, unanswered, &stored))
+    };
+    let Proposal { response, given: config, token } =
+        question.ask(config, &whole, is_elsewhere || is_tainted, named).await?;
+    let planned = response.planned;
     let action = match response.effect {
         Effect::NoOp => Action::NoOp,
         Effect::Create => Action::Create,
@@ -352,9 +381,13 @@ fn refused(address: &Address, what: &str, reasons: &[Reason]) -> Diagnostics {
     problem.hint("pipectl plan").hint("pipectl apply -allow-deferred-destroy").into()
 }
 
-/// Removes the object of a replacement.
-async fn removed(run: &Arc<Run>, change: &ResourceChange, kind: &Arc<dyn Resource>) -> Result<(), Diagnostics> {
-    let Some(object) = run.before.object(&change.address) else { return Ok(()) };
+/// Removes an object of the state: one that is replaced, or that is no longer declared.
+async fn removed(
+    run: &Arc<Run>,
+    change: &ResourceChange,
+    object: &ObjectState,
+    kind: &Arc<dyn Resource>,
+) -> Result<(), Diagnostics> {
     run.total.fetch_add(1, Ordering::Relaxed);
     let watch = run.begin(&change.address, Action::Delete, Some(object));
     let token = run.plan().seed.draw(&format!("remove {}", change.address));
@@ -372,7 +405,8 @@ async fn removed(run: &Arc<Run>, change: &ResourceChange, kind: &Arc<dyn Resourc
 /// Removes objects of a block with deferred instances that have turned out to be no longer declared. Whether it worked.
 pub(super) async fn remove(run: &Arc<Run>, node: NodeIndex) -> bool {
     let Node::Object(declaration) = run.graph.node(node) else { return true };
-    let changes = run.plan().changes.iter();
+    // What a replacement has left over is none of the object that is there.
+    let changes = run.plan().changes.iter().filter(|change| change.deposed.is_none());
     let planned: BTreeSet<&Address> =
         changes.map(|change| &change.address).filter(|address| address.declaration() == *declaration).collect();
     let is_declared =
@@ -441,5 +475,5 @@ async fn remove_one(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics
         reasons: change.reasons.clone(),
     });
     let _turn = run.turn().await;
-    removed(run, &change, &kind).await
+    removed(run, &change, object, &kind).await
 }

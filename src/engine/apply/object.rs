@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, Path, Value};
 use pipectl_lang::{ObjectBlock, Reference, Scope};
-use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::{with_unknown_computed, with_write_only, without_write_only};
-use pipectl_provider::{Cx, Effect, Instance, PlanRequest, Resource};
+use pipectl_provider::{Effect, Instance, Resource};
 use pipectl_state::{Change, ObjectState, StoredSecret};
 use serde_json::Value as Json;
 
@@ -18,9 +17,9 @@ use crate::data;
 use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
 use crate::lifecycle::ignore_changes;
-use crate::planner::{Arguments, arguments, as_warnings, context, provider_mistake, with_marks_of};
+use crate::planner::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
+use crate::proposal::{Proposal, Question};
 use crate::providers::{Bound, Choice};
-use crate::secrets::redacted;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies a change that makes, changes, runs or reads. Whether it worked.
@@ -70,7 +69,7 @@ async fn try_apply(run: &Arc<Run>, index: usize) -> Result<(), Diagnostics> {
     };
     if settled.action.is_no_op() {
         if prior.as_ref().is_none_or(|prior| prior.attributes != settled.planned) {
-            remember(run, address, &settled.planned, &settled.private);
+            remember(run, address, &settled.planned, &settled.private, None);
         }
         run.end(address, change.action, ApplyEnd::Unchanged, None, Some(&settled.planned));
         run.results().instances.insert(address.clone(), settled.planned);
@@ -269,18 +268,19 @@ async fn plan_again(
 ) -> Result<Settled, Diagnostics> {
     let address = &change.address;
     let is_replacement = matches!(change.action, Action::Replace { .. });
-    let request = PlanRequest {
+    let question = Question {
+        engine: &run.engine,
+        secrets: &run.secrets,
         address,
-        config,
+        block,
+        kind,
         prior: prior.filter(|_| change.action != Action::Create),
         drift: run.drift.get(address).map_or(&[], Vec::as_slice),
-        replace: change.forced || is_replacement,
     };
-    let cx = context(&run.engine, address, change.token.clone(), run.engine.cancel.clone(), Recorder::none());
-    let cx = Cx { fingerprints: run.secrets.fingerprints(), ..cx };
-    let response = kind.plan(&cx, request).await.map_err(|problems| redacted(problems, config));
-    let response = response
-        .map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))?;
+    // What a replacement leaves alone was decided by the plan.
+    let named = |_: &Value| Ok(change.token.clone());
+    let Proposal { response, .. } =
+        question.ask(config.clone(), config, change.forced || is_replacement, named).await?;
     let action = match (change.action, response.effect) {
         (Action::Create, Effect::Create)
         | (Action::Update, Effect::Update)
@@ -295,12 +295,7 @@ async fn plan_again(
             ));
         }
     };
-    let stored = without_write_only(kind.schema(), config.clone());
-    let planned = without_write_only(kind.schema(), response.planned);
-    let planned = mark_by_schema(kind.schema(), with_marks_of(&stored, planned));
-    if let Some(broken) = ignored_argument(kind.schema(), &stored, &planned) {
-        return Err(provider_mistake(address, &format!("planned a value that is not the configured one: {broken}")));
-    }
+    let planned = response.planned;
     if let Some(broken) = change.after.as_ref().and_then(|after| broken_promise(after, &planned)) {
         return Err(provider_mistake(
             address,
@@ -327,9 +322,6 @@ async fn perform(
     let prior = prior.filter(|_| !matches!(settled.action, Action::Create | Action::Replace { .. }));
     let Called { outcome, is_settled, had_intent } = call::make(run, change, &begun.limits, kind, &given, prior).await;
     let mut problems = outcome.diagnostics;
-    for problem in problems.iter_mut() {
-        problem.address.get_or_insert_with(|| address.to_string());
-    }
     let failed = problems.has_errors();
     let mut changes = Vec::new();
     let mut value = None;
@@ -429,13 +421,13 @@ pub(super) fn keeping(run: &Run, address: &Address, tainted: bool) -> Keeping {
     Keeping { tainted, ..Keeping::of(&run.planned.configuration, &run.graph, &run.needed, address, provider) }
 }
 
-/// Commits new attributes of an object that nothing was done with.
-pub(super) fn remember(run: &Run, address: &Address, attributes: &Value, private: &Json) {
+/// Commits new attributes of an object that nothing was done with. `known` is what the state says of it; nothing where the caller knows better.
+pub(super) fn remember(run: &Run, address: &Address, attributes: &Value, private: &Json, known: Option<&ObjectState>) {
     let Some(kind) = run.engine.registry.resource(address.kind, &address.type_name) else { return };
     let instance =
         Instance { attributes: attributes.clone(), private: private.clone(), schema_version: kind.schema().version };
     let keeping = with_secrets(run, address, attributes, keeping(run, address, false));
-    if let Some(object) = object_of(kind.schema(), &instance, keeping) {
+    if let Some(object) = object_of(kind.schema(), &instance, keeping).filter(|object| known != Some(object)) {
         let key = key_for(run, &object.secrets);
         let change = Change::SetObject { address: address.clone(), object };
         run.committer.commit_soon(key.into_iter().chain([change]).collect());

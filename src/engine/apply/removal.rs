@@ -86,9 +86,6 @@ pub(super) async fn remove_object(
     let limits = run.limits(address);
     let Called { outcome, is_settled, had_intent } = call::remove(run, change, &limits, kind, &prior).await;
     let mut problems = outcome.diagnostics;
-    for problem in problems.iter_mut() {
-        problem.address.get_or_insert_with(|| address.to_string());
-    }
     let address = address.clone();
     let mut changes = Vec::new();
     if !problems.has_errors() {

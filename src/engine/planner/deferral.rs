@@ -93,7 +93,7 @@ impl Planned<'_> {
             if refused.has_errors() {
                 return Err(refused);
             }
-            if let Some(problems) = run.observations.unbound.get(address) {
+            if let Some(problems) = run.observations.unbound(address, None) {
                 return Err(problems.clone());
             }
             let change = ResourceChange {
@@ -158,7 +158,7 @@ impl Planned<'_> {
 }
 
 /// What is done with an object that does not exist.
-fn new_action(address: &Address) -> Action {
+pub(crate) fn new_action(address: &Address) -> Action {
     match address.kind {
         AddressKind::Resource => Action::Create,
         AddressKind::Data | AddressKind::Ephemeral => Action::Read,

@@ -9,21 +9,23 @@ use pipectl_core::{
 };
 use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
 use pipectl_provider::planning::{with_unknown_computed, without_write_only};
-use pipectl_provider::{Cx, Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
+use pipectl_provider::{Effect, PlanResponse, ReadOutcome, Reason, Resource};
 use serde_json::Value as Json;
 
 use super::import::{self, Imported};
 use super::refresh::{Prior, prior_value};
 use super::{Planning, Run, reading, trigger};
 use crate::conditions::Conditions;
-use crate::consistency::ignored_argument;
 use crate::data::read;
 use crate::evaluation::{extend_once, located};
 use crate::expansion::Expansion;
-use crate::instance::{known_arguments, mark_by_schema};
+use crate::instance::mark_by_schema;
+use crate::intents;
 use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::limits::{Concurrency, Limits};
+use crate::proposal::{Proposal, Question};
 use crate::providers::configured::{shown, unknown_kind};
+use crate::providers::locate::remembered;
 use crate::providers::{Bound, Choice};
 use crate::secrets::redacted;
 use crate::sensitive_in_clear::refuse_in_clear;
@@ -361,7 +363,7 @@ impl Planned<'_> {
         if let Some(prior) = prior {
             config = ignore_changes(&block.meta.lifecycle.ignore_changes, schema, &config, &prior.instance.attributes);
         }
-        let mut given = config;
+        let given = config;
         let choice = match self.choice(block)? {
             Bound::NotYet(why) => return self.defer(block, &plain, &given, prior, why),
             Bound::Ready(choice) => choice,
@@ -375,49 +377,21 @@ impl Planned<'_> {
             None => None,
         };
         if let (Some(prior), None, None) = (prior, &forced, imported) {
-            forced = self.why_elsewhere(choice.as_ref(), &kind, prior).await?;
+            forced = self.why_elsewhere(block, choice.as_ref(), &kind, prior).await?;
         }
         let is_forced = forced.is_some();
-        let span_of = |path: &Path| block.body.span_of(path);
-        let ask = async |given: &Value, replace: bool| {
-            let request = PlanRequest {
-                address,
-                config: given,
-                prior: prior.map(|prior| &prior.instance),
-                drift: prior.map_or(&[], |prior| &prior.drift),
-                replace,
-            };
-            let token = token(run, address, &without_write_only(schema, given.clone()));
-            let cx = Cx { fingerprints: run.secrets.fingerprints(), ..reading(&run.engine, address, token.clone()) };
-            let response = kind.plan(&cx, request).await;
-            match response {
-                Ok(mut response) => {
-                    response.planned = without_write_only(schema, response.planned);
-                    Ok((response, token))
-                }
-                Err(problems) => {
-                    let problems = redacted(problems, given);
-                    Err(located(problems, span_of, &block.span, &address.to_string()))
-                }
-            }
+        let question = Question {
+            engine: &run.engine,
+            secrets: &run.secrets,
+            address,
+            block,
+            kind: kind.as_ref(),
+            prior: prior.map(|prior| &prior.instance),
+            drift: prior.map_or(&[], |prior| &prior.drift),
         };
-        let (mut response, mut token) = ask(&given, is_forced).await?;
-        if response.effect == Effect::Replace && given != whole {
-            // What is left alone of an object is not carried over to the one that takes its place.
-            given = whole;
-            let (anew, its_token) = ask(&given, true).await?;
-            let (reasons, requires_replace) = (response.reasons, response.requires_replace);
-            response = PlanResponse { reasons, requires_replace, ..anew };
-            token = its_token;
-        }
+        let named = |given: &Value| Ok(token(run, address, &without_write_only(schema, given.clone())));
+        let Proposal { response, given, token } = question.ask(given, &whole, is_forced, named).await?;
         let config = without_write_only(schema, given.clone());
-        if let Some(broken) = ignored_argument(schema, &config, &response.planned) {
-            return Err(provider_mistake(
-                address,
-                &format!("planned a value that is not the configured one: {broken}"),
-            ));
-        }
-        response.planned = mark_by_schema(schema, with_marks_of(&config, response.planned));
         if let Some(prior) = prior.filter(|_| !is_forced && self.may_not_be_needed(&config, &response)) {
             return Ok(self.defer_replacement(prior, response.planned));
         }
@@ -427,9 +401,12 @@ impl Planned<'_> {
             if refused.has_errors() {
                 return Err(refused);
             }
-            if let Some(problems) = run.observations.unbound.get(address) {
+            if let Some(problems) = run.observations.unbound(address, None) {
                 return Err(problems.clone());
             }
+        }
+        if action.is_no_op() && prior.is_some() && imported.is_none() {
+            self.keep_provider(choice.as_ref());
         }
         let cause = match (action, forced) {
             (Action::NoOp, _) => None,
@@ -460,9 +437,19 @@ impl Planned<'_> {
         Ok((response.planned, Planning::Change(Box::new(change))))
     }
 
+    /// An object that stays as it is lives on with the provider configuration that its block means now: the one before may go.
+    fn keep_provider(&self, choice: Option<&Choice>) {
+        let (run, address) = (self.run, self.address);
+        let provider = choice.and_then(|choice| remembered(choice, address));
+        if run.observations.made_with.get(address) != provider.as_ref() {
+            run.found().rebound.insert(address.clone(), provider);
+        }
+    }
+
     /// Why an object is to be made anew because it was made with another provider configuration: it is not where the one of now looks.
     async fn why_elsewhere(
         &self,
+        block: &ObjectBlock,
         choice: Option<&Choice>,
         kind: &Arc<dyn Resource>,
         prior: &Prior,
@@ -472,10 +459,15 @@ impl Planned<'_> {
         let made_with = run.observations.made_with.get(address);
         let before = run.before.choice(run.ground(), address, made_with).ok().flatten();
         let Some(before) = before.filter(|before| before.address != choice.address) else { return Ok(None) };
-        if run.providers.is_same(&before, choice) || run.observations.unbound.contains_key(address) {
+        if run.providers.is_same(&before, choice) || run.observations.unbound(address, None).is_some() {
             return Ok(None);
         }
-        match kind.read(&reading(&run.engine, address, String::new()), &prior.instance).await? {
+        let read = kind.read(&reading(&run.engine, address, String::new()), &prior.instance).await;
+        let read = read.map_err(|problems| {
+            let problems = redacted(problems, &prior.instance.attributes);
+            located(problems, |path| block.body.span_of(path), &block.span, &address.to_string())
+        });
+        match read? {
             ReadOutcome::Present { .. } => Ok(None),
             ReadOutcome::Gone => {
                 Ok(Some(Cause::ProviderChanged { now: shown(&choice.address), was: shown(&before.address) }))
@@ -554,20 +546,9 @@ fn is_pending(run: &Run, module: &ModulePath, reference: &Reference) -> bool {
     }
 }
 
-/// The token of the call for an object: that of an announced call without answer when this is the same call.
+/// The token of the call for an object.
 pub(super) fn token(run: &Run, address: &Address, config: &Value) -> String {
-    match run.observations.unanswered.get(address) {
-        Some(intent) if is_same_call(&intent.arguments, &known_arguments(config)) => intent.token.clone(),
-        _ => run.options.seed.draw(&address.to_string()),
-    }
-}
-
-/// Whether the arguments that an intent kept are those of `config`; the intent also kept what the provider had planned.
-fn is_same_call(kept: &Json, config: &Json) -> bool {
-    match (kept.as_object(), config.as_object()) {
-        (Some(kept), Some(config)) => config.iter().all(|(name, value)| kept.get(name) == Some(value)),
-        _ => false,
-    }
+    intents::token(run.options.seed, address, run.observations.unanswered.get(address), config)
 }
 
 /// Why an object is to be replaced whatever its arguments.

@@ -8,19 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Marks, ProviderAddress, Value};
-use pipectl_provider::{Found, Instance, Intent, ReadOutcome, Resource};
+use pipectl_provider::{Found, Instance, ReadOutcome, Resource};
 use pipectl_state::{Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
 use tokio::sync::Semaphore;
 
 use super::reading;
 use crate::ephemeral::OpenValues;
-use crate::evaluation::extend_once;
+use crate::evaluation::{about, extend_once};
 use crate::graph::Node;
 use crate::instance::{Keeping, instance_of, object_of, shown_id};
+use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
-use crate::secrets::{Secrets, redacted};
+use crate::secrets::{Secrets, told};
 use crate::selection::Selection;
 use crate::walk::each;
 use crate::{Drift, Engine, Event, PlanOptions};
@@ -47,14 +48,25 @@ pub(super) struct Observations {
     pub(super) gone: BTreeSet<Address>,
     /// Tokens of calls whose result was lost and that have left nothing, with their arguments: the same call may be made again.
     pub(super) unanswered: BTreeMap<Address, IntentState>,
-    /// Objects that nobody could look at: why their provider has no configuration now.
-    pub(super) unbound: BTreeMap<Address, Diagnostics>,
-    /// Configurations that objects were made with, where that is not the default one.
+    /// Objects that nobody could look at, with their keys where they have made room: why their provider has no configuration now.
+    unbound: BTreeMap<(Address, Option<String>), Diagnostics>,
+    /// Configurations that objects were made with, without those that have made room, where that is not the default one.
     pub(super) made_with: BTreeMap<Address, ProviderAddress>,
     /// What the state does not say yet.
     pub(super) changes: Vec<Change>,
     /// The same in words.
     pub(super) drift: Vec<Drift>,
+}
+
+impl Observations {
+    /// Why nothing can be done with an object: its provider has no configuration now.
+    pub(super) fn unbound(&self, address: &Address, deposed: Option<&str>) -> Option<&Diagnostics> {
+        // Nearly always there is none.
+        if self.unbound.is_empty() {
+            return None;
+        }
+        self.unbound.get(&(address.clone(), deposed.map(str::to_owned)))
+    }
 }
 
 /// An object of the state, with its key where it has made room for a replacement.
@@ -161,25 +173,22 @@ impl Refresh<'_> {
             };
             // After a call whose result was lost, what the state says is not to be trusted. What is to be removed anyway need not be seen.
             let read = deposed.is_none() && (self.options.refresh || self.state.intents.contains_key(address));
-            if let Some(recorded) = &object.provider {
+            if let Some(recorded) = object.provider.as_ref().filter(|_| deposed.is_none()) {
                 observations.made_with.insert(address.clone(), recorded.clone());
             }
             let bound = match before.resource(self.ground, address, object.provider.as_ref()).await {
-                Ok(Bound::Ready(bound)) => Some(bound),
-                Ok(Bound::NotYet(why)) => {
-                    observations.unbound.insert(address.clone(), no_configuration(address, &why));
-                    None
-                }
-                Err(problems) => {
-                    observations.unbound.insert(address.clone(), problems);
-                    None
-                }
+                Ok(Bound::Ready(bound)) => Ok(bound),
+                Ok(Bound::NotYet(why)) => Err(no_configuration(address, &why)),
+                Err(problems) => Err(problems),
             };
+            let bound = bound.map_err(|problems| {
+                observations.unbound.insert((address.clone(), deposed.map(str::to_owned)), problems);
+            });
             looks.push(Look {
                 address: address.clone(),
                 deposed: deposed.map(str::to_owned),
                 kind: Arc::clone(kind),
-                bound,
+                bound: bound.ok(),
                 object: object.clone(),
                 read,
             });
@@ -238,8 +247,7 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
         engine.events.observe(Event::RefreshStart { address: look.address.clone(), id: shown_id(&look.object) });
         let outcome = bound.read(&reading(&engine, &look.address, String::new()), &stored).await;
         engine.events.observe(Event::RefreshComplete { address: look.address.clone(), id: shown_id(&look.object) });
-        let outcome = outcome.map_err(|problems| redacted(problems, &stored.attributes));
-        Ok(match outcome.map_err(|problems| about(problems, &look.address))? {
+        Ok(match outcome.map_err(|problems| told(problems, &stored.attributes, &look.address))? {
             // An object that came half way may only not be seen yet. It is replaced anyway, and removing what is gone does no harm.
             ReadOutcome::Gone if look.object.tainted => Some((stored, Vec::new())),
             ReadOutcome::Gone => None,
@@ -260,13 +268,6 @@ fn keep_marks(before: &Instance, mut now: Instance) -> Instance {
         }
     }
     now
-}
-
-fn about(mut diagnostics: Diagnostics, address: &Address) -> Diagnostics {
-    for diagnostic in diagnostics.iter_mut() {
-        diagnostic.address.get_or_insert_with(|| address.to_string());
-    }
-    diagnostics
 }
 
 /// Writes down what was seen of one object.
@@ -340,12 +341,7 @@ async fn ask(
         (Operation::Update | Operation::Delete, _) | (_, None) => Ok(Found::None),
         (Operation::Create, Some(kind)) => {
             let cx = reading(&engine, &address, intent.token.clone());
-            let question = Intent {
-                token: intent.token.clone(),
-                arguments: intent.arguments.clone(),
-                recorded: intent.recorded.clone(),
-            };
-            kind.find(&cx, &question).await.map_err(|problems| about(problems, &address))
+            kind.find(&cx, &intents::question(&intent)).await.map_err(|problems| about(problems, &address))
         }
     };
     (address, intent, answer)
@@ -368,60 +364,31 @@ fn settle(
         }
         Found::One(instance) => {
             let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else { return };
-            if let Some(provider) = &intent.provider {
-                observations.made_with.insert(address.clone(), provider.clone());
-            }
-            let attributes = crate::secrets::marked(instance.attributes, &intent.secrets);
-            let attributes = crate::instance::mark_by_schema(kind.schema(), attributes);
-            let instance = Instance { attributes, private: instance.private, schema_version: instance.schema_version };
-            let secrets = secrets.of_observed(&address, &intent.secrets, &instance.attributes);
-            let keeping = Keeping {
-                dependencies: intent.dependencies,
-                tainted: false,
-                create_before_destroy: intent.create_before_destroy,
-                provider: intent.provider,
-                secrets: secrets.clone(),
+            // A replacement may have been made, and the old object not yet out of the way.
+            let replaced = state.object(&address).is_some() && observations.priors.contains_key(&address);
+            let found = FoundAgain::of(kind.as_ref(), secrets, &address, &intent, *instance, replaced);
+            let found = match found {
+                Ok(found) => found,
+                Err(problems) => return diagnostics.extend(problems),
             };
-            let Some(object) = object_of(kind.schema(), &instance, keeping) else {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "Invalid answer of a provider",
-                        format!(
-                            "The provider found {address} with unknown attributes. This is a mistake in the provider."
-                        ),
-                    )
-                    .about(&address),
-                );
-                return;
-            };
-            if state.object(&address).is_some() && observations.priors.contains_key(&address) {
-                // A replacement had been made, and the old object was not yet out of the way.
-                let key = intent.token.chars().take(8).collect::<String>();
-                if let Some(prior) = observations.priors.remove(&address) {
-                    observations.deposed.insert((address.clone(), key.clone()), prior.instance);
-                }
-                observations.changes.push(Change::Depose { address: address.clone(), key });
+            // What was known of the object at the address is known of the one that has made room.
+            let unbound = observations.unbound.remove(&(address.clone(), None));
+            if let (Some(key), Some(prior)) = (&found.aside, observations.priors.remove(&address)) {
+                observations.deposed.insert((address.clone(), key.clone()), prior.instance);
+                observations.unbound.extend(unbound.map(|problems| ((address.clone(), Some(key.clone())), problems)));
             }
-            observations.changes.push(Change::SetObject { address: address.clone(), object });
-            observations.changes.push(Change::RemoveIntent { address: address.clone() });
-            let notes = vec!["it was made by an interrupted run, and has been found again".to_owned()];
+            match &intent.provider {
+                Some(provider) => drop(observations.made_with.insert(address.clone(), provider.clone())),
+                None => drop(observations.made_with.remove(&address)),
+            }
+            observations.changes.extend(found.changes(&address));
+            let notes = vec![FOUND_AGAIN.to_owned()];
             observations.drift.push(Drift { address: address.clone(), notes: notes.clone() });
-            let prior = Prior { instance, tainted: false, secrets, drift: notes };
+            let secrets = found.secrets();
+            let prior = Prior { instance: found.instance, tainted: false, secrets, drift: notes };
             observations.priors.insert(address, prior);
         }
-        Found::Ambiguous(candidates) => {
-            let list = candidates.join(", ");
-            diagnostics.push(
-                Diagnostic::error(
-                    "Several candidates for an interrupted call",
-                    format!(
-                        "An interrupted run may have made {address}, and more than one object could be it: {list}. Remove the ones that should not \
-                         exist, then plan again."
-                    ),
-                )
-                .about(&address),
-            );
-        }
+        Found::Ambiguous(candidates) => diagnostics.push(intents::ambiguous(&address, &candidates)),
     }
 }
 

@@ -124,7 +124,7 @@ fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, 
         true => (Action::Forget, Cause::LeftAlone),
         false => (Action::Delete, cause),
     };
-    if let Some(problems) = run.observations.unbound.get(address).filter(|_| action == Action::Delete) {
+    if let Some(problems) = run.observations.unbound(address, deposed.as_deref()).filter(|_| action == Action::Delete) {
         return run.report(problems.clone());
     }
     let change = ResourceChange {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bed;
+mod deferred;
 mod ephemeral;
 mod generated;
 mod kinds;

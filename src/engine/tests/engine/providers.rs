@@ -194,3 +194,61 @@ async fn what_cannot_be_opened_is_told_by_what_needs_it() {
     let seen = format!("{:?} {}", bed.take_events(), serde_json::to_string(&bed.state()).unwrap());
     assert!(!seen.contains("hunter2"), "{seen}");
 }
+
+#[tokio::test]
+async fn a_value_is_opened_by_the_configuration_that_is_asked_for_it() {
+    let bed = Bed::calm();
+    let text = |region: &str| {
+        let login = "ephemeral \"sim_token\" \"c\" {\n  provider = sim.login";
+        format!(
+            "resource \"terraform_data\" \"region\" {{\n  input = \"{region}\"\n}}\n\
+             provider \"sim\" {{\n  alias  = \"login\"\n  region = terraform_data.region.output\n}}\n{}",
+            LOGIN.replace("ephemeral \"sim_token\" \"c\" {", login)
+        )
+    };
+    bed.succeed(&text("home")).await;
+    bed.take_events();
+    let applied = bed.apply(&text("elsewhere")).await;
+    let told = texts(&applied.diagnostics);
+    assert!(told.starts_with("Cluster not found"), "the token of the region before is none of this one: {told}");
+}
+
+#[tokio::test]
+async fn what_is_left_over_does_not_say_what_its_successor_was_made_with() {
+    let bed = Bed::calm();
+    let text = |alias: &str| {
+        let provider = |name: &str| format!("provider \"sim\" {{\n  alias  = \"{name}\"\n  region = \"{name}\"\n}}\n");
+        format!(
+            "{}{}resource \"sim_network\" \"n\" {{\n  provider = sim.{alias}\n  name     = \"n\"\n  lifecycle {{\n    \
+             create_before_destroy = true\n  }}\n}}\n",
+            provider("west"),
+            provider("east")
+        )
+    };
+    bed.succeed(&text("west")).await;
+    bed.world.inject(pipectl_sim::Operation::Delete, "n", pipectl_sim::Fault::FailBefore);
+    assert!(!bed.apply(&text("east")).await.succeeded());
+    bed.world.forget_calls();
+    let planned = bed.plan(&text("east")).await.unwrap();
+    assert_eq!(planned.plan.summary().destroy, 1, "{}", render::plan(&planned.plan));
+    assert_eq!(bed.world.count(pipectl_sim::Operation::Read), 1, "nobody asks whether it has moved");
+}
+
+#[tokio::test]
+async fn a_state_with_an_instance_that_no_block_could_have_stops_nothing() {
+    let text = "resource \"terraform_data\" \"d\" {\n  count = 1\n  input = \"west\"\n}\n\
+                provider \"sim\" {\n  region = terraform_data.d[0].output\n}\n\
+                resource \"sim_network\" \"n\" {\n  name = \"n\"\n}\n";
+    for index in [9_000_000_000_000, u64::MAX] {
+        let bed = Bed::calm();
+        bed.succeed(text).await;
+        let mut lock = bed.lock();
+        let object = lock.state().object(&address("terraform_data.d[0]")).unwrap().clone();
+        let far = address(&format!("terraform_data.d[{index}]"));
+        lock.commit(vec![pipectl_state::Change::SetObject { address: far.clone(), object }]).unwrap();
+        drop(lock);
+        let planned = bed.plan(text).await.unwrap();
+        assert!(planned.plan.change(&far).is_some_and(|change| change.action == pipectl_engine::Action::Delete));
+        assert!(bed.apply_planned(planned).await.succeeded());
+    }
+}
