@@ -347,14 +347,7 @@ pub(crate) async fn plan(
         targets: options.targets.clone(),
         excludes: options.excludes.clone(),
         moved: moves.moved,
-        observed: run
-            .observations
-            .changes
-            .iter()
-            .chain(&rebound(&run.observations, &found.rebound, state))
-            .cloned()
-            .chain(found.imported.into_values())
-            .collect(),
+        observed: observed(&run.observations, &found, state),
         drift: run.observations.drift.clone(),
         secrets: secrets_of(&run.secrets, &found.changes),
         changes: found.changes,
@@ -365,6 +358,21 @@ pub(crate) async fn plan(
     };
     announce(engine, &plan);
     Ok(Planned { plan, configuration, diagnostics: found.diagnostics })
+}
+
+/// What the state does not say yet: what refresh saw, which provider configurations objects live on with, and what was imported.
+fn observed(observations: &Observations, found: &Found, state: &State) -> Vec<Change> {
+    // What is decided at apply is asked for once more then: the same call may be made again.
+    let is_decided_later = |address: &Address| {
+        observations.unanswered.contains_key(address)
+            && found.deferred.iter().any(|deferred| deferred.address.fits(address))
+    };
+    let seen = observations
+        .changes
+        .iter()
+        .filter(|change| !matches!(change, Change::RemoveIntent { address } if is_decided_later(address)));
+    let rebound = rebound(observations, &found.rebound, state);
+    seen.chain(&rebound).chain(found.imported.values()).cloned().collect()
 }
 
 /// What tells the state of the provider configurations that objects live on with.

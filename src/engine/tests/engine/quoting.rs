@@ -1,6 +1,7 @@
 //! A provider that quotes whatever it was given in its errors: what people see of it holds no secret.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
@@ -180,7 +181,13 @@ impl Ephemeral for LoudLease {
     async fn open(&self, _cx: &Cx, config: &Value) -> Result<Opened, Diagnostics> {
         let private = json!({ "name": text(config, "name") });
         let value = config.with_attribute("value", "canary-hunter2-lease".into());
-        Ok(Opened { value, lease: Lease { private, renew_after: None } })
+        let renew_after = text(config, "name").starts_with("short").then_some(Duration::ZERO);
+        Ok(Opened { value, lease: Lease { private, renew_after } })
+    }
+
+    async fn renew(&self, _cx: &Cx, lease: &Lease) -> Result<Lease, Diagnostics> {
+        let name = lease.private["name"].as_str().unwrap();
+        Err(Diagnostic::error("Refused", format!("`canary-hunter2-lease` of `{name}` is not renewed.")).into())
     }
 
     async fn close(&self, _cx: &Cx, lease: &Lease) -> Result<(), Diagnostics> {
@@ -283,6 +290,18 @@ async fn an_ephemeral_value_is_not_quoted_when_it_is_closed() {
     let found = bed.plan(text).await.err().unwrap();
     judge(&bed, &found, "ephemeral.loud_lease.short");
     assert!(texts(&found).contains("of `short` is not closed"), "what is no secret is told: {}", texts(&found));
+    // While an object is made, there is time to renew it.
+    let latency = Duration::from_millis(50);
+    let bed = Bed::new(pipectl_sim::Settings { latency: latency..=latency, ..pipectl_sim::Settings::default() });
+    let text = text.replace("\"short\"\n", "\"short-${sim_network.first.id}\"\n");
+    let text = format!(
+        "resource \"sim_network\" \"first\" {{\n  name = \"first\"\n}}\n{text}\
+         resource \"sim_network\" \"second\" {{\n  name = \"second\"\n  lifecycle {{\n    precondition {{\n      \
+         condition     = ephemeral.loud_lease.short.value != \"\"\n      error_message = \"None.\"\n    }}\n  }}\n}}\n"
+    );
+    let found = bed.apply(&text).await.diagnostics;
+    judge(&bed, &found, "ephemeral.loud_lease.short");
+    assert!(texts(&found).contains("is not renewed"), "{}", texts(&found));
 }
 
 #[tokio::test]
