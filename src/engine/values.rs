@@ -52,12 +52,16 @@ impl Values {
     /// No values yet, and of the root module its one instance. `plan_time` is when the plan was made, where there is one.
     pub(crate) fn new(engine: &Engine, graph: &Graph, plan_time: Option<i64>) -> Self {
         let started_in = engine.folders.started_in.to_string_lossy();
+        let root = match graph.module(ModuleId::ROOT).folder.as_str() {
+            "" => ".",
+            folder => folder,
+        };
         let base = |folder: &str| {
             let mut base = Scope::new(Arc::clone(&engine.files));
             base.set(&Reference::Terraform("workspace".to_owned()), Value::from(engine.workspace.as_str()));
             base.set(&applying(), Value::from(false).marked(Marks::EPHEMERAL));
             let folder = if folder.is_empty() { "." } else { folder };
-            for (name, folder) in [("module", folder), ("root", "."), ("cwd", &started_in)] {
+            for (name, folder) in [("module", folder), ("root", root), ("cwd", &started_in)] {
                 base.set(&Reference::Path(name.to_owned()), Value::from(folder));
             }
             if let Some(plan_time) = plan_time {

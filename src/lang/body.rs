@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use pipectl_core::{Path, Span, Step as PathStep};
+use pipectl_core::{Path, Span, Step as PathStep, Value};
 
 use crate::dynamic_block;
 use crate::expression::{Expression, Item, Key, Node, VisitReference};
@@ -68,6 +68,32 @@ impl Body {
         self.content.members.as_ref()
     }
 
+    /// A body that nobody has written: arguments with values.
+    pub fn of_values(values: impl IntoIterator<Item = (String, Value)>, span: &Span) -> Self {
+        let argument = |(name, value): (String, Value)| {
+            let value = Expression::literal(value, span.clone());
+            (name.clone(), Argument { name, name_span: span.clone(), value })
+        };
+        Self::new(values.into_iter().map(argument).collect(), Vec::new(), span.clone())
+    }
+
+    /// The same with the values of its arguments, and of those in nested blocks, in the place of expressions.
+    ///
+    /// # Errors
+    /// What is wrong with an expression.
+    pub fn evaluated<E>(&self, value_of: &mut dyn FnMut(&Expression) -> Result<Value, E>) -> Result<Self, E> {
+        let mut arguments = IndexMap::new();
+        for argument in self.arguments() {
+            let value = Expression::literal(value_of(&argument.value)?, argument.value.span());
+            arguments.insert(argument.name.clone(), Argument { value, ..argument.clone() });
+        }
+        let mut blocks = Vec::new();
+        for block in self.blocks() {
+            blocks.push(NestedBlock { body: block.body.evaluated(value_of)?, ..block.clone() });
+        }
+        Ok(Self::new(arguments, blocks, self.span()))
+    }
+
     /// Where it stands: from the opening to the closing brace; for a whole file, all of it.
     pub fn span(&self) -> Span {
         self.content.span.clone()
@@ -94,7 +120,7 @@ impl Body {
     }
 
     /// The same body without some arguments and blocks.
-    pub(crate) fn without(&self, arguments: &[&str], blocks: &[&str]) -> Body {
+    pub fn without(&self, arguments: &[&str], blocks: &[&str]) -> Body {
         let content = &self.content;
         let kept_arguments = content.arguments.iter().filter(|(name, _)| !arguments.contains(&name.as_str()));
         let kept_blocks = content.blocks.iter().filter(|block| !blocks.contains(&block.kind.as_str()));

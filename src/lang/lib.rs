@@ -55,7 +55,10 @@ pub use format::format;
 pub use functions::hcl_text::expression_text;
 pub use functions::quote::quote;
 pub use functions::{Function, Parameter, ParameterType, ResultType, functions};
-pub use load::{ModuleFolders, NoModules, SourceFile, block_types, is_block_type, load, load_with_modules};
+pub use load::{
+    ModuleFolders, NoModules, SourceFile, block_types, is_block_type, load, load_module_as_root, load_with_modules,
+    passed_providers,
+};
 pub use provider_configuration::{
     ProviderBlock, ProviderExpression, ProviderReference, RequiredProvider, RequiredProviders,
 };

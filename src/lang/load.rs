@@ -18,7 +18,8 @@ use crate::configuration::Configuration;
 use crate::json_syntax;
 use crate::syntax;
 
-pub use tree::{ModuleFolders, NoModules, load, load_with_modules};
+pub use modules::passed_providers;
+pub use tree::{ModuleFolders, NoModules, load, load_module_as_root, load_with_modules};
 
 /// A file of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +60,14 @@ pub fn is_block_type(kind: &str) -> bool {
 }
 
 /// Reads the files of one module in `folder`, without the modules below. They are added to `sources`.
-fn load_files(files: Vec<SourceFile>, folder: &str, sources: &mut SourceMap) -> (Configuration, Diagnostics) {
+fn load_files(
+    files: Vec<SourceFile>,
+    folder: &str,
+    is_root: bool,
+    sources: &mut SourceMap,
+) -> (Configuration, Diagnostics) {
     let block_types: Vec<&str> = block_types().collect();
-    let mut loader = Loader::default();
+    let mut loader = Loader { is_root, ..Loader::default() };
     loader.configuration.folder = folder.to_owned();
     loader.configuration.sources = std::mem::take(sources);
     let mut parsed: Vec<ParsedFile> = Vec::new();
@@ -113,6 +119,8 @@ struct ParsedFile {
 struct Loader {
     configuration: Configuration,
     diagnostics: Diagnostics,
+    /// Whether the files are those of a root module.
+    is_root: bool,
 }
 
 impl Loader {
@@ -128,11 +136,6 @@ impl Loader {
             true => lost.take_blocks(body.blocks()),
             false => lost.take(sources.get(body.span().source).map_or("", |source| &source.text)),
         }
-    }
-
-    /// Whether the files are those of a root module.
-    fn is_root(&self) -> bool {
-        self.configuration.folder.is_empty()
     }
 
     fn block(&mut self, block: &NestedBlock, terraform_file: bool) {

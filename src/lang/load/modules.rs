@@ -1,6 +1,6 @@
 //! `module` blocks, without what stands in the folder that they name.
 
-use pipectl_core::{Diagnostic, Span, Type};
+use pipectl_core::{Diagnostic, Diagnostics, Span, Type};
 
 use crate::body::NestedBlock;
 use crate::configuration::ModuleBlock;
@@ -99,14 +99,19 @@ fn source(reader: &mut Reader<'_>) -> Option<(String, Span)> {
 /// `providers = { name = name.alias }`: what the module calls a configuration, and which one that is here.
 fn providers(reader: &mut Reader<'_>) -> Vec<(ProviderReference, ProviderExpression)> {
     let Some(written) = reader.expression("providers") else { return Vec::new() };
+    let (found, problems) = passed_providers(&written);
+    problems.into_iter().for_each(|problem| reader.report(problem));
+    found
+}
+
+/// Reads a `providers` argument, and says what is wrong with it.
+pub fn passed_providers(written: &Expression) -> (Vec<(ProviderReference, ProviderExpression)>, Diagnostics) {
     let wrong = |expression: &Expression| {
         let detail = "The providers argument is a map from the names that the module uses to provider configurations: { name = name.alias }.";
         Diagnostic::error("Invalid providers argument", detail).at(expression.span())
     };
-    let Node::Object(items) = written.node() else {
-        reader.report(wrong(&written));
-        return Vec::new();
-    };
+    let mut problems = Diagnostics::new();
+    let Node::Object(items) = written.node() else { return (Vec::new(), wrong(written).into()) };
     let mut found: Vec<(ProviderReference, ProviderExpression)> = Vec::new();
     for Item { key, value } in items {
         let inside = match key {
@@ -116,15 +121,15 @@ fn providers(reader: &mut Reader<'_>) -> Vec<(ProviderReference, ProviderExpress
             Key::Expression(key) => provider_reference(key).filter(|inside| inside.key.is_none()),
         };
         let (Some(inside), Some(passed)) = (inside, provider_expression(value)) else {
-            reader.report(wrong(value));
+            problems.push(wrong(value));
             continue;
         };
         if found.iter().any(|(known, _)| (&known.name, &known.alias) == (&inside.name, &inside.alias)) {
             let detail = "A provider configuration of the module is passed twice.";
-            reader.report(Diagnostic::error("Duplicate provider configuration", detail).at(inside.span));
+            problems.push(Diagnostic::error("Duplicate provider configuration", detail).at(inside.span));
             continue;
         }
         found.push((inside, passed));
     }
-    found
+    (found, problems)
 }

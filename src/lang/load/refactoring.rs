@@ -73,7 +73,7 @@ impl Loader {
         let for_each = reader.expression("for_each");
         reader.expression("provider");
         reader.finish();
-        if !self.is_root() {
+        if !self.is_root {
             let detail = "Import blocks are only allowed in the root module.";
             return self.report(Diagnostic::error("Invalid import configuration", detail).at(block.span.clone()));
         }

@@ -17,7 +17,7 @@ impl Loader {
         let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
         let encryption = reader.block("encryption").map(|encryption| encryption.body.clone());
         reader.finish();
-        if !self.is_root() {
+        if !self.is_root {
             let detail =
                 "A pipeline block belongs to a root module: it names the state, and a module has none of its own.";
             return self.report(Diagnostic::error("Pipeline block in a module", detail).at(block.span.clone()));

@@ -39,14 +39,35 @@ pub fn load(files: Vec<SourceFile>) -> (Configuration, Diagnostics) {
 /// Reads the files of a root module, and those of all modules below. All independent errors of all files are found; what is wrong is left out
 /// of the configuration.
 pub fn load_with_modules(files: Vec<SourceFile>, folders: &dyn ModuleFolders) -> (Configuration, Diagnostics) {
-    let mut tree = Tree {
-        folders,
-        sources: SourceMap::default(),
-        diagnostics: Diagnostics::new(),
-        loaded: BTreeMap::new(),
-        open: Vec::new(),
-    };
-    let mut root = tree.load(files, "");
+    load_in(files, "", folders, SourceMap::default())
+}
+
+/// Reads the module that `source` names in the root module's folder, as a root module of its own. Paths are still seen from the folder of the
+/// other one. The files join `sources`.
+///
+/// # Errors
+/// Why it cannot be read, as a fragment.
+pub fn load_module_as_root(
+    source: &str,
+    folders: &dyn ModuleFolders,
+    sources: SourceMap,
+) -> Result<(Configuration, Diagnostics), String> {
+    let folder = joined("", source);
+    match folders.files(&folder)? {
+        files if files.is_empty() => Err("it has no file ending in .hcl or .tf".to_owned()),
+        files => Ok(load_in(files, &folder, folders, sources)),
+    }
+}
+
+fn load_in(
+    files: Vec<SourceFile>,
+    folder: &str,
+    folders: &dyn ModuleFolders,
+    sources: SourceMap,
+) -> (Configuration, Diagnostics) {
+    let mut tree =
+        Tree { folders, sources, diagnostics: Diagnostics::new(), loaded: BTreeMap::new(), open: Vec::new() };
+    let mut root = tree.load(files, folder);
     root.sources = tree.sources;
     (root, tree.diagnostics)
 }
@@ -63,7 +84,7 @@ struct Tree<'a> {
 
 impl Tree<'_> {
     fn load(&mut self, files: Vec<SourceFile>, folder: &str) -> Configuration {
-        let (mut configuration, found) = load_files(files, folder, &mut self.sources);
+        let (mut configuration, found) = load_files(files, folder, self.open.is_empty(), &mut self.sources);
         self.diagnostics.extend(found);
         self.open.push(folder.to_owned());
         for block in configuration.modules.values_mut() {
@@ -157,6 +178,23 @@ mod tests {
         });
         let texts = texts.collect();
         (configuration, texts)
+    }
+
+    #[test]
+    fn a_module_may_be_a_root_of_its_own() {
+        let folders = Given(vec![
+            ("helper", "module \"n\" {\n  source = \"../m\"\n}\nimport {\n  to = a.b\n  id = \"x\"\n}\n"),
+            ("m", "output \"o\" {\n  value = 1\n}\n"),
+        ]);
+        let mut sources = SourceMap::default();
+        sources.add("a.tftest.hcl", "");
+        let (configuration, found) = load_module_as_root("./x/../helper", &folders, sources).unwrap();
+        assert!(found.is_empty(), "import blocks are a root module's: {found:?}");
+        let inside = configuration.modules["n"].configuration.as_ref().unwrap();
+        assert_eq!((configuration.folder.as_str(), inside.folder.as_str()), ("helper", "m"));
+        let names: Vec<&str> = configuration.sources.iter().map(|(_, source)| source.name.as_str()).collect();
+        assert_eq!(names, ["a.tftest.hcl", "helper/main.hcl", "m/main.hcl"]);
+        assert!(load_module_as_root("./absent", &folders, SourceMap::default()).is_err());
     }
 
     #[test]
