@@ -4,6 +4,7 @@
 //! declaration becomes the value that expressions see.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pipectl_core::{
     Attribute, Block, BlockBody, Diagnostic, Diagnostics, Marks, Path, Schema, Step, Type, Value, json,
@@ -16,7 +17,7 @@ use pipectl_provider::ValueBlock;
 /// Its value is the checked declaration with all defaults spelt out, `{ name, inputs, layers, output }`, and the number of trainable
 /// `parameters`. So a default that is spelt out changes nothing, and layers may be declared in any order.
 pub fn model() -> ValueBlock {
-    ValueBlock { schema: schema(), finish: Box::new(finish) }
+    ValueBlock { schema: schema(), finish: Arc::new(finish) }
 }
 
 fn schema() -> Schema {

@@ -29,5 +29,5 @@ pub fn registry(environment: &dyn Environment) -> Registry {
 /// `executor "local" "name" {}`: this machine, which is also what a stage without an executor gets. It has nothing to set.
 fn local_executor() -> ValueBlock {
     let schema = Schema::default().described("Stages as processes of this machine.");
-    ValueBlock { schema, finish: Box::new(|value| (value, Diagnostics::new())) }
+    ValueBlock { schema, finish: Arc::new(|value| (value, Diagnostics::new())) }
 }

@@ -8,6 +8,7 @@ use pipectl_core::{AddressKind, Diagnostics, ProviderSource, Schema, Value};
 use crate::{DataSource, Ephemeral, Provider, Resource};
 
 /// A block that is a value: a model, an executor.
+#[derive(Clone)]
 pub struct ValueBlock {
     /// Its arguments.
     pub schema: Schema,
@@ -16,10 +17,10 @@ pub struct ValueBlock {
 }
 
 /// Judges an evaluated block: the value to use from then on, and what was found.
-pub type FinishBlock = Box<dyn Fn(Value) -> (Value, Diagnostics) + Send + Sync>;
+pub type FinishBlock = Arc<dyn Fn(Value) -> (Value, Diagnostics) + Send + Sync>;
 
 /// Everything that this program knows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Registry {
     /// Providers by name.
     providers: BTreeMap<String, Arc<dyn Provider>>,
@@ -42,12 +43,24 @@ pub struct Registry {
 impl Registry {
     /// Adds a provider with all its kinds.
     pub fn add(&mut self, provider: impl Provider + 'static) {
+        self.put(Arc::new(provider));
+    }
+
+    /// The same with another provider in the place of each that `replacement` has one for: of the same name and source, with the same kinds.
+    #[must_use]
+    pub fn replaced(&self, replacement: impl Fn(&Arc<dyn Provider>) -> Option<Arc<dyn Provider>>) -> Self {
+        let mut changed = self.clone();
+        self.providers().filter_map(replacement).for_each(|provider| changed.put(provider));
+        changed
+    }
+
+    fn put(&mut self, provider: Arc<dyn Provider>) {
         let kinds = provider.kinds();
         self.resources.extend(kinds.resources.clone());
         self.data_sources.extend(kinds.data_sources.clone());
         self.ephemerals.extend(kinds.ephemerals.clone());
         self.sources.insert(provider.source(), provider.name().to_owned());
-        self.providers.insert(provider.name().to_owned(), Arc::new(provider));
+        self.providers.insert(provider.name().to_owned(), provider);
     }
 
     /// All providers, by name.

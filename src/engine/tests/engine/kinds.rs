@@ -39,7 +39,7 @@ pub(crate) fn register(registry: &mut Registry, journal: &Journal) {
     let schema = Schema::of([("threads", Attribute::optional(Type::Number, "Threads."))]);
     registry
         .executors
-        .insert("local".to_owned(), ValueBlock { schema, finish: Box::new(|value| (value, Diagnostics::new())) });
+        .insert("local".to_owned(), ValueBlock { schema, finish: Arc::new(|value| (value, Diagnostics::new())) });
     let layer = Schema::of([("units", Attribute::required(Type::Number, "Units."))]);
     let schema = Schema::of([]).block("layer", Block::list(layer, "A layer.").labelled(["kind", "name"]));
     let finish = |value: Value| {
@@ -47,7 +47,7 @@ pub(crate) fn register(registry: &mut Registry, journal: &Journal) {
         let value = value.with_attribute("layers", Value::from(i64::try_from(layers).unwrap()));
         (value, Diagnostics::new())
     };
-    registry.model = Some(ValueBlock { schema, finish: Box::new(finish) });
+    registry.model = Some(ValueBlock { schema, finish: Arc::new(finish) });
 }
 
 fn text(value: &Value, name: &str) -> String {
