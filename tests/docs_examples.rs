@@ -140,7 +140,9 @@ fn every_guide_does_what_it_says() {
         for fence in fences {
             let at = format!("{}:{}", shown(&page), fence.line);
             if let Some(name) = fence.info.strip_prefix("hcl,file=") {
-                fs::write(folder.path().join(name), &fence.text).unwrap();
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, &fence.text).unwrap();
             } else if let Some(name) = fence.info.strip_prefix("hcl,append=") {
                 let path = folder.path().join(name);
                 let before = fs::read_to_string(&path).unwrap();

@@ -535,6 +535,9 @@ pub struct TestArguments {
     /// The folder of test files below the root module.
     #[arg(long, value_name = "DIR", default_value = "tests")]
     pub test_directory: PathBuf,
+    /// Write the results as JUnit's XML into this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit_xml: Option<PathBuf>,
     /// Show the plan of each run.
     #[arg(long)]
     pub verbose: bool,

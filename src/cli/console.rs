@@ -51,7 +51,6 @@ pub struct Paint {
 
 impl Paint {
     /// Paint without colours.
-    #[cfg(test)]
     pub const PLAIN: Paint = Paint { colors: false };
 
     /// The text in a colour.

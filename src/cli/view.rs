@@ -9,6 +9,7 @@ pub mod document;
 pub mod events;
 pub mod exact;
 pub mod figures;
+pub mod junit;
 pub mod literal;
 pub mod outputs;
 pub mod pace;

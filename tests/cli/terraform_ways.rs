@@ -183,7 +183,7 @@ fn tests_are_validated_too() {
     scenario.write("main.tf", "resource \"terraform_data\" \"a\" {}\n");
     scenario.write(
         "tests/a.tftest.hcl",
-        "run \"x\" {\n  assert {\n    condition = true\n  }\n  bogus = 1\n}\n\nmock_provider \"terraform\" {}\n",
+        "run \"x\" {\n  assert {\n    condition = true\n  }\n  bogus = 1\n}\n\nmock_provider \"terraform\" {\n  defaults = {}\n}\n",
     );
     scenario.run("validate");
     scenario.run("validate -no-tests");

@@ -19,10 +19,266 @@ fn mistakes_in_a_test_file() {
     let mut scenario = Scenario::of("tested");
     scenario.write(
         "tests/broken.tftest.hcl",
-        "run \"a\" {\n  comand = plan\n  assert {\n    condition = true\n  }\n  module {\n    source = \"./m\"\n  }\n}\n\nmock_provider \"x\" {}\n",
+        "run \"a\" {\n  comand = plan\n  assert {\n    condition = true\n  }\n  module {\n    source = \"m\"\n  }\n}\n\nmock_provider \"x\" {\n  mock_thing \"y\" {}\n}\n\noverride_data {\n  target = \
+         terraform_data.a\n}\n",
     );
     scenario.run("test");
     scenario.check("tests_with_mistakes");
+}
+
+#[test]
+fn mocks_and_other_modules() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "prefix" {
+  default = "p"
+}
+
+resource "terraform_data" "a" {
+  input = var.prefix
+}
+
+resource "local_file" "f" {
+  filename = "made.txt"
+  content  = terraform_data.a.id
+}
+
+data "http" "answer" {
+  url = "http://127.0.0.1:1/${terraform_data.a.id}"
+}
+
+module "m" {
+  source = "./m"
+}
+
+output "seen" {
+  value = [terraform_data.a.id, data.http.answer.response_body, module.m.inner]
+}
+"#,
+    );
+    scenario.write(
+        "m/main.tf",
+        "resource \"local_file\" \"inner\" {\n  filename = \"inner.txt\"\n  content  = \"x\"\n}\n\noutput \"inner\" {\n  value = \
+         local_file.inner.content_md5\n}\n",
+    );
+    scenario.write(
+        "helper/main.tf",
+        "variable \"prefix\" {}\n\nresource \"terraform_data\" \"h\" {\n  input = \"${var.prefix}-helped\"\n}\n\noutput \"helped\" {\n  value = \
+         terraform_data.h.output\n}\n",
+    );
+    scenario.write(
+        "a.tftest.hcl",
+        r#"mock_provider "http" {
+  mock_data "http" {
+    defaults = {
+      response_body = "mocked"
+    }
+  }
+}
+
+mock_provider "local" {}
+
+run "helper" {
+  variables {
+    prefix = "from-file"
+  }
+
+  module {
+    source = "./helper"
+  }
+
+  assert {
+    condition     = output.helped == "from-file-helped" && terraform_data.h.input == output.helped
+    error_message = "The helper says ${output.helped}."
+  }
+}
+
+run "mocked" {
+  variables {
+    prefix = run.helper.helped
+  }
+
+  override_resource {
+    target = terraform_data.a
+    values = {
+      id = "an-id"
+    }
+  }
+
+  override_module {
+    target = module.m
+    outputs = {
+      inner = "overridden"
+    }
+  }
+
+  assert {
+    condition     = output.seen == ["an-id", "mocked", "overridden"] && terraform_data.a.input == "from-file-helped"
+    error_message = "Seen: ${jsonencode(output.seen)}"
+  }
+
+  assert {
+    condition     = !fileexists("made.txt") && length(local_file.f.content_md5) == 8
+    error_message = "The file is there."
+  }
+}
+
+run "planned" {
+  command = plan
+
+  override_data {
+    target          = data.http.answer
+    override_during = plan
+    values = {
+      response_body = var.prefix
+    }
+  }
+
+  assert {
+    condition     = data.http.answer.response_body == "p"
+    error_message = "It says ${data.http.answer.response_body}."
+  }
+
+  assert {
+    condition     = terraform_data.a.input == "nope"
+    error_message = "The input is ${terraform_data.a.input} < nope."
+  }
+}
+"#,
+    );
+    scenario.run("test -junit-xml=report.xml");
+    let report = scenario.read("report.xml");
+    assert!(report.contains("tests=\"3\" skipped=\"0\" failures=\"1\" errors=\"0\""), "{report}");
+    assert!(report.contains("<failure message=\"1 of 2 assertions failed: The input is p &lt; nope.\">"), "{report}");
+    assert!(!scenario.file("made.txt").exists() && !scenario.file("inner.txt").exists());
+    scenario.check("mocks_and_other_modules");
+}
+
+#[test]
+fn secrets_stay_secret_in_mocks() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "password" {
+  sensitive = true
+}
+
+variable "token" {
+  ephemeral = true
+  default   = "ephemeral-hunter2"
+}
+
+resource "terraform_data" "a" {
+  input = var.password
+}
+
+resource "tls_private_key" "k" {
+  algorithm = "ED25519"
+}
+
+module "m" {
+  source = "./m"
+}
+"#,
+    );
+    scenario.write("m/main.tf", "output \"pass\" {\n  value = \"none\"\n}\n");
+    scenario.write(
+        "a.tftest.hcl",
+        r#"mock_provider "tls" {
+  mock_resource "tls_private_key" {
+    defaults = {
+      private_key_pem = "key-hunter2"
+    }
+  }
+}
+
+variables {
+  password = "hunter2"
+}
+
+override_resource {
+  target          = terraform_data.a
+  override_during = plan
+  values = {
+    id     = var.password
+    output = "an output"
+  }
+}
+
+override_module {
+  target = module.m
+  outputs = {
+    pass = var.password
+  }
+}
+
+run "all" {
+  assert {
+    condition     = terraform_data.a.id == "x"
+    error_message = "id"
+  }
+
+  assert {
+    condition     = terraform_data.a.input == "x"
+    error_message = "input ${terraform_data.a.input}"
+  }
+
+  assert {
+    condition     = tls_private_key.k.private_key_pem == "x"
+    error_message = "key ${tls_private_key.k.private_key_pem}"
+  }
+
+  assert {
+    condition     = module.m.pass == "x"
+    error_message = "module ${module.m.pass}"
+  }
+}
+
+run "ephemeral" {
+  override_resource {
+    target = terraform_data.a
+    values = {
+      id = var.token
+    }
+  }
+}
+"#,
+    );
+    scenario.run("test -verbose -junit-xml=report.xml");
+    scenario.run("test -json");
+    assert!(!scenario.read("report.xml").contains("hunter2"), "{}", scenario.read("report.xml"));
+    scenario.check("secrets_stay_secret_in_mocks");
+}
+
+#[test]
+fn what_was_there_for_real_is_removed_for_real() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        "resource \"local_file\" \"f\" {\n  count    = 2\n  filename = \"made-${count.index}.txt\"\n  content  = \"x\"\n}\n\n\
+         output \"made\" {\n  value = [for index in [0, 1] : fileexists(\"made-${index}.txt\")]\n}\n",
+    );
+    let overriding = "  override_resource {\n    target = local_file.f[INDEX]\n  }\n";
+    let look = "  module {\n    source = \"./look\"\n  }\n  assert {\n    condition     = output.made == EXPECTED\n    error_message = \
+                jsonencode(output.made)\n  }\n";
+    scenario.write(
+        "look/main.tf",
+        "output \"made\" {\n  value = [for index in [0, 1] : fileexists(\"made-${index}.txt\")]\n}\n",
+    );
+    let run = |name: &str, body: &str| format!("run \"{name}\" {{\n{body}}}\n\n");
+    let text = [
+        run("one_is_made_up", &overriding.replace("INDEX", "0")),
+        run("look", &look.replace("EXPECTED", "[false, true]")),
+        run(
+            "the_other_is_overridden",
+            &overriding.replace("INDEX", "1").replace("    target", "    values = {}\n    target"),
+        ),
+    ];
+    scenario.write("a.tftest.hcl", &text.concat());
+    scenario.run("test");
+    assert!(!scenario.file("made-0.txt").exists() && !scenario.file("made-1.txt").exists());
+    scenario.check("what_was_there_for_real_is_removed_for_real");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `validate`: judges the configuration without looking at the world.
 
-use pipectl_core::{Diagnostic, Diagnostics, Severity, SourceMap};
+use pipectl_core::{Diagnostics, Severity, SourceMap};
 use serde_json::{Value as Json, json};
 
 use crate::app::App;
@@ -10,7 +10,6 @@ use crate::exit::Exit;
 use crate::judgement::judge;
 use crate::project::Project;
 use crate::roots::{self, WithoutFiles};
-use crate::testing::file::UNSUPPORTED;
 use crate::testing::files::read_files;
 use crate::view::diagnostic;
 
@@ -74,16 +73,13 @@ struct Judged {
 }
 
 impl Judged {
-    /// Judges the shape of test files, too. What is right and cannot be run here is no mistake.
+    /// Judges the shape of test files, too.
     fn add_tests(&mut self, arguments: &ValidateArguments) {
         let found = match read_files(&self.project.folder, &arguments.test_directory, &[], &mut self.sources) {
             Ok((_, found)) => found,
             Err(problem) => problem.into(),
         };
-        self.diagnostics.extend(found.into_iter().map(|found| match found.summary == UNSUPPORTED {
-            true => Diagnostic { severity: Severity::Warning, ..found },
-            false => found,
-        }));
+        self.diagnostics.extend(found);
     }
 }
 /// The document of `terraform validate -json`.

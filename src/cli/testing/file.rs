@@ -3,7 +3,12 @@
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Address, Diagnostic, Diagnostics, SourceId, SourceMap, Span};
 use pipectl_engine::Mode;
-use pipectl_lang::{Argument, Body, Expression, NestedBlock, Rule, Traversal, TraversalStep, parse_body};
+use pipectl_lang::{
+    Argument, Body, Expression, NestedBlock, ProviderExpression, ProviderReference, Rule, Traversal, TraversalStep,
+    parse_body, passed_providers,
+};
+
+use super::overrides::{self, Override, TestProvider};
 
 /// A test file.
 pub struct TestFile {
@@ -11,6 +16,10 @@ pub struct TestFile {
     pub name: String,
     /// Values of variables for all runs.
     pub variables: Vec<Argument>,
+    /// `provider` and `mock_provider` blocks.
+    pub providers: Vec<TestProvider>,
+    /// What stands in the place of objects and modules, in all runs.
+    pub overrides: Vec<Override>,
     /// The runs, in order.
     pub runs: Vec<TestRun>,
 }
@@ -28,6 +37,14 @@ pub enum RunCommand {
 pub struct TestRun {
     /// Its name.
     pub name: String,
+    /// The folder of another module that it runs instead, seen from the root module's, and where that is written.
+    pub module: Option<(String, Span)>,
+    /// Whose state it shares: that of runs with the same key; where there is none, of runs of the same module.
+    pub state_key: Option<String>,
+    /// Which provider configurations of the file serve it, by the names that the configuration knows; empty: all.
+    pub providers: Vec<(ProviderReference, ProviderExpression)>,
+    /// What stands in the place of objects and modules.
+    pub overrides: Vec<Override>,
     /// What it does.
     pub command: RunCommand,
     /// Which kind of plan.
@@ -46,36 +63,45 @@ pub struct TestRun {
     pub expected_failures: Vec<(String, Span)>,
 }
 
-/// The summary of the error about a block that Terraform has and that is not supported: the file is right, and cannot be run.
-pub const UNSUPPORTED: &str = "Unsupported feature of tests";
-
 /// Words that begin a block of a test file.
 const BLOCKS: [&str; 8] =
     ["mock_provider", "override_data", "override_module", "override_resource", "provider", "run", "test", "variables"];
+
+/// Words that begin a block in a run.
+const RUN_BLOCKS: [&str; 7] =
+    ["assert", "module", "override_data", "override_module", "override_resource", "plan_options", "variables"];
 
 /// Reads a test file whose text is already in `sources`.
 pub fn read(name: &str, source: SourceId, sources: &SourceMap) -> (TestFile, Diagnostics) {
     let text = sources.get(source).map(|source| source.text.clone()).unwrap_or_default();
     let (body, diagnostics) = parse_body(&text, source, &BLOCKS);
-    let mut file = TestFile { name: name.to_owned(), variables: Vec::new(), runs: Vec::new() };
+    let mut file = TestFile {
+        name: name.to_owned(),
+        variables: Vec::new(),
+        providers: Vec::new(),
+        overrides: Vec::new(),
+        runs: Vec::new(),
+    };
     let mut reader = Reader { text: &text, diagnostics };
     reader.only_arguments(&body, &[]);
     for block in body.blocks() {
         match block.kind.as_str() {
             "variables" => file.variables.extend(block.body.arguments().cloned()),
             "run" => reader.run(block, &mut file),
-            // Ours need no configuration for tests.
-            "provider" | "test" => {}
-            kind if BLOCKS.contains(&kind) => reader.unsupported(block),
+            // How many runs go on at once changes nothing.
+            "test" => {}
+            "provider" | "mock_provider" => reader.provider(block, &mut file.providers),
+            _ if overrides::is_override(block) => reader.overriding(block, false, &mut file.overrides),
             _ => reader.unexpected(block, &BLOCKS),
         }
     }
     (file, reader.diagnostics)
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    diagnostics: Diagnostics,
+/// Reads blocks of one file.
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) diagnostics: Diagnostics,
 }
 
 impl Reader<'_> {
@@ -89,9 +115,13 @@ impl Reader<'_> {
             self.diagnostics.push(Diagnostic::error("Duplicate run block", detail).at(span.clone()));
         }
         let body = &block.body;
-        self.only_arguments(body, &["command", "expect_failures", "providers"]);
+        self.only_arguments(body, &["command", "expect_failures", "providers", "state_key"]);
         let mut run = TestRun {
             name: name.clone(),
+            module: None,
+            state_key: None,
+            providers: Vec::new(),
+            overrides: Vec::new(),
             command: RunCommand::Apply,
             mode: Mode::Normal,
             refresh: true,
@@ -108,6 +138,12 @@ impl Reader<'_> {
                 _ => self.invalid(&argument.value, "Invalid \"command\" keyword", "The command is `plan` or `apply`."),
             }
         }
+        run.state_key = body.argument("state_key").and_then(|argument| self.text_of(argument));
+        if let Some(argument) = body.argument("providers") {
+            let (providers, problems) = passed_providers(&argument.value);
+            self.diagnostics.extend(problems);
+            run.providers = providers;
+        }
         if let Some(argument) = body.argument("expect_failures") {
             run.expected_failures = argument
                 .value
@@ -122,11 +158,26 @@ impl Reader<'_> {
                 "variables" => run.variables.extend(nested.body.arguments().cloned()),
                 "assert" => run.assertions.extend(self.assertion(nested)),
                 "plan_options" => self.plan_options(nested, &mut run),
-                "module" | "override_resource" | "override_data" | "override_module" => self.unsupported(nested),
-                _ => self.unexpected(nested, &["assert", "module", "plan_options", "variables"]),
+                "module" => run.module = self.module(nested),
+                _ if overrides::is_override(nested) => self.overriding(nested, false, &mut run.overrides),
+                _ => self.unexpected(nested, &RUN_BLOCKS),
             }
         }
         file.runs.push(run);
+    }
+
+    fn module(&mut self, block: &NestedBlock) -> Option<(String, Span)> {
+        self.only_arguments(&block.body, &["source", "version"]);
+        let source = self.required(block, "source")?;
+        match source.as_literal_str() {
+            Some(text) if text.starts_with("./") || text.starts_with("../") => Some((text.to_owned(), source.span())),
+            _ => {
+                let detail = "The source of a module that a run works on is a local folder, seen from that of the root module: a text that begins \
+                              with \"./\" or \"../\".";
+                self.invalid(&source, "Invalid module source address", detail);
+                None
+            }
+        }
     }
 
     fn assertion(&mut self, block: &NestedBlock) -> Option<Rule> {
@@ -141,7 +192,7 @@ impl Reader<'_> {
         Some(Rule { condition: condition?, error_message: error_message?, span: block.span.clone() })
     }
 
-    fn required(&mut self, block: &NestedBlock, name: &str) -> Option<Expression> {
+    pub(super) fn required(&mut self, block: &NestedBlock, name: &str) -> Option<Expression> {
         let argument = block.body.argument(name);
         if argument.is_none() {
             let detail = format!("The argument \"{name}\" is required, but no definition was found.");
@@ -186,12 +237,22 @@ impl Reader<'_> {
         found
     }
 
+    /// A text without templates.
+    pub(super) fn text_of(&mut self, argument: &Argument) -> Option<String> {
+        let text = argument.value.as_literal_str().map(str::to_owned);
+        if text.is_none() {
+            let detail = format!("The {} is a text without templates.", argument.name);
+            self.invalid(&argument.value, "Unsuitable value type", &detail);
+        }
+        text
+    }
+
     /// A bare word.
-    fn word(&self, expression: &Expression) -> &str {
+    pub(super) fn word(&self, expression: &Expression) -> &str {
         self.text.get(expression.span().range).unwrap_or_default().trim()
     }
 
-    fn only_arguments(&mut self, body: &Body, known: &[&str]) {
+    pub(super) fn only_arguments(&mut self, body: &Body, known: &[&str]) {
         for argument in body.arguments().filter(|argument| !known.contains(&argument.name.as_str())) {
             let hint = did_you_mean(&argument.name, known.iter().copied());
             let detail = format!("An argument named \"{}\" is not expected here.{hint}", argument.name);
@@ -199,16 +260,11 @@ impl Reader<'_> {
         }
     }
 
-    fn invalid(&mut self, expression: &Expression, summary: &str, detail: &str) {
+    pub(super) fn invalid(&mut self, expression: &Expression, summary: &str, detail: &str) {
         self.diagnostics.push(Diagnostic::error(summary, detail).at(expression.span()));
     }
 
-    fn unsupported(&mut self, block: &NestedBlock) {
-        let detail = format!("Blocks of type \"{}\" are not supported in tests yet.", block.kind);
-        self.diagnostics.push(Diagnostic::error(UNSUPPORTED, detail).at(block.span.clone()));
-    }
-
-    fn unexpected(&mut self, block: &NestedBlock, known: &[&str]) {
+    pub(super) fn unexpected(&mut self, block: &NestedBlock, known: &[&str]) {
         let hint = did_you_mean(&block.kind, known.iter().copied());
         let detail = format!("Blocks of type \"{}\" are not expected here.{hint}", block.kind);
         self.diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
@@ -251,14 +307,12 @@ mod tests {
 
     #[test]
     fn says_what_it_does_not_know() {
-        let (_, found) =
-            parse("run \"x\" {\n  comand = plan\n  module {\n    source = \"./m\"\n  }\n  assert {}\n}\nrn \"y\" {}\n");
-        for part in [
-            "Did you mean \"command\"",
-            "\"module\" are not supported",
-            "\"condition\" is required",
-            "Did you mean \"run\"",
-        ] {
+        let (_, found) = parse(
+            "run \"x\" {\n  comand = plan\n  module {}\n  override_data {\n    target = a.b\n  }\n  assert {}\n}\nrn \"y\" {}\n",
+        );
+        for part in
+            ["Did you mean \"command\"", "\"source\" is required", "\"condition\" is required", "Did you mean \"run\""]
+        {
             assert!(found.iter().any(|text| text.contains(part)), "{part}: {found:?}");
         }
     }

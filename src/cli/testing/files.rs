@@ -1,13 +1,17 @@
-//! Which test files there are: those beside a root module, and those in its folder for tests.
+//! Which test files there are: those beside a root module, and those in its folder for tests, with the files of mock data that they name.
 
 use std::path::{Path, PathBuf};
 
-use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
+use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 
 use super::file::{self, TestFile};
+use super::overrides::{self, MockData, Settings};
 
 /// The end of a test file's name.
 const ENDING: &str = ".tftest.hcl";
+
+/// The end of the name of a file with mock data.
+const MOCK_ENDING: &str = ".tfmock.hcl";
 
 /// Reads the test files of a root module's folder and of its folder for tests, in the order of their names; only those that are wanted, if any
 /// are named. Their texts join `sources`.
@@ -37,15 +41,53 @@ pub fn read_files(
         let text = std::fs::read_to_string(folder.join(&name))
             .map_err(|error| Diagnostic::error("Test file not readable", format!("Cannot read `{shown}`: {error}.")))?;
         let source = sources.add(shown.as_str(), text);
-        let (file, found) = file::read(&shown, source, sources);
-        files.push(file);
+        let (mut file, found) = file::read(&shown, source, sources);
         diagnostics.extend(found);
+        for provider in &mut file.providers {
+            if let Settings::Mock(data) = &mut provider.settings {
+                diagnostics.extend(read_mock_data(folder, data, &provider.span, sources));
+            }
+        }
+        files.push(file);
     }
     Ok((files, diagnostics))
 }
 
+/// Reads the files of mock data that a `mock_provider` block names.
+fn read_mock_data(folder: &Path, data: &mut MockData, span: &Span, sources: &mut SourceMap) -> Diagnostics {
+    let Some((source, at_plan)) = data.source.clone() else { return Diagnostics::new() };
+    let below = Path::new(&source);
+    if !folder.join(below).is_dir() {
+        let detail = format!(
+            "Mock data directory {source} does not exist or cannot be read. It is seen from the folder of the root module."
+        );
+        return Diagnostic::error("Failed to read mock data directory", detail).at(span.clone()).into();
+    }
+    let mut names = names_ending(folder, below.strip_prefix("./").unwrap_or(below), MOCK_ENDING);
+    names.sort();
+    let mut diagnostics = Diagnostics::new();
+    for name in names {
+        let shown = name.display().to_string();
+        match std::fs::read_to_string(folder.join(&name)) {
+            Ok(text) => {
+                let id = sources.add(shown, text.as_str());
+                diagnostics.extend(overrides::read_data(&text, id, at_plan, data));
+            }
+            Err(error) => {
+                let detail = format!("Cannot read `{shown}`: {error}.");
+                diagnostics.push(Diagnostic::error("Mock data not readable", detail).at(span.clone()));
+            }
+        }
+    }
+    diagnostics
+}
+
 fn names(folder: &Path, below: &Path) -> Vec<PathBuf> {
+    names_ending(folder, below, ENDING)
+}
+
+fn names_ending(folder: &Path, below: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder.join(below)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(ENDING) && !name.starts_with('.')).map(|name| below.join(name)).collect()
+    names.filter(|name| name.ends_with(ending) && !name.starts_with('.')).map(|name| below.join(name)).collect()
 }

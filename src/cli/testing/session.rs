@@ -1,27 +1,33 @@
-//! Runs the blocks of one test file, one after the other, over a state in memory.
+//! Runs the blocks of one test file, one after the other, over states in memory.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipectl_core::{
-    Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, Severity, SourceMap, Type, Value, convert,
-};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, SourceMap, Type, Value, convert};
 use pipectl_engine::{
-    Engine, InputValue, Inspection, Mode, Origin, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput,
-    objects_of, resolve_variables,
+    Engine, Inspection, Mode, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput, objects_of,
 };
-use pipectl_lang::{Argument, Reference, Rule, parse_expression};
+use pipectl_lang::{Configuration, Reference, Rule, parse_expression};
+use pipectl_provider::Registry;
 use pipectl_state::{MemoryStore, State, StateError, StateStore as _, StateWriter};
 
 use super::file::{RunCommand, TestFile, TestRun};
+use super::given::{Ground, named, without_target};
+use super::judge::Judge;
+use super::mock;
+use super::modules::Modules;
+use super::overrides::Settings;
 use crate::app::{App, Effort};
 use crate::operation::{holder, outputs_of};
 use crate::project::Project;
 use crate::reporter::Follower;
 use crate::view::outputs::Output;
 use crate::view::value::{self, Detail};
+
+/// The summary of the error about an assertion that does not hold.
+pub const FAILED: &str = "Test assertion failed";
 
 /// What came of a run.
 pub struct Outcome {
@@ -33,8 +39,8 @@ pub struct Outcome {
     pub plan: Option<Plan>,
 }
 
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a run ended, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// As it should.
     Pass,
@@ -44,26 +50,45 @@ pub enum Status {
     Error,
 }
 
-/// The runs of one file share a state, and may refer to outputs of those before them.
+/// The runs of one file share states, and may refer to outputs of those before them.
 pub struct Session<'a> {
     app: &'a App,
-    project: &'a Project,
+    root: &'a Arc<Configuration>,
+    modules: &'a Modules,
     sources: &'a SourceMap,
     file: &'a TestFile,
     inputs: Vec<VariableInput>,
     engine: Engine,
-    store: MemoryStore,
+    /// By key; that of the root module has none.
+    holdings: BTreeMap<Option<String>, Holding>,
+    /// How many runs there were.
+    turn: usize,
     /// The outputs of the runs so far.
     runs: BTreeMap<String, Value>,
-    /// The variables of the last run that may have made something: with them it can be removed.
-    last_inputs: Vec<VariableInput>,
+}
+
+/// What some runs have made.
+#[derive(Default)]
+struct Holding {
+    store: MemoryStore,
+    /// What the last run worked with that may have made something: with that it can be removed.
+    last: Option<Last>,
+}
+
+struct Last {
+    run: String,
+    turn: usize,
+    configuration: Arc<Configuration>,
+    inputs: Vec<VariableInput>,
+    registry: Arc<Registry>,
 }
 
 impl<'a> Session<'a> {
-    /// A session with an empty state. `inputs` are the variables from everywhere but test files; `work` is a folder for working files.
+    /// A session without any state. `inputs` are the variables from everywhere but test files; `work` is a folder for working files.
     pub fn new(
         app: &'a App,
         project: &'a Project,
+        modules: &'a Modules,
         sources: &'a SourceMap,
         file: &'a TestFile,
         inputs: Vec<VariableInput>,
@@ -74,201 +99,110 @@ impl<'a> Session<'a> {
         engine.is_encrypted = true;
         engine.folders.view = work.join("artifacts");
         engine.folders.work = work;
-        let last_inputs = inputs.clone();
-        Self {
-            app,
-            project,
-            sources,
-            file,
-            inputs,
-            engine,
-            store: MemoryStore::new(),
-            runs: BTreeMap::new(),
-            last_inputs,
-        }
+        let root = &project.configuration;
+        let (holdings, runs) = (BTreeMap::new(), BTreeMap::new());
+        Self { app, root, modules, sources, file, inputs, engine, holdings, turn: 0, runs }
+    }
+
+    /// What the file says that means nothing for any of its modules.
+    pub fn warnings(&self) -> Diagnostics {
+        let runs = self.file.runs.iter();
+        let others = runs.filter_map(|run| self.modules.get(&run.module.as_ref()?.0)).map(|module| &**module);
+        let modules: Vec<&Configuration> = std::iter::once(&**self.root).chain(others).collect();
+        without_target(self.file, &modules)
     }
 
     /// Carries out one run.
     pub async fn run(&mut self, run: &TestRun) -> Outcome {
-        let inputs = match self.inputs_of(run) {
-            Ok(inputs) => inputs,
+        let source = run.module.as_ref().map(|(source, _)| source);
+        let module = source.map_or(Some(self.root), |source| self.modules.get(source));
+        let module = Arc::clone(module.expect("the modules of all runs were read before"));
+        let key = run.state_key.clone().or_else(|| source.map(|_| module.folder.clone()));
+        let ground =
+            Ground { engine: &self.engine, root: self.root, file: self.file, runs: &self.runs, inputs: &self.inputs };
+        let given = match ground.given(run, &module) {
+            Ok(given) => given,
             Err(diagnostics) => return Outcome { status: Status::Error, diagnostics, plan: None },
         };
+        let mut engine = self.engine.clone();
+        if self.mocks() {
+            engine.registry = Arc::new(mock::registry(&engine.registry, given.rules));
+        }
+        self.turn += 1;
+        let holding = self.holdings.entry(key).or_default();
+        let state = holding.state();
         let mut judge = Judge::new(run);
-        let state = self.state();
+        judge.take(given.warnings, false);
         let options = PlanOptions {
             refresh: run.refresh,
             targets: run.targets.iter().cloned().map(Into::into).collect(),
             replace: run.replace.clone(),
             ..PlanOptions::new(run.mode, Seed::random())
         };
-        let configuration = Arc::clone(&self.project.configuration);
-        let planned = match self.engine.plan(configuration, &inputs, state.as_ref(), &options).await {
+        let planned = engine.plan(Arc::clone(&given.configuration), &given.inputs, state.as_ref(), &options).await;
+        let planned = match planned {
             Ok(planned) => planned,
             Err(problems) => {
                 judge.take(problems, run.command == RunCommand::Apply);
                 return judge.conclude(None);
             }
         };
+        if run.command == RunCommand::Apply {
+            let (configuration, registry) = (Arc::clone(&given.configuration), Arc::clone(&engine.registry));
+            let (run, inputs) = (run.name.clone(), given.inputs.clone());
+            holding.last = Some(Last { run, turn: self.turn, configuration, inputs, registry });
+        }
         let plan = planned.plan.clone();
-        let outputs = {
-            let (inspection, outputs) = match run.command {
-                RunCommand::Plan => {
-                    judge.take(planned.diagnostics.clone(), false);
-                    self.after_plan(&plan, state.as_ref())
-                }
-                RunCommand::Apply => {
-                    self.last_inputs = inputs;
-                    match self.apply(planned, &mut judge).await {
-                        Some(state) => self.after_apply(&plan, &state),
-                        None => return judge.conclude(Some(plan)),
-                    }
-                }
-            };
-            for rule in &run.assertions {
-                self.assert(rule, &inspection, &mut judge);
+        let (objects, outputs) = match run.command {
+            RunCommand::Plan => {
+                judge.take(planned.diagnostics.clone(), false);
+                after_plan(&engine.registry, &plan, state.as_ref())
             }
-            outputs
+            RunCommand::Apply => match holding.apply(self.app, &engine, planned, &mut judge).await {
+                Some(state) => after_apply(&engine.registry, &plan, &state),
+                None => return judge.conclude(Some(plan)),
+            },
         };
-        self.runs.insert(run.name.clone(), outputs);
+        let variables = plan.variables.clone();
+        let mut inspection = engine.inspect(&given.configuration, variables, objects, (Some(plan.made), false));
+        // Only tests refer to outputs, to runs, and to variables that nobody declares.
+        let outputs_of = |(name, value): (&String, &Value)| (named("output", name), value.clone());
+        let run_of = |(name, value): (&String, &Value)| (named("run", name), value.clone());
+        let others = given.others.into_iter().map(|(name, value)| (Reference::Variable(name), value));
+        for (reference, value) in outputs.iter().map(outputs_of).chain(self.runs.iter().map(run_of)).chain(others) {
+            inspection.set_other(reference, value);
+        }
+        for rule in &run.assertions {
+            self.assert(rule, &inspection, &mut judge);
+        }
+        drop(inspection);
+        self.runs.insert(run.name.clone(), Value::object(outputs));
         judge.conclude(Some(plan))
     }
 
-    /// Removes what is left of all runs.
+    /// Whether anything in the file is mocked. Then no run is without the mocks' kinds: they know what was never there.
+    fn mocks(&self) -> bool {
+        let is_mock = |settings: &Settings| matches!(settings, Settings::Mock(_));
+        self.file.providers.iter().any(|provider| is_mock(&provider.settings))
+            || !self.file.overrides.is_empty()
+            || self.file.runs.iter().any(|run| !run.overrides.is_empty())
+    }
+
+    /// Removes what is left of all runs, of those that were last first, and tells each before.
     ///
     /// # Errors
     /// What could not be removed, and why.
-    pub async fn tear_down(&self) -> Result<(), Diagnostics> {
-        let objects = |state: Option<State>| state.map(|state| state.resources).unwrap_or_default();
-        let Some(state) = self.state().filter(|state| !state.resources.is_empty()) else { return Ok(()) };
-        let mut problems = self.destroy(&state).await;
-        let left: Vec<String> = objects(self.state()).keys().map(Address::to_string).collect();
-        if !left.is_empty() {
-            let detail = format!("These objects were made by the test and could not be removed: {}.", left.join(", "));
-            problems.push(Diagnostic::error("Objects left behind", detail));
+    pub async fn tear_down(&self, begins: impl Fn(&str)) -> Result<(), Diagnostics> {
+        let mut made: Vec<(&Last, &Holding)> =
+            self.holdings.values().filter_map(|holding| Some((holding.last.as_ref()?, holding))).collect();
+        made.sort_by_key(|(last, _)| std::cmp::Reverse(last.turn));
+        let mut problems = Diagnostics::new();
+        for (last, holding) in made {
+            begins(&last.run);
+            let engine = Engine { registry: Arc::clone(&last.registry), ..self.engine.clone() };
+            problems.extend(holding.tear_down(self.app, &engine, last).await);
         }
         if problems.has_errors() { Err(problems) } else { Ok(()) }
-    }
-
-    async fn destroy(&self, state: &State) -> Diagnostics {
-        let options = PlanOptions::new(Mode::Destroy, Seed::random());
-        let configuration = Arc::clone(&self.project.configuration);
-        let planned = match self.engine.plan(configuration, &self.last_inputs, Some(state), &options).await {
-            Ok(planned) => planned,
-            Err(problems) => return problems,
-        };
-        match self.lock() {
-            Ok(writer) => self.engine.apply(planned, writer).await.diagnostics,
-            Err(problems) => problems,
-        }
-    }
-
-    /// Applies a plan. The state afterwards, if everything was done or failed as expected.
-    async fn apply(&self, planned: Planned, judge: &mut Judge<'_>) -> Option<State> {
-        judge.take(planned.diagnostics.clone(), false);
-        let writer = match self.lock() {
-            Ok(writer) => writer,
-            Err(problems) => {
-                judge.take(problems, false);
-                return None;
-            }
-        };
-        let applied = self.engine.apply(planned, writer).await;
-        let succeeded = applied.succeeded();
-        judge.take(applied.diagnostics, false);
-        if applied.stopped {
-            let detail = "The run was stopped before all of it was done.";
-            judge.take(Diagnostic::error("Test interrupted", detail).into(), false);
-        }
-        (succeeded || judge.expects_everything).then_some(applied.state)
-    }
-
-    fn lock(&self) -> Result<Box<dyn StateWriter>, Diagnostics> {
-        let holder = holder(&*self.app.environment, "test");
-        self.store.lock(&holder, Duration::ZERO).map_err(|error: StateError| error.diagnostic().into())
-    }
-
-    fn state(&self) -> Option<State> {
-        self.store.read().ok().flatten()
-    }
-
-    /// The values of variables for a run: the file's come after those from everywhere else, the run's own come last.
-    fn inputs_of(&self, run: &TestRun) -> Result<Vec<VariableInput>, Diagnostics> {
-        let mut inputs = self.inputs.clone();
-        for arguments in [&self.file.variables, &run.variables] {
-            let (variables, _) = resolve_variables(&self.project.configuration, &inputs);
-            let inspection = self.inspection(variables, BTreeMap::new(), None);
-            let given =
-                arguments.iter().map(|argument| self.input(argument, &inspection)).collect::<Result<Vec<_>, _>>()?;
-            inputs.extend(given);
-        }
-        Ok(inputs)
-    }
-
-    fn input(&self, argument: &Argument, inspection: &Inspection<'_>) -> Result<VariableInput, Diagnostics> {
-        let unknown_run = argument.value.references().into_iter().find_map(|(reference, span)| match reference {
-            Reference::Object(address) if is_run(&address) && !self.runs.contains_key(&address.name) => {
-                Some((address.name, span))
-            }
-            _ => None,
-        });
-        if let Some((name, span)) = unknown_run {
-            let detail = format!(
-                "The run block \"{name}\" is not among those that come before this one. A run can only refer to earlier ones of its file."
-            );
-            return Err(Diagnostic::error("Reference to unknown run block", detail).at(span).into());
-        }
-        let value = InputValue::Value(inspection.evaluate(&argument.value)?, Some(argument.value.span()));
-        Ok(VariableInput { name: argument.name.clone(), value, origin: Origin::File(self.file.name.clone()) })
-    }
-
-    fn inspection(
-        &self,
-        variables: BTreeMap<String, Value>,
-        objects: BTreeMap<Address, Value>,
-        plan_time: Option<i64>,
-    ) -> Inspection<'_> {
-        let configuration = &self.project.configuration;
-        let mut inspection = self.engine.inspect(configuration, variables, objects, (plan_time, false));
-        for (name, outputs) in &self.runs {
-            inspection.set_other(named("run", name), outputs.clone());
-        }
-        inspection
-    }
-
-    /// What assertions see after a plan.
-    fn after_plan(&self, plan: &Plan, state: Option<&State>) -> (Inspection<'_>, Value) {
-        let prior = plan.prior_state(state.unwrap_or(&State::default()));
-        let objects = plan.objects_after(&self.app.registry, &prior);
-        let known = |output: &OutputChange| Some((output.name.clone(), output.after.clone()?));
-        let outputs = plan.outputs.iter().filter_map(known).collect();
-        self.with_outputs(plan, objects, outputs)
-    }
-
-    /// What assertions see after an apply. Data sources are in no state: they are as they were when the plan read them.
-    fn after_apply(&self, plan: &Plan, state: &State) -> (Inspection<'_>, Value) {
-        let mut objects = objects_of(&self.app.registry, state);
-        let data = plan.changes.iter().filter(|change| change.address.kind == AddressKind::Data);
-        objects.extend(data.filter_map(|change| Some((change.address.clone(), change.after.clone()?))));
-        let marked = |(name, output): (String, Output)| {
-            let marks = if output.sensitive { Marks::SENSITIVE } else { Marks::NONE };
-            (name, output.value.marked(marks))
-        };
-        self.with_outputs(plan, objects, outputs_of(state).into_iter().map(marked).collect())
-    }
-
-    /// The same with outputs, which only tests refer to; and all of them as one object, for later runs.
-    fn with_outputs(
-        &self,
-        plan: &Plan,
-        objects: BTreeMap<Address, Value>,
-        outputs: BTreeMap<String, Value>,
-    ) -> (Inspection<'_>, Value) {
-        let mut inspection = self.inspection(plan.variables.clone(), objects, Some(plan.made));
-        for (name, value) in &outputs {
-            inspection.set_other(named("output", name), value.clone());
-        }
-        (inspection, Value::object(outputs))
     }
 
     fn assert(&self, rule: &Rule, inspection: &Inspection<'_>, judge: &mut Judge<'_>) {
@@ -292,7 +226,7 @@ impl<'a> Session<'a> {
                     _ => "The error message cannot be shown: it is not a known text, or it is sensitive.".to_owned(),
                 });
                 match message {
-                    Ok(message) => Diagnostic::error("Test assertion failed", message),
+                    Ok(message) => Diagnostic::error(FAILED, message),
                     Err(problems) => return judge.assertion(problems),
                 }
             }
@@ -327,102 +261,82 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How a test refers to an output or to an earlier run: it reads like a resource.
-fn named(what: &str, name: &str) -> Reference {
-    Reference::Object(Address::new(AddressKind::Resource, what, name))
-}
-
-fn is_run(address: &Address) -> bool {
-    address.kind == AddressKind::Resource && address.type_name == "run"
-}
-
-/// Sorts what was found into what was expected and what was not.
-struct Judge<'r> {
-    run: &'r TestRun,
-    met: Vec<bool>,
-    found: Diagnostics,
-    status: Status,
-    /// Whether every error so far was expected, and there was one.
-    expects_everything: bool,
-}
-
-/// Summaries of conditions that do not hold.
-const CONDITIONS: [&str; 5] = [
-    "Check block assertion failed",
-    "Invalid value for variable",
-    "Module output value precondition failed",
-    "Resource postcondition failed",
-    "Resource precondition failed",
-];
-
-impl<'r> Judge<'r> {
-    fn new(run: &'r TestRun) -> Self {
-        let met = vec![false; run.expected_failures.len()];
-        Self { run, met, found: Diagnostics::new(), status: Status::Pass, expects_everything: false }
+impl Holding {
+    fn state(&self) -> Option<State> {
+        self.store.read().ok().flatten()
     }
 
-    /// Takes in what a plan or an apply found. Where a plan fails and an apply was asked for, the run has not done what it is for.
-    fn take(&mut self, diagnostics: Diagnostics, stops_an_apply: bool) {
-        let has_errors = diagnostics.has_errors();
-        self.expects_everything = has_errors;
-        for mut found in diagnostics {
-            let address = found.address.clone().filter(|_| CONDITIONS.contains(&found.summary.as_str()));
-            let expected = address.as_deref().and_then(|address| self.expected(address));
-            match (expected, found.severity) {
-                (Some(position), Severity::Warning) => {
-                    self.met[position] = true;
-                    continue;
-                }
-                (Some(position), Severity::Error) => {
-                    self.met[position] = true;
-                    if !stops_an_apply {
-                        continue;
-                    }
-                    self.status = Status::Error;
-                    found.hints.push(
-                        "The failure is expected, but it stopped the plan, so nothing was applied: command = plan"
-                            .to_owned(),
-                    );
-                }
-                (None, Severity::Error) => {
-                    self.status = Status::Error;
-                    self.expects_everything = false;
-                }
-                // A check only warns; in a test, a warning that nobody expects is a failure.
-                (None, Severity::Warning) if found.summary == "Check block assertion failed" && !has_errors => {
-                    found.severity = Severity::Error;
-                    self.status = Status::Error;
-                }
-                (None, Severity::Warning) => {}
+    fn lock(&self, app: &App) -> Result<Box<dyn StateWriter>, Diagnostics> {
+        let holder = holder(&*app.environment, "test");
+        self.store.lock(&holder, Duration::ZERO).map_err(|error: StateError| error.diagnostic().into())
+    }
+
+    /// Applies a plan. The state afterwards, if everything was done or failed as expected.
+    async fn apply(&self, app: &App, engine: &Engine, planned: Planned, judge: &mut Judge<'_>) -> Option<State> {
+        judge.take(planned.diagnostics.clone(), false);
+        let writer = match self.lock(app) {
+            Ok(writer) => writer,
+            Err(problems) => {
+                judge.take(problems, false);
+                return None;
             }
-            self.found.push(found);
+        };
+        let applied = engine.apply(planned, writer).await;
+        let succeeded = applied.succeeded();
+        judge.take(applied.diagnostics, false);
+        if applied.stopped {
+            let detail = "The run was stopped before all of it was done.";
+            judge.take(Diagnostic::error("Test interrupted", detail).into(), false);
         }
+        (succeeded || judge.expects_everything).then_some(applied.state)
     }
 
-    /// Which of the expected failures a condition's address is.
-    fn expected(&self, address: &str) -> Option<usize> {
-        let block = |address: &str| address.parse::<Address>().ok().map(|address| address.block().to_string());
-        self.run
-            .expected_failures
-            .iter()
-            .position(|(expected, _)| expected == address || block(address).is_some_and(|block| block == *expected))
+    /// Removes everything. What stood in the way.
+    async fn tear_down(&self, app: &App, engine: &Engine, last: &Last) -> Diagnostics {
+        let Some(state) = self.state().filter(|state| !state.resources.is_empty()) else { return Diagnostics::new() };
+        let mut problems = self.destroy(app, engine, last, &state).await;
+        let left = self.state().map(|state| state.resources).unwrap_or_default();
+        if !left.is_empty() {
+            let names: Vec<String> = left.keys().map(Address::to_string).collect();
+            let detail = format!("These objects were made by the test and could not be removed: {}.", names.join(", "));
+            problems.push(Diagnostic::error("Objects left behind", detail));
+        }
+        problems
     }
 
-    fn assertion(&mut self, problems: Diagnostics) {
-        let is_failure = problems.iter().all(|problem| problem.summary == "Test assertion failed");
-        self.found.extend(problems);
-        match (self.status, is_failure) {
-            (Status::Error, _) | (_, false) => self.status = Status::Error,
-            (Status::Pass | Status::Fail, true) => self.status = Status::Fail,
+    async fn destroy(&self, app: &App, engine: &Engine, last: &Last, state: &State) -> Diagnostics {
+        let options = PlanOptions::new(Mode::Destroy, Seed::random());
+        let planned = engine.plan(Arc::clone(&last.configuration), &last.inputs, Some(state), &options).await;
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(problems) => return problems,
+        };
+        match self.lock(app) {
+            Ok(writer) => engine.apply(planned, writer).await.diagnostics,
+            Err(problems) => problems,
         }
     }
+}
 
-    fn conclude(mut self, plan: Option<Plan>) -> Outcome {
-        for ((expected, span), _) in self.run.expected_failures.iter().zip(&self.met).filter(|(_, met)| !**met) {
-            let detail = format!("The checkable object, {expected}, was expected to report an error but did not.");
-            self.found.push(Diagnostic::error("Missing expected failure", detail).at(span.clone()));
-            self.status = Status::Error;
-        }
-        Outcome { status: self.status, diagnostics: self.found, plan }
-    }
+/// Objects and outputs that assertions see.
+type Seen = (BTreeMap<Address, Value>, BTreeMap<String, Value>);
+
+/// What there is after a plan.
+fn after_plan(registry: &Registry, plan: &Plan, state: Option<&State>) -> Seen {
+    let prior = plan.prior_state(state.unwrap_or(&State::default()));
+    let objects = plan.objects_after(registry, &prior);
+    let known = |output: &OutputChange| Some((output.name.clone(), output.after.clone()?));
+    (objects, plan.outputs.iter().filter_map(known).collect())
+}
+
+/// What there is after an apply. Data sources are in no state: they are as they were when the plan read them.
+fn after_apply(registry: &Registry, plan: &Plan, state: &State) -> Seen {
+    let mut objects = objects_of(registry, state);
+    let data = plan.changes.iter().filter(|change| change.address.kind == AddressKind::Data);
+    objects.extend(data.filter_map(|change| Some((change.address.clone(), change.after.clone()?))));
+    let marked = |(name, output): (String, Output)| {
+        let marks = if output.sensitive { Marks::SENSITIVE } else { Marks::NONE };
+        (name, output.value.marked(marks))
+    };
+    (objects, outputs_of(state).into_iter().map(marked).collect())
 }

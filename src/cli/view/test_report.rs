@@ -42,6 +42,15 @@ impl Tally {
     }
 }
 
+/// How people call it, and programs.
+fn words(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Pass => ("pass", "pass"),
+        Status::Fail => ("fail", "fail"),
+        Status::Error => ("fail", "error"),
+    }
+}
+
 /// Says how tests go.
 pub struct TestReport<'a> {
     console: &'a Console,
@@ -79,20 +88,34 @@ impl<'a> TestReport<'a> {
     }
 
     /// A file has ended.
-    pub fn file_ends(&self, file: &TestFile, passed: bool) {
-        let word = if passed { "pass" } else { "fail" };
+    pub fn file_ends(&self, file: &TestFile, status: Status) {
+        let (word, in_event) = words(status);
         self.say(&format!("{}... {}", file.name, self.word(word)));
-        self.file_event(file, word, json!({ "path": file.name, "progress": "complete", "status": word }));
+        self.file_event(file, word, json!({ "path": file.name, "progress": "complete", "status": in_event }));
+    }
+
+    /// A run begins.
+    pub fn run_begins(&self, file: &TestFile, run: &str) {
+        self.run_event(file, run, "in progress", "starting");
+    }
+
+    /// What a run, and those before it, have made goes.
+    pub fn run_tears_down(&self, file: &TestFile, run: &str) {
+        self.run_event(file, run, "tearing down", "teardown");
+    }
+
+    fn run_event(&self, file: &TestFile, run: &str, word: &str, progress: &str) {
+        let fields = json!({
+            "@testfile": file.name,
+            "@testrun": run,
+            "test_run": { "path": file.name, "run": run, "progress": progress, "elapsed": 0 },
+        });
+        self.reporter.event(Line::info("test_run", format!("  \"{run}\"... {word}"), fields));
     }
 
     /// A run has ended; `None`: it was skipped.
     pub fn run_ends(&self, file: &TestFile, run: &str, status: Option<Status>) {
-        let (word, in_event) = match status {
-            Some(Status::Pass) => ("pass", "pass"),
-            Some(Status::Fail) => ("fail", "fail"),
-            Some(Status::Error) => ("fail", "error"),
-            None => ("skip", "skip"),
-        };
+        let (word, in_event) = status.map_or(("skip", "skip"), words);
         self.say(&format!("  run \"{run}\"... {}", self.word(word)));
         let fields = json!({
             "@testfile": file.name,
