@@ -18,6 +18,18 @@ pub enum Kind {
     Ephemeral,
 }
 
+impl Kind {
+    /// The type of the blocks: `resource`, `data`, `stage`, `ephemeral`.
+    pub fn block_type(self) -> &'static str {
+        match self {
+            Kind::Resource => "resource",
+            Kind::Data => "data",
+            Kind::Stage => "stage",
+            Kind::Ephemeral => "ephemeral",
+        }
+    }
+}
+
 /// The address of one instance of a resource, data source or stage. Those of the root module come first in order, then module by module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {

@@ -75,13 +75,7 @@ impl Lost {
                     self.heads.iter().any(|head| head.kind == "locals" && head.labels.contains(name))
                 }
                 Reference::Object(address) => {
-                    let kind = match address.kind {
-                        AddressKind::Resource => "resource",
-                        AddressKind::Data => "data",
-                        AddressKind::Ephemeral => "ephemeral",
-                        AddressKind::Stage => "stage",
-                    };
-                    has(kind, &[&address.type_name, &address.name])
+                    has(address.kind.block_type(), &[&address.type_name, &address.name])
                         // A check has data of its own.
                         || address.kind == AddressKind::Data && self.heads.iter().any(|head| head.kind == "check")
                 }

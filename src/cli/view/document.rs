@@ -51,9 +51,7 @@ fn named_in_module(address: &Address) -> Json {
 fn mode(address: &Address) -> &'static str {
     match address.kind {
         AddressKind::Resource => "managed",
-        AddressKind::Data => "data",
-        AddressKind::Stage => "stage",
-        AddressKind::Ephemeral => "ephemeral",
+        kind => kind.block_type(),
     }
 }
 

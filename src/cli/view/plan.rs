@@ -158,12 +158,7 @@ fn change_text(registry: &Registry, change: &ResourceChange, paint: Paint) -> St
     for reason in &change.reasons {
         text.push_str(&format!("\n  # because {}", reason.text));
     }
-    let word = match change.address.kind {
-        AddressKind::Resource => "resource",
-        AddressKind::Data => "data",
-        AddressKind::Stage => "stage",
-        AddressKind::Ephemeral => "ephemeral",
-    };
+    let word = change.address.kind.block_type();
     let header = format!("{word} \"{}\" \"{}\"", change.address.type_name, change.address.name);
     let (before, after) = match change.action {
         // What it will be depends on inputs that nobody knows yet: its attributes would only repeat that.
@@ -216,12 +211,7 @@ fn deferred_text(registry: &Registry, deferred: &DeferredChange, paint: Paint) -
     for reason in &deferred.reasons {
         text.push_str(&format!("\n  # because {}", reason.text));
     }
-    let word = match address.kind {
-        AddressKind::Resource => "resource",
-        AddressKind::Data => "data",
-        AddressKind::Stage => "stage",
-        AddressKind::Ephemeral => "ephemeral",
-    };
+    let word = address.kind.block_type();
     let header = format!("{word} \"{}\" \"{}\"", address.type_name, address.name);
     let difference = Difference {
         before: deferred.before.as_ref(),

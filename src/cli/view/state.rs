@@ -1,6 +1,6 @@
 //! Objects of the state for people.
 
-use pipectl_core::{Address, AddressKind, BlockBody, Schema, Value};
+use pipectl_core::{Address, BlockBody, Schema, Value};
 use pipectl_engine::attributes;
 use pipectl_provider::Registry;
 use pipectl_state::ObjectState;
@@ -16,12 +16,7 @@ pub fn object(
     object: &ObjectState,
     paint: Paint,
 ) -> String {
-    let word = match address.kind {
-        AddressKind::Resource => "resource",
-        AddressKind::Data => "data",
-        AddressKind::Stage => "stage",
-        AddressKind::Ephemeral => "ephemeral",
-    };
+    let word = address.kind.block_type();
     let mut notes = String::new();
     if let Some(key) = deposed {
         notes.push_str(&format!(" (deposed object {key})"));
