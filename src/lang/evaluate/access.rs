@@ -2,7 +2,7 @@
 
 use pipectl_core::convert::convert;
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Diagnostic, Kind, Type, Value};
+use pipectl_core::{Diagnostic, Kind, Type, Unknown, Value};
 
 use crate::evaluate::{failed, is_dynamic};
 
@@ -81,25 +81,29 @@ pub(crate) fn index(value: &Value, key: &Value) -> Result<Value, Diagnostic> {
     if is_dynamic(value) || is_dynamic(key) {
         return Ok(failed().marked(marks));
     }
-    let ty = value.ty();
-    let wanted = match ty {
-        Type::List(_) | Type::Tuple(_) => Type::Number,
-        Type::Map(_) | Type::Object(_) => Type::String,
-        Type::Set(_) => {
+    // The type of a known collection is as large as the collection: only what is unknown is asked for it.
+    let wanted = match value.kind() {
+        Kind::List(..) | Kind::Tuple(_) => Type::Number,
+        Kind::Map(..) | Kind::Object(_) => Type::String,
+        Kind::Unknown(Unknown { ty: Type::List(_) | Type::Tuple(_), .. }) => Type::Number,
+        Kind::Unknown(Unknown { ty: Type::Map(_) | Type::Object(_), .. }) => Type::String,
+        Kind::Set(..) | Kind::Unknown(Unknown { ty: Type::Set(_), .. }) => {
             return invalid(
                 "Elements of a set are identified only by their value and don't have any separate index or key to select with, so it's \
                  only possible to perform operations across all elements of the set."
                     .to_owned(),
             );
         }
-        _ => return invalid("This value does not have any indices.".to_owned()),
+        Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
+            return invalid("This value does not have any indices.".to_owned());
+        }
     };
     let converted = match convert(key, &wanted) {
         Ok(converted) => converted,
         Err(error) => return invalid(format!("{NOT_AN_ELEMENT}: {error}.")),
     };
     if !converted.is_known() || !value.is_known() {
-        return unknown_element(&ty, &converted).map(|element| element.marked(marks));
+        return unknown_element(&value.ty(), &converted).map(|element| element.marked(marks));
     }
     match (value.kind(), converted.kind()) {
         (Kind::List(_, elements) | Kind::Tuple(elements), Kind::Number(number)) => {
@@ -121,7 +125,7 @@ pub(crate) fn index(value: &Value, key: &Value) -> Result<Value, Diagnostic> {
         }
         (Kind::Map(_, attributes) | Kind::Object(attributes), Kind::String(name)) => match attributes.get(&**name) {
             Some(element) => Ok(element.clone().marked(marks)),
-            None if matches!(ty, Type::Object(_)) && key.as_number().is_some() => invalid(format!(
+            None if matches!(value.kind(), Kind::Object(_)) && key.as_number().is_some() => invalid(format!(
                 "{NOT_AN_ELEMENT}. An object only supports looking up attributes by name, not by numeric index."
             )),
             None => invalid(format!("{NOT_AN_ELEMENT}.")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipectl_core::convert::convert;
-use pipectl_core::{Diagnostic, Kind, Marks, Number, Refinement, Span, Type, Value};
+use pipectl_core::{Diagnostic, Kind, Marks, Number, Refinement, Span, Type, Unknown, Value};
 
 use crate::evaluate::{Evaluator, failed, is_dynamic, is_not_null};
 use crate::expression::{Expression, For, Step};
@@ -49,9 +49,8 @@ impl Evaluator<'_> {
         if is_dynamic(&collection) {
             return failed().marked(marks);
         }
-        let ty = collection.ty();
-        if ty.is_primitive() {
-            let name = ty.friendly_name();
+        if has_primitive_type(&collection) {
+            let name = collection.ty().friendly_name();
             let detail = format!("A value of type {name} cannot be used as the collection in a 'for' expression.");
             let diagnostic = Diagnostic::error("Iteration over non-iterable value", detail).at(collection_span);
             return self.fail(diagnostic, &each.collection);
@@ -182,7 +181,13 @@ impl Evaluator<'_> {
     /// `source[*]` and `source.*`, and the steps after it in each element.
     pub(super) fn splat(&mut self, source: Value, each: &[Step], span: &Span, expression: &Expression) -> Value {
         let (source, marks) = source.unmark();
-        let sequence = matches!(source.ty(), Type::Tuple(_) | Type::List(_) | Type::Set(_));
+        let sequence = match source.kind() {
+            Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => true,
+            Kind::Null(ty) | Kind::Unknown(Unknown { ty, .. }) => {
+                matches!(ty, Type::Tuple(_) | Type::List(_) | Type::Set(_))
+            }
+            Kind::Bool(_) | Kind::Number(_) | Kind::String(_) | Kind::Map(..) | Kind::Object(_) => false,
+        };
         if source.is_null() {
             if !sequence {
                 return Value::tuple([]).marked(marks);
@@ -238,6 +243,15 @@ impl Evaluator<'_> {
             }
             _ => failed(),
         }
+    }
+}
+
+/// Whether a value is a string, a number or a bool, or will be one.
+fn has_primitive_type(value: &Value) -> bool {
+    match value.kind() {
+        Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => true,
+        Kind::Null(ty) | Kind::Unknown(Unknown { ty, .. }) => ty.is_primitive(),
+        Kind::List(..) | Kind::Set(..) | Kind::Map(..) | Kind::Tuple(_) | Kind::Object(_) => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipectl_core::convert::convert;
-use pipectl_core::{Kind, Marks, Number, Type as ValueType, Value};
+use pipectl_core::{Kind, Marks, Number, Type as ValueType, Unknown, Value};
 
 use crate::functions::ParameterType as Type;
 use crate::functions::string::length as characters;
@@ -30,8 +30,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Type::Number,
         length,
     )
-    .returns("number", |arguments| match arguments[0].ty() {
-        ValueType::Bool | ValueType::Number => {
+    .returns("number", |arguments| match arguments[0].kind() {
+        Kind::Bool(_)
+        | Kind::Number(_)
+        | Kind::Null(ValueType::Bool | ValueType::Number)
+        | Kind::Unknown(Unknown { ty: ValueType::Bool | ValueType::Number, .. }) => {
             Err(Failure::call("argument must be a string, a collection type, or a structural type"))
         }
         _ => Ok(ValueType::Number),
@@ -72,14 +75,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn length(call: &Arguments<'_>) -> Result<Value, Failure> {
     let (value, marks) = call.values[0].clone().unmark();
-    let count = match (value.kind(), value.ty()) {
-        (Kind::String(text), _) => Some(characters(text)),
-        (Kind::Map(_, elements) | Kind::Object(elements), _) => Some(elements.len()),
-        (Kind::Set(_, elements), _) if !elements.iter().all(Value::is_wholly_known) => None,
-        (Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements), _) => Some(elements.len()),
-        (_, ValueType::Tuple(elements)) => Some(elements.len()),
-        (_, ValueType::Object(fields)) => Some(fields.len()),
-        _ => None,
+    let count = match value.kind() {
+        Kind::String(text) => Some(characters(text)),
+        Kind::Map(_, elements) | Kind::Object(elements) => Some(elements.len()),
+        Kind::Set(_, elements) if !elements.iter().all(Value::is_wholly_known) => None,
+        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => Some(elements.len()),
+        Kind::Null(ValueType::Tuple(elements)) | Kind::Unknown(Unknown { ty: ValueType::Tuple(elements), .. }) => {
+            Some(elements.len())
+        }
+        Kind::Null(ValueType::Object(fields)) | Kind::Unknown(Unknown { ty: ValueType::Object(fields), .. }) => {
+            Some(fields.len())
+        }
+        Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::Number(_) => None,
     };
     let result = match count {
         Some(count) => Value::from(Number::from(count)),
@@ -89,17 +96,15 @@ fn length(call: &Arguments<'_>) -> Result<Value, Failure> {
 }
 
 fn element_type(arguments: &[Value]) -> Result<ValueType, Failure> {
+    // The type of a known tuple is as large as the tuple.
+    if let (Kind::Tuple(elements), Some(index)) = (arguments[0].kind(), arguments[1].as_number()) {
+        return Ok(elements[wrapped(index, elements.len())?].ty());
+    }
     match arguments[0].ty() {
         ValueType::List(element) => Ok(*element),
         ValueType::Tuple(elements) => match arguments[1].as_number() {
             None => Ok(ValueType::Any),
-            Some(index) => {
-                let index = index.to_i64().ok_or_else(invalid_index)?;
-                if elements.is_empty() {
-                    return Err(Failure::call("cannot use element function with an empty list"));
-                }
-                Ok(elements[index.rem_euclid(elements.len() as i64) as usize].clone())
-            }
+            Some(index) => Ok(elements[wrapped(index, elements.len())?].clone()),
         },
         other => Err(Failure::telling(
             None,
@@ -109,18 +114,21 @@ fn element_type(arguments: &[Value]) -> Result<ValueType, Failure> {
     }
 }
 
-fn invalid_index() -> Failure {
-    Failure::call("invalid index: value must be a whole number, between -9223372036854775808 and 9223372036854775807")
+/// An index that wraps around at the ends of a list.
+fn wrapped(index: &Number, length: usize) -> Result<usize, Failure> {
+    const INVALID: &str =
+        "invalid index: value must be a whole number, between -9223372036854775808 and 9223372036854775807";
+    let index = index.to_i64().ok_or_else(|| Failure::call(INVALID))?;
+    match length {
+        0 => Err(Failure::call("cannot use element function with an empty list")),
+        _ => Ok(index.rem_euclid(length as i64) as usize),
+    }
 }
 
 fn element(call: &Arguments<'_>) -> Result<Value, Failure> {
     let marks = call.values[0].marks();
-    let index = call.number(1).to_i64().ok_or_else(invalid_index)?;
     let elements = call.elements(0);
-    if elements.is_empty() {
-        return Err(Failure::call("cannot use element function with an empty list"));
-    }
-    Ok(elements[index.rem_euclid(elements.len() as i64) as usize].clone().marked(marks))
+    Ok(elements[wrapped(&call.number(1), elements.len())?].clone().marked(marks))
 }
 
 fn keys_type(arguments: &[Value]) -> Result<ValueType, Failure> {
@@ -169,6 +177,12 @@ fn lookup_type(arguments: &[Value]) -> Result<ValueType, Failure> {
             format!("lookup() takes two or three arguments, got {}", arguments.len()),
             "lookup() takes two or three arguments",
         ));
+    }
+    // The type of a known object is as large as the object.
+    if let (Kind::Object(attributes), Some(key)) = (arguments[0].kind(), arguments[1].as_str())
+        && let Some(found) = attributes.get(key).or(arguments.get(2))
+    {
+        return Ok(found.ty());
     }
     match arguments[0].ty() {
         ValueType::Object(fields) => match (arguments[1].as_str(), arguments.get(2)) {
