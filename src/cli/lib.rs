@@ -119,25 +119,32 @@ fn run(app: App, command: Command) -> Exit {
     if let Command::Console(arguments) = &command {
         return command::console::run(&app, arguments);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread more than the command takes, so that signals are heard whatever it does.
+    let threads = std::thread::available_parallelism().map_or(2, |processors| processors.get().max(2));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let detail = format!("Cannot start threads: {error}.");
             return app.fail(Diagnostic::error("Program not started", detail));
         }
     };
-    let exit = runtime.block_on(dispatch(&app, command));
+    if command.works() {
+        let console = app.console.clone();
+        let _inside = runtime.enter();
+        // Where signals cannot be watched they end the program, which loses nothing: the state is a log.
+        let _ = interrupt::watch(app.cancel.clone(), move |text| console.complain(text));
+    }
+    // The command is a task like those that it starts: they stay on its thread, and threads need not wake each other for each object.
+    let exit = match runtime.block_on(runtime.spawn(async move { dispatch(&app, command).await })) {
+        Ok(exit) => exit,
+        Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+    };
     // What still runs in the background (a question nobody answered, a file being hashed) is not waited for.
     runtime.shutdown_background();
     exit
 }
 
 async fn dispatch(app: &App, command: Command) -> Exit {
-    if command.works() {
-        let console = app.console.clone();
-        // Where signals cannot be watched they end the program, which loses nothing: the state is a log.
-        let _ = interrupt::watch(app.cancel.clone(), move |text| console.complain(text));
-    }
     match command {
         Command::Init(arguments) => command::init::run(app, &arguments),
         Command::Validate(arguments) => command::validate::run(app, &arguments),
