@@ -19,7 +19,7 @@ pub struct Traversal {
 }
 
 /// A step that does not have to be computed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TraversalStep {
     /// `.name`
     Attribute(String),

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 /// The attributes that changed objects and outputs refer to, through everything that has a name; each once, in the order in which they are
 /// found.
 pub(super) fn relevant_attributes(plan: &Plan, configuration: &Configuration) -> Vec<Json> {
-    let mut search = Search { root: configuration, seen: BTreeSet::new(), found: Vec::new() };
+    let mut search = Search { root: configuration, seen: BTreeSet::new(), told: BTreeSet::new(), found: Vec::new() };
     let mut blocks = BTreeSet::new();
     for change in plan.changes.iter().filter(|change| !change.action.is_no_op()) {
         let address = change.address.block();
@@ -54,6 +54,8 @@ fn behind<'a>(
 struct Search<'a> {
     root: &'a Configuration,
     seen: BTreeSet<(ModulePath, Reference)>,
+    /// What is found already: objects as they are written here, with the steps to an attribute.
+    told: BTreeSet<(String, Vec<TraversalStep>)>,
     found: Vec<Json>,
 }
 
@@ -120,9 +122,8 @@ impl Search<'_> {
             TraversalStep::Index(InstanceKey::Index(index)) => json!(index),
             TraversalStep::Index(InstanceKey::Name(name)) => json!(name),
         };
-        let entry = json!({ "resource": resource, "attribute": steps.iter().map(step).collect::<Vec<_>>() });
-        if !self.found.contains(&entry) {
-            self.found.push(entry);
+        if self.told.insert((resource.clone(), steps.to_vec())) {
+            self.found.push(json!({ "resource": resource, "attribute": steps.iter().map(step).collect::<Vec<_>>() }));
         }
     }
 }
