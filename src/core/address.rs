@@ -1,5 +1,6 @@
 //! Addresses of objects: `oci_core_vcn.main`, `stage.train.inclusive["a"]`, `module.network["eu"].oci_core_vcn.main`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -77,7 +78,28 @@ impl Address {
     /// The address of the block as the configuration declares it: without any instance, of modules neither.
     #[must_use]
     pub fn declaration(&self) -> Self {
-        Self { module: self.module.declaration(), ..self.block() }
+        Self {
+            module: self.module.declaration(),
+            kind: self.kind,
+            type_name: self.type_name.clone(),
+            name: self.name.clone(),
+            key: None,
+        }
+    }
+
+    /// The same as [`Address::declaration`]; borrowed where this is one, as it is of most blocks.
+    pub fn declared(&self) -> Cow<'_, Self> {
+        let has_instances = self.key.is_some() || self.module.steps().iter().any(|step| step.key.is_some());
+        if has_instances { Cow::Owned(self.declaration()) } else { Cow::Borrowed(self) }
+    }
+
+    /// The address of the block as its module writes it: without any instance. Borrowed where this is it.
+    pub fn block_in_its_module(&self) -> Cow<'_, Self> {
+        if self.key.is_none() && self.module.is_root() {
+            Cow::Borrowed(self)
+        } else {
+            Cow::Owned(self.block().inside_module())
+        }
     }
 
     /// The address as the module itself writes it.

@@ -241,7 +241,7 @@ impl Value {
 
     /// The union of all marks on and inside this value.
     pub fn marks_deep(&self) -> Marks {
-        self.children().fold(self.marks, |marks, (_, child)| marks | child.marks_deep())
+        self.elements().fold(self.marks, |marks, child| marks | child.marks_deep())
     }
 
     /// Whether it is marked sensitive itself.
@@ -261,7 +261,7 @@ impl Value {
 
     /// Whether it and everything inside is known.
     pub fn is_wholly_known(&self) -> bool {
-        self.is_known() && self.children().all(|(_, child)| child.is_wholly_known())
+        self.is_known() && self.elements().all(Value::is_wholly_known)
     }
 
     /// The text of a known string.
@@ -335,6 +335,12 @@ impl Value {
         }
     }
 
+    /// The elements, whatever leads to them.
+    fn elements(&self) -> impl Iterator<Item = &Value> {
+        let ordered = self.as_slice().into_iter().flatten();
+        ordered.chain(self.as_object().into_iter().flat_map(BTreeMap::values))
+    }
+
     /// The elements with the steps that lead to them.
     pub fn children(&self) -> Box<dyn Iterator<Item = (Step, &Value)> + '_> {
         match &self.kind {
@@ -370,19 +376,22 @@ impl Value {
 
     /// Paths of all values inside that carry `mark`, outermost only.
     pub fn paths_marked(&self, mark: Marks) -> Vec<Path> {
-        fn walk(value: &Value, at: &Path, mark: Marks, found: &mut Vec<Path>) {
+        fn walk(value: &Value, at: &mut Path, mark: Marks, found: &mut Vec<Path>) {
             if value.marks.contains(mark) {
                 found.push(at.clone());
                 return;
             }
             for (step, child) in value.children() {
-                let mut path = at.clone();
-                path.0.push(step);
-                walk(child, &path, mark, found);
+                at.0.push(step);
+                walk(child, at, mark, found);
+                at.0.pop();
             }
         }
         let mut found = Vec::new();
-        walk(self, &Path::root(), mark, &mut found);
+        // Most values have no marks at all, and then no paths are needed.
+        if self.marks_deep().contains(mark) {
+            walk(self, &mut Path::root(), mark, &mut found);
+        }
         found
     }
 

@@ -6,7 +6,7 @@
 //! that is inside and says which instances there are, [`Node::Module`] comes after it and is the module as a value.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -144,6 +144,8 @@ impl Disabled {
 pub(crate) struct Graph {
     nodes: DiGraph<(ModuleId, Node), Span>,
     index: BTreeMap<(ModuleId, Node), NodeIndex>,
+    /// The same of objects and ephemeral values, whose addresses tell the module. Asked for each object, again and again.
+    objects: HashMap<Address, NodeIndex>,
     /// Each after the one that has its block.
     modules: Vec<Module>,
     paths: BTreeMap<ModulePath, ModuleId>,
@@ -177,6 +179,7 @@ impl Graph {
         let mut graph = Self {
             nodes: DiGraph::new(),
             index: BTreeMap::new(),
+            objects: HashMap::new(),
             modules: Vec::new(),
             paths: BTreeMap::new(),
             gates: BTreeMap::new(),
@@ -392,7 +395,10 @@ impl Graph {
 
     fn add(&mut self, module: ModuleId, node: Node) -> NodeIndex {
         let index = self.nodes.add_node((module, node.clone()));
-        self.index.insert((module, node), index);
+        match node {
+            Node::Object(address) | Node::Ephemeral(address) => self.objects.insert(address, index),
+            node => self.index.insert((module, node), index),
+        };
         index
     }
 
@@ -543,13 +549,15 @@ impl Graph {
 
     /// Where a node of a module is.
     pub(crate) fn find(&self, module: ModuleId, node: &Node) -> Option<NodeIndex> {
-        self.index.get(&(module, node.clone())).copied()
+        match node {
+            Node::Object(address) | Node::Ephemeral(address) => self.objects.get(address).copied(),
+            node => self.index.get(&(module, node.clone())).copied(),
+        }
     }
 
     /// Where the block of an object is.
     pub(crate) fn find_object(&self, address: &Address) -> Option<NodeIndex> {
-        let module = self.find_module(&address.module)?;
-        self.find(module, &Node::of(address.declaration()))
+        self.objects.get(&*address.declared()).copied()
     }
 
     /// What a node needs directly.

@@ -324,7 +324,7 @@ impl Places {
 
 /// What a block is called, without its module.
 fn name_of(address: &Address) -> Address {
-    address.block().inside_module()
+    address.block_in_its_module().into_owned()
 }
 
 fn carry_out(statement: &Statement, places: &mut Places, blocked: &mut Vec<Moved>) {

@@ -391,7 +391,7 @@ impl Configuration {
 
     /// The block of an object, wherever its module is and whichever instance is meant.
     pub fn object(&self, address: &Address) -> Option<&ObjectBlock> {
-        self.module(&address.module)?.objects.get(&address.block().inside_module())
+        self.module(&address.module)?.objects.get(&*address.block_in_its_module())
     }
 
     /// Calls `visit` for this module and every module below, with the path from here: as often as there are `module` blocks that lead there.
