@@ -7,7 +7,7 @@ mod object;
 mod prepare;
 mod removal;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -36,7 +36,7 @@ use crate::values::Values;
 use crate::walk::{Bound, Outcome, Visit, walk};
 use crate::{
     Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions,
-    Planned, Summary,
+    Planned, ResourceChange, Summary,
 };
 use committer::Committer;
 use prepare::{former_providers, prepare_state, stale};
@@ -73,8 +73,10 @@ struct Run {
     needs_values: Vec<bool>,
     /// By node: the blocks that it refers to.
     needed: Vec<Arc<BTreeSet<Address>>>,
-    /// The plan's changes of objects that stay or come, by block.
-    changes: BTreeMap<Address, BTreeMap<Address, usize>>,
+    /// Where the plan's changes of objects that stay or come stand in it.
+    changes: HashMap<Address, usize>,
+    /// What the plan has deferred.
+    later: deferred::Later,
     /// What refresh saw of objects, in words.
     drift: BTreeMap<Address, Vec<String>>,
     /// How many objects there are to work on; more come with what was deferred.
@@ -96,7 +98,7 @@ struct Block {
 struct Results {
     diagnostics: Diagnostics,
     summary: Summary,
-    instances: BTreeMap<Address, Value>,
+    instances: HashMap<Address, Value>,
 }
 
 impl Run {
@@ -344,12 +346,12 @@ struct Parts {
 impl Run {
     fn new(engine: &Engine, parts: Parts, steps: &Steps, committer: Committer) -> Self {
         let Parts { planned, graph, before, selection, pool, providers_before, open } = parts;
-        let mut changes: BTreeMap<Address, BTreeMap<Address, usize>> = BTreeMap::new();
-        for (index, change) in planned.plan.changes.iter().enumerate() {
-            if change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget) {
-                changes.entry(change.address.block()).or_default().insert(change.address.clone(), index);
-            }
-        }
+        let stays_or_comes = |change: &ResourceChange| {
+            change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget)
+        };
+        let changes = planned.plan.changes.iter().enumerate();
+        let changes = changes.filter(|(_, change)| stays_or_comes(change));
+        let changes = changes.map(|(index, change)| (change.address.clone(), index)).collect();
         let is_work = |step: &Step| match step {
             Step::Apply(index) => planned.plan.changes[*index].action != Action::Read,
             Step::Remove(_) => true,
@@ -390,6 +392,7 @@ impl Run {
             selection,
             permits: Arc::new(Semaphore::new(engine.parallelism.max(1))),
             needed: graph.objects_needed(),
+            later: deferred::Later::of(&planned.plan, &before),
             before,
             committer,
             blocks,
@@ -655,12 +658,11 @@ fn end_block(run: &Run, node: NodeIndex) -> bool {
 
 /// The value of a block in one instance of its module.
 fn block_value(run: &Run, block: &Block, address: &Address) -> Result<Value, Diagnostics> {
-    let changes = run.changes.get(address);
     let mut values = Vec::new();
     for key in block.expansion.keys() {
         let instance = address.with_key(key);
         let done = run.results().instances.remove(&instance);
-        let value = match (done, changes.and_then(|changes| changes.get(&instance))) {
+        let value = match (done, run.changes.get(&instance)) {
             (Some(value), _) => value,
             (None, Some(index)) => unchanged(run, block, *index)?,
             // Left out of the plan.

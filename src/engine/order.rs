@@ -214,10 +214,12 @@ impl Builder {
             return;
         }
         let needed = graph.objects_needed();
+        let removals: BTreeMap<&Address, NodeIndex> =
+            self.deferred.iter().map(|later| (&later.declaration, later.removal)).collect();
         let mut pairs = Vec::new();
         for (&node, &end) in &self.end {
-            let own = self.deferred.iter().filter(|later| needed[node.index()].contains(&later.declaration));
-            pairs.extend(own.map(|later| (end, later.removal)));
+            let own = needed[node.index()].iter().filter_map(|declaration| removals.get(declaration));
+            pairs.extend(own.map(|removal| (end, *removal)));
         }
         for (end, removal) in pairs {
             self.edge(end, removal, Strength::Preferred);

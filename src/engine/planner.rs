@@ -9,7 +9,7 @@ mod removal;
 mod replace;
 mod trigger;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +62,8 @@ struct Run {
     configures_providers: bool,
     /// By node: whether something that it depends on, however far away, is deferred.
     after_deferred: Vec<AtomicBool>,
+    /// By provider block, once asked for: an object that is replaced, and that its configurations are made from.
+    replaced_below: Mutex<BTreeMap<NodeIndex, Option<Address>>>,
     observations: Observations,
     /// Objects that were moved: by their new address, the one that the state knew them by.
     previous: BTreeMap<Address, Address>,
@@ -87,8 +89,10 @@ struct Found {
     diagnostics: Diagnostics,
     changes: Vec<ResourceChange>,
     deferred: Vec<DeferredChange>,
-    /// By block, for questions about one: which instances have something to be done.
-    pending: BTreeMap<Address, Vec<Pending>>,
+    /// Blocks with something to be done, and whether any object of theirs exists and becomes another.
+    pending: HashMap<Address, bool>,
+    /// Where the changes of pending instances stand in `changes`. What is deferred has none yet.
+    pending_changes: HashMap<Address, usize>,
     /// Modules, without instances, with something to be done inside.
     pending_modules: BTreeSet<ModulePath>,
     expansions: BTreeMap<Address, Expansion>,
@@ -101,33 +105,26 @@ struct Found {
     outputs: Vec<OutputChange>,
 }
 
-/// An instance with something to be done.
-struct Pending {
-    address: Address,
-    /// Where its change stands in [`Found::changes`]; `None`: it is deferred.
-    change: Option<usize>,
-}
-
 impl Found {
     fn add(&mut self, planned: Planning) {
         match planned {
             Planning::Change(change) => {
                 // Nothing but the assertions of its check waits for what a check reads.
                 if !change.action.is_no_op() && !matches!(change.cause, Some(Cause::InCheck(_))) {
-                    self.is_pending(&change.address, Some(self.changes.len()));
+                    self.is_pending(&change.address, trigger::pulls(&change));
+                    self.pending_changes.insert(change.address.clone(), self.changes.len());
                 }
                 self.changes.push(*change);
             }
             Planning::Deferred(deferred) => {
-                self.is_pending(deferred.address.address(), None);
+                self.is_pending(deferred.address.address(), false);
                 self.deferred.push(*deferred);
             }
         }
     }
 
-    fn is_pending(&mut self, address: &Address, change: Option<usize>) {
-        let pending = Pending { address: address.clone(), change };
-        self.pending.entry(address.block()).or_default().push(pending);
+    fn is_pending(&mut self, address: &Address, becomes_another: bool) {
+        *self.pending.entry(address.block()).or_default() |= becomes_another;
         let mut module = address.module.declaration();
         while let Some((outer, _)) = module.parent() {
             if !self.pending_modules.insert(std::mem::replace(&mut module, outer)) {
@@ -298,6 +295,7 @@ pub(crate) async fn plan(
         before,
         configures_providers: configuration.configures_providers(),
         after_deferred,
+        replaced_below: Mutex::default(),
         observations,
         previous: moves.moved.iter().map(|moved| (moved.to.clone(), moved.from.clone())).collect(),
         needed,

@@ -3,7 +3,7 @@
 //! To create, to update, to run and to read is allowed. To replace or to destroy is not, unless the plan says so: a person has to see that first. Nor
 //! is anything at an address that fits none of the plan's patterns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +13,7 @@ use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::planning::without_write_only;
 use pipectl_provider::{Effect, Found, Instance, ReadOutcome, Reason, Resource};
-use pipectl_state::{Change, IntentState, ObjectState, Operation};
+use pipectl_state::{Change, IntentState, ObjectState, Operation, State};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
@@ -31,7 +31,42 @@ use crate::proposal::{Proposal, Question};
 use crate::providers::Bound;
 use crate::secrets::told;
 use crate::walk::each;
-use crate::{Action, ApplyEnd, Cause, Event, ResourceChange};
+use crate::{Action, ApplyEnd, Cause, DeferredChange, Event, Plan, ResourceChange};
+
+/// What deciding has to look up, for each block with deferred instances. Empty where nothing is deferred.
+#[derive(Default)]
+pub(super) struct Later {
+    /// By declaration: where its patterns stand in [`Plan::deferred`].
+    deferred: BTreeMap<Address, Vec<usize>>,
+    /// Objects that the plan removes.
+    removed: BTreeSet<Address>,
+    /// By declaration: objects of the state that the plan has no change for.
+    unplanned: BTreeMap<Address, Vec<Address>>,
+}
+
+impl Later {
+    pub(super) fn of(plan: &Plan, before: &State) -> Self {
+        let mut later = Self::default();
+        if plan.deferred.is_empty() {
+            return later;
+        }
+        for (position, deferred) in plan.deferred.iter().enumerate() {
+            later.deferred.entry(deferred.address.address().declaration()).or_default().push(position);
+        }
+        let is_removed = |change: &&ResourceChange| change.action == Action::Delete && change.deposed.is_none();
+        later.removed = plan.changes.iter().filter(is_removed).map(|change| change.address.clone()).collect();
+        // What a replacement has left over is none of the object that is there.
+        let current = plan.changes.iter().filter(|change| change.deposed.is_none());
+        let planned: BTreeSet<&Address> = current.map(|change| &change.address).collect();
+        for (address, resource) in &before.resources {
+            let declaration = address.declaration();
+            if resource.current.is_some() && !planned.contains(address) && later.deferred.contains_key(&declaration) {
+                later.unplanned.entry(declaration).or_default().push(address.clone());
+            }
+        }
+        later
+    }
+}
 
 /// Decides on the instances of a block that the plan has deferred. Whether it worked.
 pub(super) async fn apply(run: &Arc<Run>, node: NodeIndex) -> bool {
@@ -41,8 +76,7 @@ pub(super) async fn apply(run: &Arc<Run>, node: NodeIndex) -> bool {
     else {
         return false;
     };
-    let deferred = run.plan().deferred.iter().map(|deferred| &deferred.address);
-    let own: Vec<_> = deferred.filter(|pattern| pattern.address().declaration() == *declaration).collect();
+    let own: Vec<_> = deferred_of(run, declaration).map(|deferred| &deferred.address).collect();
     let exact: BTreeSet<&Address> =
         own.iter().filter(|pattern| !pattern.is_open()).map(|pattern| pattern.address()).collect();
     let fits = |address: &Address| {
@@ -52,11 +86,9 @@ pub(super) async fn apply(run: &Arc<Run>, node: NodeIndex) -> bool {
     let mut problems = Diagnostics::new();
     for (block, path) in blocks.iter().zip(modules.paths()) {
         let address = declaration.in_module(path);
-        let planned = run.changes.get(&address);
         for key in block.expansion.keys() {
             let instance = address.with_key(key);
-            let is_planned = planned.is_some_and(|planned| planned.contains_key(&instance));
-            if is_planned || !run.selection.has(&instance) {
+            if run.changes.contains_key(&instance) || !run.selection.has(&instance) {
                 continue;
             }
             match fits(&instance) {
@@ -87,15 +119,17 @@ pub(super) async fn apply(run: &Arc<Run>, node: NodeIndex) -> bool {
 /// Tells that the instances of a block were not decided, as far as it is known which there are.
 pub(super) fn skipped(run: &Run, node: NodeIndex, end: ApplyEnd) {
     let Node::Object(declaration) = run.graph.node(node) else { return };
-    let known = run
-        .plan()
-        .deferred
-        .iter()
-        .filter(|deferred| !deferred.address.is_open() && deferred.address.address().declaration() == *declaration);
+    let known = deferred_of(run, declaration).filter(|deferred| !deferred.address.is_open());
     for deferred in known.filter(|deferred| deferred.action != Action::Read) {
         run.total.fetch_add(1, Ordering::Relaxed);
         run.end(deferred.address.address(), deferred.action, end, None, None);
     }
+}
+
+/// What the plan has deferred of a block.
+fn deferred_of<'a>(run: &'a Run, declaration: &Address) -> impl Iterator<Item = &'a DeferredChange> {
+    let positions = run.later.deferred.get(declaration).into_iter().flatten();
+    positions.map(|position| &run.plan().deferred[*position])
 }
 
 fn outside(address: &Address) -> Diagnostics {
@@ -211,10 +245,7 @@ async fn decision(
         Bound::NotYet(why) => return Err(not_configured(address, &why)),
     };
     // What lived in something that is replaced has been removed: it is made anew.
-    let is_removed = |change: &ResourceChange| {
-        change.action == Action::Delete && change.deposed.is_none() && change.address == *address
-    };
-    let seen = match run.plan().changes.iter().any(is_removed) {
+    let seen = match run.later.removed.contains(address) {
         true => Seen::default(),
         false => look(run, address, &kind).await?,
     };
@@ -405,22 +436,11 @@ async fn removed(
 /// Removes objects of a block with deferred instances that have turned out to be no longer declared. Whether it worked.
 pub(super) async fn remove(run: &Arc<Run>, node: NodeIndex) -> bool {
     let Node::Object(declaration) = run.graph.node(node) else { return true };
-    // What a replacement has left over is none of the object that is there.
-    let changes = run.plan().changes.iter().filter(|change| change.deposed.is_none());
-    let planned: BTreeSet<&Address> =
-        changes.map(|change| &change.address).filter(|address| address.declaration() == *declaration).collect();
     let is_declared =
         |address: &Address| run.begun(address).is_some_and(|begun| begun.expansion.contains(address.key.as_ref()));
-    let stored = run
-        .before
-        .resources
-        .iter()
-        .filter(|(address, resource)| resource.current.is_some() && address.declaration() == *declaration);
-    let gone: Vec<Address> = stored
-        .map(|(address, _)| address)
-        .filter(|address| !planned.contains(address) && !is_declared(address) && run.selection.has(address))
-        .cloned()
-        .collect();
+    let stored = run.later.unplanned.get(declaration).into_iter().flatten();
+    let gone: Vec<Address> =
+        stored.filter(|address| !is_declared(address) && run.selection.has(address)).cloned().collect();
     let mut worked = true;
     for address in gone {
         if let Err(problems) = remove_one(run, &address).await {

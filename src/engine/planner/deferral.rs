@@ -1,7 +1,8 @@
 //! Planning what can be decided only while the plan is applied.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
@@ -194,19 +195,25 @@ impl Run {
     /// An object that is replaced, and that the provider configurations of a block are made from.
     pub(super) fn replaced_below(&self, block: NodeIndex) -> Option<Address> {
         let is_provider = |node: &NodeIndex| matches!(self.graph.node(*node), Node::Provider(_));
-        let providers: Vec<NodeIndex> = self.graph.needs(block).filter(is_provider).collect();
-        let needed = self.graph.closure(providers, Direction::Incoming);
-        let found = self.found();
+        self.graph.needs(block).filter(is_provider).find_map(|provider| {
+            let mut known = self.replaced_below.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(provider).or_insert_with(|| self.replaced_below_provider(provider)).clone()
+        })
+    }
+
+    /// The same of a provider block. All that it is made from has been planned before anything that it serves.
+    fn replaced_below_provider(&self, provider: NodeIndex) -> Option<Address> {
+        let needed = self.graph.closure([provider], Direction::Incoming);
         let nodes = self.graph.order().iter().filter(|node| needed[node.index()]);
-        let declarations: Vec<&Address> = nodes
+        let declarations: BTreeSet<&Address> = nodes
             .filter_map(|node| match self.graph.node(*node) {
                 Node::Object(declaration) => Some(declaration),
                 _ => None,
             })
             .collect();
+        let found = self.found();
         let mut changes = found.changes.iter().filter(|change| matches!(change.action, Action::Replace { .. }));
-        changes
-            .find(|change| declarations.contains(&&change.address.declaration()))
-            .map(|change| change.address.clone())
+        let replaced = changes.find(|change| declarations.contains(&change.address.declaration()));
+        replaced.map(|change| change.address.clone())
     }
 }

@@ -42,19 +42,21 @@ pub(super) fn pulled(
     Ok(None)
 }
 
-/// Whether an object that was planned before, or what a trigger names of it, is changed or replaced; a new one triggers nothing.
+/// Whether an object that was planned before, or what a trigger names of it, is changed or replaced.
 fn is_changing(found: &Found, trigger: &Trigger, meant: &Address, is_whole_block: bool) -> bool {
-    let changes =
-        |action| matches!(action, Action::Update | Action::Replace { .. } | Action::Run | Action::RunIfChanged);
-    let mut pending = found.pending.get(&meant.block()).into_iter().flatten();
-    pending.any(|pending| {
-        // Whether something deferred changes is not known yet: it triggers nothing.
-        let Some(change) = pending.change.map(|change| &found.changes[change]) else { return false };
-        (is_whole_block || pending.address == *meant)
-            && changes(change.action)
-            && change.before.is_some()
-            && is_different(change, &trigger.path)
-    })
+    if is_whole_block {
+        return found.pending.get(&meant.block()) == Some(&true);
+    }
+    // Whether something deferred changes is not known yet: it triggers nothing.
+    let change = found.pending_changes.get(meant).map(|position| &found.changes[*position]);
+    change.is_some_and(|change| pulls(change) && is_different(change, &trigger.path))
+}
+
+/// Whether a change pulls triggers: that of an object that exists and becomes another. A new one triggers nothing.
+pub(super) fn pulls(change: &ResourceChange) -> bool {
+    let becomes_another =
+        matches!(change.action, Action::Update | Action::Replace { .. } | Action::Run | Action::RunIfChanged);
+    becomes_another && change.before.is_some()
 }
 
 fn is_different(change: &ResourceChange, path: &Path) -> bool {
