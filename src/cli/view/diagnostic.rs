@@ -36,11 +36,19 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, paint: Paint) -> Str
     let title = level.primary_title(&*diagnostic.summary);
     let place = diagnostic.span.as_ref().and_then(|span| Some((sources.get(span.source)?, span)));
     let mut group = match place {
-        Some((source, span)) => title.element(
-            Snippet::source(&*source.text)
-                .path(&*source.name)
-                .annotation(AnnotationKind::Primary.span(visible(&source.text, span))),
-        ),
+        Some((source, span)) => {
+            let marked = visible(&source.text, span);
+            // Only the line that is shown: the renderer looks at all that it is given, for each diagnostic.
+            let line = line_around(&source.text, marked.start);
+            let number = source.text[..line.start].matches('\n').count() + 1;
+            let inside = marked.start - line.start..marked.end - line.start;
+            title.element(
+                Snippet::source(&source.text[line])
+                    .line_start(number)
+                    .path(&*source.name)
+                    .annotation(AnnotationKind::Primary.span(inside)),
+            )
+        }
         None => annotate_snippets::Group::with_title(title),
     };
     let place_names_it = diagnostic.address.as_ref().filter(|address| !diagnostic.detail.contains(&**address));
@@ -95,6 +103,13 @@ fn visible(text: &str, span: &Span) -> std::ops::Range<usize> {
     // Blanks before the end of the line are not part of what is meant.
     let trimmed = start + text[start..line_end].trim_end().len();
     start..trimmed.max(start)
+}
+
+/// The line that a byte of a text is in, with its end.
+fn line_around(text: &str, byte: usize) -> std::ops::Range<usize> {
+    let start = text[..byte].rfind('\n').map_or(0, |position| position + 1);
+    let end = text[byte..].find('\n').map_or(text.len(), |length| byte + length + 1);
+    start..end
 }
 
 /// A diagnostic in the shape of Terraform's JSON output, and `address` and `hints` besides.

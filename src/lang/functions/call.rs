@@ -239,13 +239,11 @@ fn apply(
     whole: &Expression,
 ) -> Value {
     let mut marks = Marks::NONE;
-    let mut private = evaluator.hidden.is_private();
     let mut known = true;
     let mut dynamic = false;
     let mut values = Vec::with_capacity(prepared.len());
     for (index, value) in prepared.into_iter().enumerate() {
         let Some(parameter) = parameter(function, index) else { continue };
-        private |= value.marks_deep().is_private();
         dynamic |= !parameter.dynamic && parameter.ty == ParameterType::Any && has_no_type(&value);
         known &= match parameter.known {
             Known::Wholly => value.is_wholly_known(),
@@ -286,6 +284,9 @@ fn apply(
     match outcome {
         Ok(value) => refine(function, value).marked(marks),
         Err(failure) => {
+            // Looked for only here: collections may be large.
+            let has_private = |argument: &Argument<'_>| argument.value.marks_deep().is_private();
+            let private = evaluator.hidden.is_private() || arguments.iter().any(has_private);
             let diagnostic = describe(function, call, arguments, &failure, private, whole);
             let blamed =
                 failure.argument.and_then(|index| arguments.get(index)).map_or(whole, |argument| argument.expression);
