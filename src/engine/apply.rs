@@ -507,6 +507,7 @@ async fn open(run: &Arc<Run>, node: NodeIndex) -> bool {
         providers: &run.providers,
         waits: &|_, _| false,
         is_needed: run.needs_values[node.index()],
+        ignores_enabled: false,
     };
     let opened = opening.block(node, declaration).await;
     let worked = opened.is_ok();

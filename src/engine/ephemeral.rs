@@ -58,6 +58,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) waits: &'a (dyn Fn(&ObjectBlock, &Address) -> bool + Sync),
     /// Whether anything needs the value at all.
     pub(crate) is_needed: bool,
+    /// Whether a disabled block counts as if it were not.
+    pub(crate) ignores_enabled: bool,
 }
 
 impl Opening<'_> {
@@ -75,10 +77,12 @@ impl Opening<'_> {
         }
         let mut found = Diagnostics::new();
         let mut column = Vec::with_capacity(modules.len());
-        let expand = if may_stay_open { Expansion::of_or_open } else { Expansion::of };
+        let enabled = block.meta.enabled.as_ref().filter(|_| !self.ignores_enabled);
+        let (count, for_each) = (block.meta.count.as_ref(), block.meta.for_each.as_ref());
+        let expand = if may_stay_open { Expansion::evaluate_or_open } else { Expansion::evaluate };
         for (module, path) in modules.paths().iter().enumerate() {
             let scope = Arc::new(values.scope(graph, node, module));
-            let expansion = match expand(block, &scope) {
+            let expansion = match expand(enabled, count, for_each, &scope) {
                 Ok(expansion) => expansion,
                 Err(problems) => {
                     extend_once(&mut found, problems);

@@ -640,6 +640,7 @@ async fn walk_graph(run: &Arc<Run>, state: &State) {
                         providers: &run.providers,
                         waits: &waits,
                         is_needed: true,
+                        ignores_enabled: false,
                     };
                     let opened = opening.block(node, &address).await;
                     let worked = opened.is_ok();

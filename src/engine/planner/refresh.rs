@@ -134,12 +134,17 @@ impl Refresh<'_> {
                 values.extend(left_out.map(|(address, _, object)| {
                     ((*address).clone(), attributes(&self.engine.registry, address, object))
                 }));
+                let addresses: Vec<Address> = objects.iter().map(|(address, ..)| (*address).clone()).collect();
                 self.look(before, objects, &mut observations, &mut diagnostics).await;
-                let seen = observations.priors.iter().filter(|(address, _)| address.declaration() == *declaration);
-                values.extend(seen.map(|(address, prior)| (address.clone(), prior.instance.attributes.clone())));
+                let seen = addresses.into_iter().filter_map(|address| {
+                    let prior = observations.priors.get(&address)?;
+                    Some((address, prior.instance.attributes.clone()))
+                });
+                values.extend(seen);
             }
             before.visit(self.ground, node, &values, self.open).await;
         }
+        before.recall_disabled(self.ground, self.state, self.open).await;
         self.look(before, others, &mut observations, &mut diagnostics).await;
         self.settle_intents(before, &mut observations, &mut diagnostics).await;
         (observations, diagnostics)

@@ -3,8 +3,11 @@
 //!
 //! Evaluated is only what provider blocks need, in its order. An object counts with the attributes that the state has, or with those that a refresh
 //! has seen. What cannot be evaluated this way stays unknown; what depends on it cannot be read, and is not.
+//!
+//! A data source or an ephemeral resource that is disabled now may be what a configuration was made from. Where objects of the state are left that can
+//! be reached in no other way, such a configuration is evaluated once more as if `enabled` were true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use petgraph::Direction;
@@ -35,6 +38,10 @@ pub(crate) struct Before {
     providers: Providers,
     /// What is wrong with blocks that could not be evaluated.
     problems: BTreeMap<NodeIndex, Diagnostics>,
+    /// Whether disabled data sources and ephemeral resources count as if they were not.
+    ignores_enabled: bool,
+    /// Provider blocks that need what is disabled, and everything as if it were not.
+    formerly: Option<(BTreeSet<NodeIndex>, Box<Before>)>,
 }
 
 /// What evaluating needs beside the state.
@@ -54,6 +61,8 @@ impl Before {
             values: Values::new(engine, graph, None),
             providers: Providers::of_state(engine, graph, Arc::clone(pool)),
             problems: BTreeMap::new(),
+            ignores_enabled: false,
+            formerly: None,
         }
     }
 
@@ -67,19 +76,60 @@ impl Before {
         open: &OpenValues,
     ) -> Self {
         let mut before = Self::new(engine, ground.graph, pool);
-        let mut objects = BTreeMap::new();
-        for node in Self::needed(ground.graph) {
-            if let Node::Object(declaration) = ground.graph.node(node) {
-                let own = state
-                    .objects()
-                    .filter(|(address, deposed, _)| deposed.is_none() && address.declaration() == *declaration);
-                for (address, _, object) in own {
-                    objects.insert(address.clone(), attributes(&engine.registry, address, object));
-                }
-            }
-            before.visit(ground, node, &objects, open).await;
-        }
+        before.visit_from_state(ground, Self::needed(ground.graph), state, open).await;
+        before.recall_disabled(ground, state, open).await;
         before
+    }
+
+    /// Evaluates nodes with the objects that the state has.
+    async fn visit_from_state(&mut self, ground: Ground<'_>, nodes: Vec<NodeIndex>, state: &State, open: &OpenValues) {
+        let is_needed = |node: &NodeIndex| match ground.graph.node(*node) {
+            Node::Object(declaration) => Some(declaration),
+            _ => None,
+        };
+        let declarations: BTreeSet<&Address> = nodes.iter().filter_map(is_needed).collect();
+        let existing = state
+            .objects()
+            .filter(|(address, deposed, _)| deposed.is_none() && declarations.contains(&*address.declared()));
+        let objects = existing
+            .map(|(address, _, object)| (address.clone(), attributes(&self.engine.registry, address, object)))
+            .collect();
+        for node in nodes {
+            self.visit(ground, node, &objects, open).await;
+        }
+    }
+
+    /// Evaluates once more the provider blocks that could not be evaluated, that objects of the state were made with, and that need data sources or
+    /// ephemeral resources that may be disabled: as if those were not, from the objects as the state has them. Called when all others are evaluated.
+    pub(crate) async fn recall_disabled(&mut self, ground: Ground<'_>, state: &State, open: &OpenValues) {
+        let is_provider = |node: &NodeIndex| matches!(ground.graph.node(*node), Node::Provider(_));
+        let mut failed: BTreeSet<NodeIndex> = self.problems.keys().copied().filter(is_provider).collect();
+        if failed.is_empty() {
+            return;
+        }
+        let serving: BTreeSet<NodeIndex> = state
+            .objects()
+            .filter_map(|(address, _, object)| self.choice(ground, address, object.provider.as_ref()).ok()??.node)
+            .collect();
+        failed.retain(|node| serving.contains(node));
+        // The same nodes, with the references of what is disabled, too.
+        let whole = Graph::new(ground.configuration);
+        let needed = whole.closure(failed.iter().copied(), Direction::Incoming);
+        let nodes: Vec<NodeIndex> = whole.order().iter().copied().filter(|node| needed[node.index()]).collect();
+        let may_be_disabled = |node: &NodeIndex| match whole.node(*node) {
+            Node::Object(declaration) if declaration.kind != AddressKind::Data => false,
+            Node::Object(declaration) | Node::Ephemeral(declaration) => {
+                ground.configuration.object(declaration).is_some_and(|block| block.meta.enabled.is_some())
+            }
+            _ => false,
+        };
+        if nodes.iter().any(may_be_disabled) {
+            let new = Self::new(&self.engine, &whole, self.providers.pool());
+            let mut formerly = Self { ignores_enabled: true, ..new };
+            // Boxed, because this is how the evaluation itself began.
+            Box::pin(formerly.visit_from_state(Ground { graph: &whole, ..ground }, nodes, state, open)).await;
+            self.formerly = Some((failed, Box::new(formerly)));
+        }
     }
 
     /// What has to be evaluated, in its order: all that provider blocks need, and the blocks.
@@ -140,7 +190,8 @@ impl Before {
             }
             Node::Ephemeral(declaration) => {
                 let (providers, waits) = (&self.providers, &|_: &ObjectBlock, _: &Address| false);
-                let opening = Opening { evaluation, open, providers, waits, is_needed: true };
+                let ignores_enabled = self.ignores_enabled;
+                let opening = Opening { evaluation, open, providers, waits, is_needed: true, ignores_enabled };
                 if let Err(problems) = opening.block(node, declaration).await {
                     self.problems.insert(node, problems);
                 }
@@ -161,7 +212,9 @@ impl Before {
     ) -> Value {
         let unknown = || Value::unknown(Type::Any);
         let scope = Arc::new(self.values.scope(ground.graph, node, module));
-        let Ok(expansion) = Expansion::of(block, &scope) else { return unknown() };
+        let enabled = block.meta.enabled.as_ref().filter(|_| !self.ignores_enabled);
+        let expansion = Expansion::evaluate(enabled, block.meta.count.as_ref(), block.meta.for_each.as_ref(), &scope);
+        let Ok(expansion) = expansion else { return unknown() };
         let mut values = Vec::with_capacity(expansion.len());
         for key in expansion.keys() {
             let scope = expansion.scope(&scope, key.as_ref());
@@ -309,8 +362,16 @@ impl Before {
         recorded: Option<&ProviderAddress>,
     ) -> Result<Bound<Arc<dyn Resource>>, Diagnostics> {
         let choice = self.choice(ground, address, recorded)?;
-        if let Some(problems) = choice.as_ref().and_then(|choice| self.problems.get(&choice.node?)) {
-            return Err(problems.clone());
+        if let Some(node) = choice.as_ref().and_then(|choice| choice.node)
+            && let Some(problems) = self.problems.get(&node)
+        {
+            return match &self.formerly {
+                Some((providers, formerly)) if providers.contains(&node) => match formerly.problems.get(&node) {
+                    Some(problems) => Err(problems.clone()),
+                    None => formerly.providers.resource(address, choice.as_ref()).await,
+                },
+                _ => Err(problems.clone()),
+            };
         }
         self.providers.resource(address, choice.as_ref()).await
     }

@@ -111,6 +111,11 @@ impl Providers {
         Self { engine: engine.clone(), pool, unknown, evaluated, blocks }
     }
 
+    /// What was configured in this run.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
     /// Evaluates a provider block and has the provider judge it. Gives warnings.
     pub(crate) fn evaluate(&self, evaluation: &Evaluation<'_>, node: NodeIndex) -> Result<Diagnostics, Diagnostics> {
         let Evaluation { configuration, graph, values, .. } = evaluation;
