@@ -1,5 +1,6 @@
 //! Addresses of which not all keys are known: `module.region[*].oci_core_vcn.main`, `k8s_namespace.all[*]`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,6 +42,19 @@ impl AddressPattern {
     /// Whether the object's own key is not known.
     pub fn has_open_key(&self) -> bool {
         self.open_key
+    }
+
+    /// Which of these addresses fit.
+    pub(crate) fn among<'a, T>(&'a self, known: &'a BTreeMap<Address, T>) -> impl Iterator<Item = &'a Address> {
+        let declaration = self.address.declaration();
+        // Instances of a block stand together, unless they are in different instances of a module.
+        let together = move |other: &Address| !self.open_steps.is_empty() || other.declaration() == declaration;
+        let from = Address { key: None, ..self.address.clone() };
+        known
+            .range(from..)
+            .map(|(address, _)| address)
+            .take_while(move |other| together(other))
+            .filter(|other| self.fits(other))
     }
 
     /// Whether an address fits.

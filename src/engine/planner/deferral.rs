@@ -59,13 +59,19 @@ impl Planned<'_> {
             (true, None) => "`for_each` is known after apply".to_owned(),
             (false, _) => "how many instances of its module there are is known after apply".to_owned(),
         };
+        let existing = pattern.among(&self.run.observations.priors).count();
+        let (action, reason) = match existing {
+            0 => (new_action(address), argument),
+            1 => (Action::Update, format!("{argument}, and there is 1 instance")),
+            _ => (Action::Update, format!("{argument}, and there are {existing} instances")),
+        };
         let deferred = DeferredChange {
             address: pattern,
             why: Deferral::InstanceCountUnknown,
-            action: new_action(address),
+            action,
             before: None,
             after: Some(value.clone()),
-            reasons: vec![Reason::new(argument)],
+            reasons: vec![Reason::new(reason)],
         };
         Ok((value, Planning::Deferred(Box::new(deferred))))
     }
