@@ -169,6 +169,11 @@ variable "token" {
   default   = "ephemeral-hunter2"
 }
 
+variable "whole" {
+  type      = map(string)
+  sensitive = true
+}
+
 resource "terraform_data" "a" {
   input = var.password
 }
@@ -195,6 +200,10 @@ module "m" {
 
 variables {
   password = "hunter2"
+  whole = {
+    id   = "whole-hunter2"
+    pass = "whole-hunter2"
+  }
 }
 
 override_resource {
@@ -227,6 +236,29 @@ run "all" {
   assert {
     condition     = tls_private_key.k.private_key_pem == "x"
     error_message = "key ${tls_private_key.k.private_key_pem}"
+  }
+
+  assert {
+    condition     = module.m.pass == "x"
+    error_message = "module ${module.m.pass}"
+  }
+}
+
+run "what_is_sensitive_as_a_whole" {
+  override_resource {
+    target          = terraform_data.a
+    override_during = plan
+    values          = { for key, value in var.whole : key => value }
+  }
+
+  override_module {
+    target  = module.m
+    outputs = { for key, value in var.whole : key => value }
+  }
+
+  assert {
+    condition     = terraform_data.a.id == "x"
+    error_message = "id ${terraform_data.a.id}"
   }
 
   assert {
@@ -279,6 +311,24 @@ fn what_was_there_for_real_is_removed_for_real() {
     scenario.run("test");
     assert!(!scenario.file("made-0.txt").exists() && !scenario.file("made-1.txt").exists());
     scenario.check("what_was_there_for_real_is_removed_for_real");
+}
+
+/// So is what a run has made with another configuration of its provider than the mocked one of the last run. Where tests in JSON lie, their
+/// absence is no success.
+#[test]
+fn what_a_mocked_provider_has_not_made_is_removed_for_real() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "resource \"local_file\" \"f\" {\n  filename = \"real.txt\"\n  content  = \"x\"\n}\n");
+    let providers =
+        "provider \"local\" {\n  alias = \"real\"\n}\n\nmock_provider \"local\" {\n  alias = \"fake\"\n}\n\n";
+    let run = |alias: &str| format!("run \"{alias}\" {{\n  providers = {{\n    local = local.{alias}\n  }}\n}}\n\n");
+    scenario.write("a.tftest.hcl", &[providers.to_owned(), run("real"), run("fake")].concat());
+    scenario.run("test");
+    assert!(!scenario.file("real.txt").exists());
+    scenario.write("tests/b.tftest.json", "{}");
+    scenario.run("test");
+    scenario.run("validate");
+    scenario.check("what_a_mocked_provider_has_not_made_is_removed_for_real");
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl Running<'_> {
         if let Err(problems) = session.tear_down(|run| self.report.run_tears_down(file, run)).await {
             status = Status::Error;
             tally.count(Some(Status::Error));
+            cases.push(junit::Case::not_torn_down(&problems, sources));
             self.report.found(Some(file), None, &problems, sources);
         }
         self.report.file_ends(file, status);

@@ -10,6 +10,9 @@ use super::overrides::{self, MockData, Settings};
 /// The end of a test file's name.
 const ENDING: &str = ".tftest.hcl";
 
+/// The end of the name of a test file in JSON.
+const JSON_ENDING: &str = ".tftest.json";
+
 /// The end of the name of a file with mock data.
 const MOCK_ENDING: &str = ".tfmock.hcl";
 
@@ -36,6 +39,17 @@ pub fn read_files(
     }
     let mut files = Vec::new();
     let mut diagnostics = Diagnostics::new();
+    // Who has such tests must not take their absence for success.
+    let mut in_json = names_ending(folder, Path::new(""), JSON_ENDING);
+    if test_directory != Path::new(".") {
+        in_json.extend(names_ending(folder, test_directory, JSON_ENDING));
+    }
+    in_json.sort();
+    for name in in_json {
+        let detail =
+            format!("`{}` is not read: tests in JSON are not supported. Write it as `{ENDING}`.", name.display());
+        diagnostics.push(Diagnostic::error("Unsupported test file", detail));
+    }
     for name in names.into_iter().filter(|name| wanted.is_empty() || wanted.contains(&name.as_path())) {
         let shown = name.display().to_string();
         let text = std::fs::read_to_string(folder.join(&name))

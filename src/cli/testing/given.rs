@@ -185,17 +185,19 @@ impl Ground<'_> {
         let given = |values| mock::Given { values, at_plan: *at_plan, span };
         let Some(written) = written else { return Ok(given(Value::object(Vec::<(String, Value)>::new()))) };
         let value = self.evaluated(written, inspection)?;
-        if !matches!(value.kind(), Kind::Object(_)) {
+        let Kind::Object(attributes) = value.kind() else {
             let article = if argument.starts_with('o') { "an" } else { "a" };
             let detail = format!("{block} blocks must specify {article} {argument} attribute that is an object.");
             let problem = Diagnostic::error(format!("Invalid {argument} attribute"), detail);
             return Err(problem.at(written.span()).into());
-        }
+        };
         if value.marks_deep().contains(Marks::EPHEMERAL) {
             let detail = format!("The {argument} of a test get into a state, where ephemeral values cannot be.");
             return Err(Diagnostic::error("Ephemeral value not allowed", detail).at(written.span()).into());
         }
-        Ok(given(value))
+        // They are taken out one by one: what holds for the whole holds for each.
+        let marked = |(name, attribute): (&String, &Value)| (name.clone(), attribute.clone().marked(value.marks()));
+        Ok(given(Value::object(attributes.iter().map(marked))))
     }
 
     /// What a run says that means nothing for its module.

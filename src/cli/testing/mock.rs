@@ -67,7 +67,7 @@ impl Mockable {
     fn new(inner: Arc<dyn Provider>, rules: &Arc<Rules>) -> Self {
         let is_mocked = rules.mocks.values().any(|mock| mock.provider == inner.name());
         let schema = if is_mocked { or_mock(inner.schema()) } else { inner.schema().clone() };
-        let kinds = mockable(inner.kinds(), rules, None);
+        let kinds = mockable(inner.kinds(), rules, None, true);
         Self { inner, rules: Arc::clone(rules), is_mocked, schema, kinds }
     }
 }
@@ -104,14 +104,14 @@ impl Provider for Mockable {
 
     async fn configure(&self, cx: &Cx, config: &Value) -> Result<Arc<Kinds>, Diagnostics> {
         if let Some(mock) = mock_of(config) {
-            return Ok(Arc::new(mockable(self.inner.kinds(), &self.rules, Some(mock))));
+            return Ok(Arc::new(mockable(self.inner.kinds(), &self.rules, Some(mock), !self.inner.is_configurable())));
         }
         let absent = missing(self.inner.schema(), config);
         if absent.has_errors() {
             return Err(absent);
         }
         let kinds = self.inner.configure(cx, &without_mock(config)).await?;
-        Ok(Arc::new(mockable(&kinds, &self.rules, None)))
+        Ok(Arc::new(mockable(&kinds, &self.rules, None, true)))
     }
 }
 

@@ -19,10 +19,10 @@ use serde_json::{Value as Json, json};
 use super::made_up::{fitted, made_up};
 use super::mock::{Given, Mock, Rules};
 
-/// Kinds that are mocked where the rules say so; all of them in a mock.
-pub fn mockable(kinds: &Kinds, rules: &Arc<Rules>, mock: Option<&str>) -> Kinds {
+/// Kinds that are mocked where the rules say so; all of them in a mock. `has_client`: whether they could do for real what they are asked.
+pub fn mockable(kinds: &Kinds, rules: &Arc<Rules>, mock: Option<&str>, has_client: bool) -> Kinds {
     let mock: Option<Arc<str>> = mock.map(Arc::from);
-    let rules = || Selection { rules: Arc::clone(rules), mock: mock.clone() };
+    let rules = || Selection { rules: Arc::clone(rules), mock: mock.clone(), has_client };
     let resource = |(name, inner): (&String, &Arc<dyn Resource>)| {
         let kind: Arc<dyn Resource> = Arc::new(MockableResource::new(Arc::clone(inner), rules()));
         (name.clone(), kind)
@@ -46,6 +46,7 @@ pub fn mockable(kinds: &Kinds, rules: &Arc<Rules>, mock: Option<&str>) -> Kinds 
 struct Selection {
     rules: Arc<Rules>,
     mock: Option<Arc<str>>,
+    has_client: bool,
 }
 
 impl Selection {
@@ -203,11 +204,19 @@ impl Resource for MockableResource {
     }
 
     async fn delete(&self, cx: &Cx, prior: &Instance) -> ApplyOutcome {
-        // What is there for real goes for real, even where a later run overrides it; without a client nobody can be asked.
-        if prior.private == not_there() || self.selection.mock.is_some() {
+        if prior.private == not_there() {
             return ApplyOutcome::gone();
         }
-        self.inner.delete(cx, prior).await
+        // What is there for real goes for real, even where a later run overrides it.
+        if self.selection.has_client {
+            return self.inner.delete(cx, prior).await;
+        }
+        let detail = format!(
+            "{} was made for real, and its provider is mocked now, so that nobody can be asked to remove it. Let the last run that has it use \
+             the provider configuration that made it.",
+            cx.address
+        );
+        ApplyOutcome::failed(Some(prior.clone()), Diagnostic::error("Provider mocked", detail))
     }
 
     async fn find(&self, cx: &Cx, intent: &Intent) -> Result<Found, Diagnostics> {

@@ -60,6 +60,13 @@ impl Case {
         Self { name: run.name.clone(), time: Some(time), result, beside }
     }
 
+    /// What was found when everything was to be removed at the end.
+    pub fn not_torn_down(problems: &Diagnostics, sources: &SourceMap) -> Self {
+        let found = diagnostic::render_all(problems, sources, Paint::PLAIN, false);
+        let result = CaseResult::Errored { found };
+        Self { name: "(removal of what the runs have made)".to_owned(), time: None, result, beside: String::new() }
+    }
+
     /// A run that was not carried out, because one before it ended in an error.
     pub fn skipped_after(run: &TestRun, errored: &str) -> Self {
         let why = format!(
@@ -137,7 +144,9 @@ fn attribute(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&#34;"),
+            '\t' => escaped.push_str("&#x9;"),
             '\n' => escaped.push_str("&#xA;"),
+            '\r' => escaped.push_str("&#xD;"),
             c => escaped.push(c),
         }
     }
@@ -150,9 +159,9 @@ fn section(text: &str) -> String {
     format!("<![CDATA[{}]]>", text.replace("]]>", "]]]]><![CDATA[>"))
 }
 
-/// XML has no place for other control characters, however they are written.
+/// XML has no place for other control characters and for two that are none, however they are written.
 fn is_allowed(c: char) -> bool {
-    !c.is_control() || matches!(c, '\t' | '\n' | '\r')
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r')
 }
 
 #[cfg(test)]
@@ -169,7 +178,7 @@ mod tests {
             beside: beside.to_owned(),
         };
         let failed = CaseResult::Failed {
-            message: "1 of 1 assertions failed: x < y\u{1b}".to_owned(),
+            message: "1 of 1 assertions failed: x <\ty\u{1b}\u{fffe}".to_owned(),
             found: "error: a ]]> b\n".to_owned(),
         };
         let errored = CaseResult::Errored { found: "error: c\n".to_owned() };
@@ -189,7 +198,7 @@ mod tests {
                  <testsuite name=\"a&amp;b.tftest.hcl\" tests=\"4\" skipped=\"1\" failures=\"1\" errors=\"1\">\n    \
                  <testcase name=\"good\" classname=\"a&amp;b.tftest.hcl\" {took}></testcase>\n    \
                  <testcase name=\"bad &#34;one&#34;\" classname=\"a&amp;b.tftest.hcl\" {took}>\n      \
-                 <failure message=\"1 of 1 assertions failed: x &lt; y\"><![CDATA[\nerror: a ]]]]><![CDATA[> b\n]]></failure>\n    </testcase>\n    \
+                 <failure message=\"1 of 1 assertions failed: x &lt;&#x9;y\"><![CDATA[\nerror: a ]]]]><![CDATA[> b\n]]></failure>\n    </testcase>\n    \
                  <testcase name=\"worse\" classname=\"a&amp;b.tftest.hcl\" {took}>\n      \
                  <error message=\"Encountered an error\"><![CDATA[\nerror: c\n]]></error>\n      \
                  <system-err><![CDATA[\nwarning: d\n]]></system-err>\n    </testcase>\n    \
