@@ -27,11 +27,15 @@ pub fn read_files(
     wanted: &[PathBuf],
     sources: &mut SourceMap,
 ) -> Result<(Vec<TestFile>, Diagnostics), Diagnostic> {
-    let mut names = names(folder, Path::new(""));
-    if test_directory != Path::new(".") {
-        names.extend(self::names(folder, test_directory));
-    }
-    names.sort();
+    let all_ending = |ending: &str| {
+        let mut names = names_ending(folder, Path::new(""), ending);
+        if test_directory != Path::new(".") {
+            names.extend(names_ending(folder, test_directory, ending));
+        }
+        names.sort();
+        names
+    };
+    let names = all_ending(ENDING);
     let wanted: Vec<&Path> = wanted.iter().map(|path| path.strip_prefix("./").unwrap_or(path)).collect();
     if let Some(unknown) = wanted.iter().find(|path| !names.iter().any(|name| name == *path)) {
         let detail = format!("There is no test file `{}`.", unknown.display());
@@ -40,12 +44,7 @@ pub fn read_files(
     let mut files = Vec::new();
     let mut diagnostics = Diagnostics::new();
     // Who has such tests must not take their absence for success.
-    let mut in_json = names_ending(folder, Path::new(""), JSON_ENDING);
-    if test_directory != Path::new(".") {
-        in_json.extend(names_ending(folder, test_directory, JSON_ENDING));
-    }
-    in_json.sort();
-    for name in in_json {
+    for name in all_ending(JSON_ENDING) {
         let detail =
             format!("`{}` is not read: tests in JSON are not supported. Write it as `{ENDING}`.", name.display());
         diagnostics.push(Diagnostic::error("Unsupported test file", detail));
@@ -94,10 +93,6 @@ fn read_mock_data(folder: &Path, data: &mut MockData, span: &Span, sources: &mut
         }
     }
     diagnostics
-}
-
-fn names(folder: &Path, below: &Path) -> Vec<PathBuf> {
-    names_ending(folder, below, ENDING)
 }
 
 fn names_ending(folder: &Path, below: &Path, ending: &str) -> Vec<PathBuf> {
