@@ -112,7 +112,10 @@ impl Found {
                 // Nothing but the assertions of its check waits for what a check reads.
                 if !change.action.is_no_op() && !matches!(change.cause, Some(Cause::InCheck(_))) {
                     self.is_pending(&change.address, trigger::pulls(&change));
-                    self.pending_changes.insert(change.address.clone(), self.changes.len());
+                    // What has made room is not the object that others refer to.
+                    if change.deposed.is_none() {
+                        self.pending_changes.insert(change.address.clone(), self.changes.len());
+                    }
                 }
                 self.changes.push(*change);
             }
