@@ -39,9 +39,26 @@ pub(crate) fn call(evaluator: &mut Evaluator<'_>, call: &Call, whole: &Expressio
             if evaluator.diagnostics.error_count() > failures {
                 return failed();
             }
-            apply(evaluator, function, body, call, &arguments, prepared, whole).marked(marks)
+            let result = apply(evaluator, function, body, call, &arguments, prepared, whole).marked(marks);
+            marked_for_its_type(result, &arguments)
         }
     }
+}
+
+/// What is null or empty has no part that could carry the mark of a secret, and its type may name attributes that are one.
+fn marked_for_its_type(result: Value, arguments: &[Argument<'_>]) -> Value {
+    let has_no_part = match result.kind() {
+        Kind::Null(_) => true,
+        Kind::List(_, elements) | Kind::Set(_, elements) => elements.is_empty(),
+        Kind::Map(_, elements) => elements.is_empty(),
+        _ => false,
+    };
+    if !has_no_part {
+        return result;
+    }
+    let marks = arguments.iter().map(|argument| argument.value.marks_deep());
+    let marks = marks.filter(|marks| marks.contains(Marks::SECRET)).fold(Marks::NONE, |all, marks| all | marks);
+    result.marked(marks)
 }
 
 fn unknown_function(name: &str) -> Diagnostic {

@@ -199,6 +199,12 @@ resource "terraform_data" "typed" {
 resource "terraform_data" "mapped" {
   input = tomap({ a = jsondecode(secret("env:JSON")) })
 }
+resource "terraform_data" "nothing" {
+  input = slice(tolist([jsondecode(secret("env:JSON"))]), 0, 0)
+}
+resource "terraform_data" "no_match" {
+  input = matchkeys([jsondecode(secret("env:JSON"))], ["a"], ["b"])
+}
 resource "terraform_data" "later" {
   input = { (secret("env:NAME")) = terraform_data.names.id }
 }
