@@ -9,7 +9,7 @@ use std::path::Path;
 
 use pipectl_core::convert::convert;
 use pipectl_core::{Diagnostic, Diagnostics, Kind, SourceMap, Type};
-use pipectl_engine::{Mode, attributes, objects_of, resolve_variables};
+use pipectl_engine::{Mode, Seed, attributes, objects_of, resolve_variables};
 use pipectl_lang::{Configuration, ImportBlock, SourceFile, quote};
 use pipectl_state::Change;
 
@@ -165,8 +165,9 @@ async fn text(
             }
         };
         let Some(Kind::String(id)) = id.as_ref().map(|id| id.kind()) else { return Ok(None) };
-        match engine.import(&with_blocks.configuration, &inputs, &state, address, id).await {
-            Ok(Change::SetObject { object, .. }) => {
+        let changes = engine.import(&with_blocks.configuration, &inputs, &state, address, id, Seed::random()).await;
+        match changes.map(|mut changes| changes.pop()) {
+            Ok(Some(Change::SetObject { object, .. })) => {
                 let attributes = attributes(&app.registry, address, &object);
                 text.push_str(&resource_text::block(address, id, kind.schema(), &attributes));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ObjectField, Type};
+use crate::{ObjectField, Step, Type};
 
 /// The shape of a block's body and of the object that comes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Attribute {
     pub write_only: bool,
     /// What the provider decides here and must not be shown is kept in states that are not encrypted, too.
     pub kept_in_clear: bool,
+    /// What the provider decides here and must not be shown can be read from the object again at any time.
+    pub readable_again: bool,
     /// A change replaces the object.
     pub forces_replacement: bool,
     /// One sentence for the reference: meaning, unit, default.
@@ -70,6 +72,7 @@ impl Attribute {
             sensitive: false,
             write_only: false,
             kept_in_clear: false,
+            readable_again: false,
             forces_replacement: false,
             description: description.to_owned(),
         }
@@ -98,9 +101,22 @@ impl Attribute {
         self
     }
 
-    /// Whether a value that the provider decides here is kept in an encrypted state only.
+    /// Marks the value as one that every `read` of the object gives, whatever the state knows of it: a kubeconfig, a key that the cloud shows
+    /// whenever it is asked. A state that is not encrypted keeps only its fingerprint, and whoever needs the value has the object read.
+    #[must_use]
+    pub fn readable_again(mut self) -> Self {
+        self.readable_again = true;
+        self
+    }
+
+    /// Whether a value that the provider decides here is kept in an encrypted state only, and nothing can take its place in others.
     pub fn needs_encryption(&self) -> bool {
-        self.computed && self.sensitive && !self.kept_in_clear
+        self.computed && self.sensitive && !self.kept_in_clear && !self.readable_again
+    }
+
+    /// Whether a value that the provider decides here is read again where it is not kept.
+    pub fn is_read_again(&self) -> bool {
+        self.computed && self.sensitive && self.readable_again
     }
 
     /// Makes a change replace the object.
@@ -227,6 +243,23 @@ impl Schema {
     pub fn attribute(mut self, name: &str, attribute: Attribute) -> Self {
         self.attributes.insert(name.to_owned(), attribute);
         self
+    }
+
+    /// The attribute that a path leads to or into; `None`: there is no such one.
+    pub fn attribute_at(&self, path: &[Step]) -> Option<&Attribute> {
+        let (first, rest) = path.split_first()?;
+        let Step::Name(name) = first else { return None };
+        if let Some(attribute) = self.attributes.get(name) {
+            return Some(attribute);
+        }
+        let rest = match rest.split_first() {
+            Some((Step::Index(_), inside)) => inside,
+            _ => rest,
+        };
+        match &self.blocks.get(name)?.body {
+            BlockBody::Uniform(schema) => schema.attribute_at(rest),
+            BlockBody::ByLabel(schemas) => schemas.values().find_map(|schema| schema.attribute_at(rest)),
+        }
     }
 
     /// The type of the object: every attribute optional (null when absent); blocks whose objects differ by label are `any`.

@@ -5,6 +5,7 @@ mod committer;
 mod deferred;
 mod object;
 mod prepare;
+mod read_again;
 mod removal;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -40,6 +41,7 @@ use crate::{
 };
 use committer::Committer;
 use prepare::{former_providers, prepare_state, stale};
+use read_again::read_again;
 
 /// What applying works with; shared by its tasks.
 struct Run {
@@ -58,7 +60,7 @@ struct Run {
     selection: Selection,
     /// How many calls may run at once.
     permits: Arc<Semaphore>,
-    /// The state as it was when the walk began: what existed before.
+    /// The state as it was when the walk began, with what it keeps only fingerprints of as far as that was read: what existed before.
     before: State,
     committer: Committer,
     /// By node, and by instance of its module: what `Begin` has prepared for the instances of a block.
@@ -271,8 +273,16 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     if let Err(problems) = prepare_state(engine, &planned.plan, writer.as_mut()) {
         return nothing_done(writer.state(), problems);
     }
-    let before = writer.state().clone();
     let (pool, open) = (Arc::new(Pool::default()), OpenValues::default());
+    let ground = Ground { configuration: &planned.configuration, graph: &graph, variables: &planned.plan.variables };
+    let before = read_again(engine, ground, &planned.plan, writer.state().clone(), (&pool, &open)).await;
+    let before = match before {
+        Ok(before) => before,
+        Err(mut problems) => {
+            problems.extend(open.close(engine).await);
+            return nothing_done(writer.state(), problems);
+        }
+    };
     let providers_before = former_providers(engine, &planned, &graph, &before, (&pool, &open)).await;
     let selection = selection(&planned.plan, &graph, &before);
     let ground = (&*planned.configuration, &graph);
@@ -280,7 +290,7 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
         Ok(steps) => steps,
         Err(mut problems) => {
             problems.extend(open.close(engine).await);
-            return nothing_done(&before, problems);
+            return nothing_done(writer.state(), problems);
         }
     };
     let parts = Parts { planned, graph, before, selection, pool, providers_before, open };

@@ -269,8 +269,8 @@ pub(crate) fn evaluate_output(
         |summary: &str, detail: String| Diagnostic::error(summary, detail).at(block.value.span()).about(&address);
     if module.is_root() && marks.contains(Marks::SECRET) && !block.ephemeral {
         let detail = format!(
-            "The value of output \"{}\" holds what `secret` gives, and outputs are stored in the state. Whoever needs the secret reads it from \
-             where it is.",
+            "The value of output \"{}\" holds a secret, and outputs are stored in the state. What `secret` gives, whoever needs it reads from where it \
+             is; what a provider decides can be an output where the state is encrypted.",
             block.name
         );
         return Err(problem("Secret value not allowed", detail).into());

@@ -11,16 +11,17 @@ use pipectl_state::{Change, State};
 use crate::ephemeral::OpenValues;
 use crate::evaluation::about;
 use crate::graph::Graph;
-use crate::instance::{Keeping, mark_by_schema, object_of};
+use crate::instance::{Keeping, object_of};
 use crate::planner::{context, provider_mistake};
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
-use crate::secrets::told;
-use crate::{Engine, VariableInput, resolve_variables};
+use crate::secrets::{Secrets, told};
+use crate::sensitive_in_clear::refuse_imported;
+use crate::{Engine, Seed, VariableInput, resolve_variables};
 
 impl Engine {
-    /// Looks up the object that its provider knows as `id`, for a block of the configuration. Returns the change that takes it into the
-    /// state; changes nothing itself.
+    /// Looks up the object that its provider knows as `id`, for a block of the configuration. Returns the changes that take it into the
+    /// state, where that keeps it; changes nothing itself. `seed` gives the state its key, if it needs one and has none.
     ///
     /// # Errors
     /// When the configuration has no such block or instance, the state already has an object there, or there is no such object.
@@ -31,7 +32,8 @@ impl Engine {
         state: &State,
         address: &Address,
         id: &str,
-    ) -> Result<Change, Diagnostics> {
+        seed: Seed,
+    ) -> Result<Vec<Change>, Diagnostics> {
         let problem = |summary: &str, detail: String| Diagnostic::error(summary, detail).about(address);
         let Some(block) = configuration.object(address) else {
             let detail = format!(
@@ -84,9 +86,17 @@ impl Engine {
             return Err(left_open);
         }
         let keeping = Keeping::of(configuration, &graph, &graph.objects_needed(), address, provider);
+        if !self.is_encrypted
+            && let Some(refused) = refuse_imported(kind.schema(), address, &instance.attributes)
+        {
+            return Err(refused.at(block.span.clone()).into());
+        }
+        let secrets = Secrets::of(Some(state), seed);
+        let keeping = Keeping { secrets: secrets.of_object(address, &instance.attributes), ..keeping };
         let object = object_of(kind.schema(), &instance, keeping)
             .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
-        Ok(Change::SetObject { address: address.clone(), object })
+        let key = secrets.key_for(state).filter(|_| !object.secrets.is_empty());
+        Ok(key.into_iter().chain([Change::SetObject { address: address.clone(), object }]).collect())
     }
 }
 
@@ -111,11 +121,11 @@ pub(crate) async fn take_over(
     let cx = context(engine, address, String::new(), engine.cancel.clone(), Recorder::none());
     let imported = kind.import(&cx, id).await.map_err(|problems| about(problems, address))?.ok_or_else(absent)?;
     let read = kind.read(&cx, &imported).await;
-    let shown = mark_by_schema(kind.schema(), imported.attributes.clone());
+    let shown = engine.mark(kind.schema(), imported.attributes.clone());
     match read.map_err(|problems| told(problems, &shown, address))? {
         ReadOutcome::Gone => Err(absent().into()),
         ReadOutcome::Present { instance, .. } => {
-            let attributes = mark_by_schema(kind.schema(), instance.attributes.clone());
+            let attributes = engine.mark(kind.schema(), instance.attributes.clone());
             Ok(Instance { attributes, ..*instance })
         }
     }

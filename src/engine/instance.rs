@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use pipectl_core::json::{from_json, from_json_as, to_json, type_from_json, type_to_json};
 use pipectl_core::{
-    Address, Block, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, ProviderAddress, Schema, Type, Value,
+    Address, Attribute, Block, Diagnostic, Diagnostics, Kind, Marks, Nesting, Path, ProviderAddress, Schema, Type,
+    Value,
 };
 use pipectl_lang::Configuration;
 use pipectl_provider::planning::without_write_only;
@@ -13,6 +14,7 @@ use pipectl_provider::{Instance, Resource};
 use pipectl_state::{AttributePath, ObjectState, OutputState, PathStep, StoredSecret};
 use serde_json::{Map, Value as Json};
 
+use crate::Engine;
 use crate::graph::Graph;
 use crate::secrets::{self, told};
 
@@ -52,7 +54,8 @@ impl Keeping {
     }
 }
 
-/// The stored object as an instance of the kind's present schema, with what is sensitive marked.
+/// The stored object as an instance of the kind's present schema, with what is sensitive marked. What is not stored because it can be read again
+/// is unknown.
 ///
 /// # Errors
 /// When the stored form is of a version that the kind does not know, or does not fit the schema.
@@ -83,6 +86,7 @@ pub(crate) fn instance_of(
     let attributes =
         object.sensitive.iter().fold(attributes, |value, path| value.mark_at(&Path::from(path).0, Marks::SENSITIVE));
     let attributes = secrets::marked(attributes, &object.secrets);
+    let attributes = secrets::not_read_yet(schema, attributes, &object.secrets);
     Ok(Instance {
         attributes: mark_by_schema(schema, attributes),
         private: object.private.clone(),
@@ -143,30 +147,37 @@ pub(crate) fn output_value(output: &OutputState) -> Value {
     value.marked(if output.sensitive { Marks::SENSITIVE } else { Marks::NONE })
 }
 
+impl Engine {
+    /// A value with everything marked that the schema says must not be shown, and as a secret what a state that is not encrypted does not keep.
+    pub(crate) fn mark(&self, schema: &Schema, value: Value) -> Value {
+        let value = mark_by_schema(schema, value);
+        if self.is_encrypted { value } else { mark_where(schema, value, Marks::SECRET, Attribute::is_read_again) }
+    }
+}
+
 /// A value with everything marked that the schema says must not be shown.
 pub(crate) fn mark_by_schema(schema: &Schema, value: Value) -> Value {
-    let attributes = schema.attributes.iter().filter(|(_, attribute)| attribute.sensitive);
-    let mut value = attributes.fold(value, |value, (name, _)| value.mark_at(&Path::of(name).0, Marks::SENSITIVE));
+    mark_where(schema, value, Marks::SENSITIVE, |attribute| attribute.sensitive)
+}
+
+fn mark_where(schema: &Schema, value: Value, mark: Marks, is_meant: fn(&Attribute) -> bool) -> Value {
+    let attributes = schema.attributes.iter().filter(|(_, attribute)| is_meant(attribute));
+    let mut value = attributes.fold(value, |value, (name, _)| value.mark_at(&Path::of(name).0, mark));
     for (name, block) in &schema.blocks {
-        let Some(inside) = value.attribute(name).filter(|_| block.has_attribute(|attribute| attribute.sensitive))
-        else {
-            continue;
+        let Some(inside) = value.attribute(name).filter(|_| block.has_attribute(is_meant)) else { continue };
+        let in_block = |value: &Value| {
+            let schema = block.body_of(|label| value.attribute(label).and_then(Value::as_str));
+            schema.map_or_else(|| value.clone(), |schema| mark_where(schema, value.clone(), mark, is_meant))
         };
         let marked = match inside.kind() {
-            Kind::Tuple(elements) => Value::tuple(elements.iter().map(|element| mark_block(block, element))),
-            Kind::Object(_) => mark_block(block, inside),
+            Kind::Tuple(elements) => Value::tuple(elements.iter().map(in_block)),
+            Kind::Object(_) => in_block(inside),
             _ => continue,
         };
         let marks = inside.marks();
         value = value.with_attribute(name, marked.marked(marks));
     }
     value
-}
-
-fn mark_block(block: &Block, value: &Value) -> Value {
-    block
-        .body_of(|label| value.attribute(label).and_then(Value::as_str))
-        .map_or_else(|| value.clone(), |schema| mark_by_schema(schema, value.clone()))
 }
 
 type Misfit = (String, String);

@@ -7,10 +7,10 @@ use pipectl_provider::{Instance, Intent, Resource};
 use pipectl_state::{Change, IntentState, ObjectState, StoredSecret};
 use serde_json::Value as Json;
 
-use crate::Seed;
-use crate::instance::{Keeping, known_arguments, mark_by_schema, object_of};
+use crate::instance::{Keeping, known_arguments, object_of};
 use crate::planner::provider_mistake;
 use crate::secrets::{Secrets, marked};
+use crate::{Engine, Seed};
 
 /// How an object that was found again differs from what the state said.
 pub(crate) const FOUND_AGAIN: &str = "it was made by an interrupted run, and has been found again";
@@ -34,14 +34,14 @@ impl FoundAgain {
     /// # Errors
     /// When there is something unknown in the object: a mistake of its provider.
     pub(crate) fn of(
+        (engine, secrets): (&Engine, &Secrets),
         kind: &dyn Resource,
-        secrets: &Secrets,
         address: &Address,
         intent: &IntentState,
         instance: Instance,
         replaced: bool,
     ) -> Result<Self, Diagnostics> {
-        let attributes = mark_by_schema(kind.schema(), marked(instance.attributes, &intent.secrets));
+        let attributes = engine.mark(kind.schema(), marked(instance.attributes, &intent.secrets));
         let instance = Instance { attributes, ..instance };
         let keeping = Keeping {
             dependencies: intent.dependencies.clone(),

@@ -8,6 +8,7 @@ use pipectl_state::State;
 use crate::graph::Graph;
 use crate::moves::moved_state;
 use crate::planner::pruned_graph;
+use crate::secrets::withheld;
 use crate::{Action, Engine, Mode, OutputAction, Planned, ResourceChange, order};
 
 /// Everything that is wrong with a plan, in words. An empty list is the only good answer; anything else is a mistake in the engine.
@@ -87,7 +88,9 @@ fn lint_change(change: &ResourceChange) -> Vec<String> {
         }
     };
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
-    require(before.is_none_or(pipectl_core::Value::is_wholly_known), "something that exists is unknown");
+    // What is not stored is unknown until it is read again.
+    let is_known = |value: &pipectl_core::Value| withheld(value).is_wholly_known();
+    require(before.is_none_or(is_known), "something that exists is unknown");
     require(change.reasons.iter().all(|reason| !reason.text.trim().is_empty()), "a reason is empty");
     require(
         change.deposed.is_none() || matches!(change.action, Action::Delete | Action::Forget),
@@ -96,10 +99,7 @@ fn lint_change(change: &ResourceChange) -> Vec<String> {
     match change.action {
         Action::NoOp => {
             require(change.reasons.is_empty(), "there is nothing to do, and a reason to do it");
-            require(
-                after.is_some_and(pipectl_core::Value::is_wholly_known),
-                "nothing is to be done, and something is unknown",
-            );
+            require(after.is_some_and(is_known), "nothing is to be done, and something is unknown");
         }
         Action::Create | Action::Read => {
             require(before.is_none(), "it exists already");

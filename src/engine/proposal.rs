@@ -11,7 +11,6 @@ use pipectl_provider::{Cx, Effect, Instance, PlanRequest, PlanResponse, Resource
 use crate::Engine;
 use crate::consistency::ignored_argument;
 use crate::evaluation::located;
-use crate::instance::mark_by_schema;
 use crate::planner::{context, provider_mistake, with_marks_of};
 use crate::secrets::{Secrets, redacted};
 
@@ -67,7 +66,7 @@ impl Question<'_> {
             let what = format!("planned a value that is not the configured one: {broken}");
             return Err(provider_mistake(self.address, &what));
         }
-        proposal.response.planned = mark_by_schema(schema, with_marks_of(&stored, planned));
+        proposal.response.planned = self.engine.mark(schema, with_marks_of(&stored, planned));
         Ok(proposal)
     }
 

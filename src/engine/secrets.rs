@@ -4,12 +4,15 @@
 //! the object is planned the secret is read again; if it has the same MAC, the stored attribute gets it back, and nothing has changed. A plan
 //! keeps the MACs of the secrets that it was made with, so that applying it with others is refused.
 //!
+//! What a provider decides and can read again is kept so, too, where the state is not encrypted. The state has its MAC; who needs the value has the
+//! object read, as every refresh does, and until then it is unknown.
+//!
 //! The key is that of the state. A state that has none yet gets one that follows from the seed of the plan that first needs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Marks, Path, Schema, Step, Type, Value, json};
+use pipectl_core::{Address, Attribute, Diagnostic, Diagnostics, Kind, Marks, Path, Schema, Step, Type, Value, json};
 use pipectl_provider::Instance;
 use pipectl_provider::context::Fingerprints;
 use pipectl_state::{Change, SecretMacs, State, StateKey, StoredSecret};
@@ -209,6 +212,46 @@ fn names_attributes(ty: &Type) -> bool {
 pub(crate) fn marked(attributes: Value, secrets: &[StoredSecret]) -> Value {
     let places = secrets.iter().flat_map(|secret| MARKS.map(|mark| (Path::from(&secret.path), mark)));
     places.fold(attributes, |attributes, (path, mark)| attributes.mark_at(&path.0, mark))
+}
+
+/// Stored attributes with what can be read again, and is not stored, as unknown: nobody has read it yet.
+pub(crate) fn not_read_yet(schema: &Schema, attributes: Value, secrets: &[StoredSecret]) -> Value {
+    let missing = places_to_read(schema, secrets);
+    let missing = missing.filter(|path| attributes.at(path).is_some_and(Value::is_null)).collect::<Vec<_>>();
+    missing.into_iter().fold(attributes, |attributes, path| {
+        let Some(stored) = attributes.at(&path) else { return attributes };
+        let unknown = Value::unknown(stored.ty()).marked(stored.marks());
+        with_value_at(&attributes, &path.0, &unknown)
+    })
+}
+
+/// Where there are secrets that can be read again.
+pub(crate) fn places_to_read(schema: &Schema, secrets: &[StoredSecret]) -> impl Iterator<Item = Path> {
+    let paths = secrets.iter().map(|secret| Path::from(&secret.path));
+    paths.filter(|path| schema.attribute_at(&path.0).is_some_and(Attribute::is_read_again))
+}
+
+/// An object for its provider, which never sees what is unknown of one that exists: null stands there, as in the state.
+pub(crate) fn for_provider(instance: &Instance) -> Instance {
+    let null = |value: Value| match value.kind() {
+        Kind::Unknown(unknown) => Value::null_of(unknown.ty.clone()).marked(value.marks()),
+        _ => value,
+    };
+    match instance.attributes.is_wholly_known() {
+        true => instance.clone(),
+        false => Instance { attributes: instance.attributes.map_deep(&null), ..instance.clone() },
+    }
+}
+
+/// Attributes with what is unknown in them, and known by now, taken from those that have been read.
+pub(crate) fn with_what_was_read(attributes: Value, stored: &[StoredSecret], read: &Value) -> Value {
+    stored.iter().map(|secret| Path::from(&secret.path)).fold(attributes, |attributes, path| {
+        let is_missing = attributes.at(&path).is_some_and(|value| !value.is_known());
+        match read.at(&path).filter(|value| is_missing && value.is_wholly_known()) {
+            Some(value) => with_value_at(&attributes, &path.0, value),
+            None => attributes,
+        }
+    })
 }
 
 /// Findings of a provider about something, without the sensitive texts of what it was given for that: providers see values, and may quote them.

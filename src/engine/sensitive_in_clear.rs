@@ -14,13 +14,24 @@ pub(crate) fn refuse_in_clear(schema: &Schema, address: &Address, config: &Value
     let own = schema.attributes.iter().find(|(name, attribute)| attribute.needs_encryption() && is_decided(name));
     let own = own.map(|(name, _)| name);
     let inside = || schema.blocks.iter().find(|(_, block)| block.has_attribute(Attribute::needs_encryption));
-    let name = own.or_else(|| inside().map(|(name, _)| name))?;
+    own.or_else(|| inside().map(|(name, _)| name)).map(|name| refused(address, name))
+}
+
+/// The same for an object that is taken over as it is, whatever its block says: nobody knows who gave what may be given.
+pub(crate) fn refuse_imported(schema: &Schema, address: &Address, attributes: &Value) -> Option<Diagnostic> {
+    let has_one = |name: &str| attributes.attribute(name).is_some_and(|value| !value.is_null());
+    let mut own = schema.attributes.iter();
+    let own = own.find(|(name, attribute)| attribute.needs_encryption() && !attribute.optional && has_one(name));
+    own.map(|(name, _)| refused(address, name))
+}
+
+fn refused(address: &Address, name: &str) -> Diagnostic {
     let detail = format!(
         "The provider decides `{name}` of {address}, and it must not be shown. Such a value is kept in an encrypted state only, and this state \
          is not encrypted."
     );
     let problem = Diagnostic::error("Encryption required", detail).about(address);
-    Some(problem.hint("encryption { passphrase = secret(\"env:PIPECTL_PASSPHRASE\") } in the `pipeline` block, or export PIPECTL_PASSPHRASE=.."))
+    problem.hint("encryption { passphrase = secret(\"env:PIPECTL_PASSPHRASE\") } in the `pipeline` block, or export PIPECTL_PASSPHRASE=..")
 }
 
 /// A warning when a plan puts sensitive values into a state that is not encrypted.

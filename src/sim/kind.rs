@@ -56,7 +56,7 @@ impl Kind {
                 .described("A simulated cluster, in which other objects can live: its endpoint and token configure the provider.")
                 .attribute("release", Attribute::optional_computed(Type::Number, "Its software. Another one gives it another endpoint. Default 1."))
                 .attribute("endpoint", Attribute::computed(Type::String, "Where it answers."))
-                .attribute("token", Attribute::computed(Type::String, "What it asks for.").sensitive()),
+                .attribute("token", Attribute::computed(Type::String, "What it asks for.").sensitive().readable_again()),
         }
     }
 

@@ -103,7 +103,7 @@ impl ClusterData {
         Schema::of([
             ("name", Attribute::required(Type::String, "Its name.")),
             ("endpoint", Attribute::computed(Type::String, "Where it answers.")),
-            ("token", Attribute::computed(Type::String, "What it asks for.").sensitive()),
+            ("token", Attribute::computed(Type::String, "What it asks for.").sensitive().readable_again()),
         ])
         .described("A simulated cluster that exists.")
     }

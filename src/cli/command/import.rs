@@ -56,17 +56,18 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
     project.check_owner(writer.state()).map_err(|error| app.fail_in(error, sources))?;
     app.console.print(&format!("{address}: Importing from ID \"{id}\"..."));
     let engine = app.engine(&project, crate::app::Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let change = engine.import(&project.configuration, &inputs, writer.state(), &address, id).await;
-    let change = change.map_err(|problems| {
+    let seed = Seed::random();
+    let changes = engine.import(&project.configuration, &inputs, writer.state(), &address, id, seed).await;
+    let changes = changes.map_err(|problems| {
         app.complain(&problems, sources);
         Exit::Failure
     })?;
     let state_error = |error: StateError| app.fail_in(project.state_error(&error), &SourceMap::default());
     if writer.state().lineage.is_empty() {
-        let lineage = Seed::random().draw("lineage");
+        let lineage = seed.draw("lineage");
         writer.begin(&lineage, &project.entry).map_err(state_error)?;
     }
-    writer.commit(vec![change]).map_err(state_error)?;
+    writer.commit(changes).map_err(state_error)?;
     say_done(app, &address, id);
     Ok(Exit::Success)
 }

@@ -18,7 +18,7 @@ use crate::instance::known_arguments;
 use crate::intents;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
-use crate::secrets::told;
+use crate::secrets::{for_provider, told};
 
 /// How long a call may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(30);
@@ -183,7 +183,7 @@ pub(super) async fn make(
             return Called { outcome: ApplyOutcome::failed(None, problems), is_settled: false, had_intent: false };
         }
     };
-    let mut prior = prior.cloned();
+    let mut prior = prior.map(for_provider);
     let mut attempt = 1;
     loop {
         let cx = &announced.context(run);

@@ -23,13 +23,13 @@ use super::{Block, Run, not_configured, part};
 use crate::conditions::Conditions;
 use crate::evaluation::about;
 use crate::graph::Node;
-use crate::instance::{instance_of, mark_by_schema};
+use crate::instance::instance_of;
 use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::planner::{Arguments, arguments, context, new_action, with_marks_of};
 use crate::proposal::{Proposal, Question};
 use crate::providers::Bound;
-use crate::secrets::told;
+use crate::secrets::{for_provider, told};
 use crate::walk::each;
 use crate::{Action, ApplyEnd, Cause, DeferredChange, Event, Plan, ResourceChange};
 
@@ -270,7 +270,8 @@ async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<
             Found::None => {}
             Found::One(instance) => {
                 let replaced = run.before.object(address).is_some();
-                let found = FoundAgain::of(kind.as_ref(), &run.secrets, address, intent, *instance, replaced)?;
+                let found =
+                    FoundAgain::of((&run.engine, &run.secrets), kind.as_ref(), address, intent, *instance, replaced)?;
                 commit(run, address, found.changes(address)).await?;
                 let FoundAgain { instance, object, .. } = found;
                 let now = Now { instance, object, drift: vec![FOUND_AGAIN.to_owned()], elsewhere: None };
@@ -283,11 +284,12 @@ async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<
     let Some(object) = run.before.object(address) else { return Ok(Seen { now: None, unanswered }) };
     let stored = instance_of(address, object, kind.as_ref())?;
     let here = |instance, drift| Some(Now { instance, object: object.clone(), drift, elsewhere: None });
-    let read = kind.read(&cx, &stored).await.map_err(|problems| told(problems, &stored.attributes, address));
+    let read =
+        kind.read(&cx, &for_provider(&stored)).await.map_err(|problems| told(problems, &stored.attributes, address));
     let now = match read? {
         ReadOutcome::Present { instance, drift } => {
             let attributes = with_marks_of(&stored.attributes, instance.attributes.clone());
-            let attributes = mark_by_schema(kind.schema(), attributes);
+            let attributes = run.engine.mark(kind.schema(), attributes);
             here(Instance { attributes, ..*instance }, drift)
         }
         ReadOutcome::Gone if object.tainted => here(stored, Vec::new()),
@@ -307,7 +309,7 @@ async fn former(run: &Run, address: &Address, object: &ObjectState, stored: &Ins
     let former = run.providers_before.resource(run.ground(), address, object.provider.as_ref()).await;
     let Ok(Bound::Ready(former)) = former else { return None };
     let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
-    match former.read(&cx, stored).await {
+    match former.read(&cx, &for_provider(stored)).await {
         Ok(ReadOutcome::Present { .. }) => Some(former),
         Ok(ReadOutcome::Gone) | Err(_) => None,
     }

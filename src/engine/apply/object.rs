@@ -10,16 +10,17 @@ use pipectl_state::{Change, ObjectState, StoredSecret};
 use serde_json::Value as Json;
 
 use super::call::{self, Called};
-use super::{Block, Run, not_configured, part};
+use super::{Block, Run, existing, not_configured, part};
 use crate::conditions::Conditions;
 use crate::consistency::{broken_promise, ignored_argument};
 use crate::data;
 use crate::evaluation::located;
-use crate::instance::{Keeping, instance_of, mark_by_schema, object_of};
+use crate::instance::{Keeping, instance_of, object_of};
 use crate::lifecycle::ignore_changes;
 use crate::planner::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
 use crate::proposal::{Proposal, Question};
 use crate::providers::{Bound, Choice};
+use crate::secrets::with_what_was_read;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies a change that makes, changes, runs or reads. Whether it worked.
@@ -201,7 +202,10 @@ pub(super) fn with_secrets_back(
     same_secrets(run, block, address, kind.as_ref(), &config)?;
     let stored = run.before.object(address).map_or(&[][..], |object| &object.secrets);
     let Instance { attributes, .. } = run.secrets.recall(address, stored, &config, Instance::new(value));
-    Ok(attributes)
+    match existing(run, address)? {
+        Some(read) => Ok(with_what_was_read(attributes, stored, &read)),
+        None => Ok(attributes),
+    }
 }
 
 fn changed_since(address: &Address, detail: String) -> Diagnostics {
@@ -250,7 +254,7 @@ pub(super) async fn read_data(
         }
         read => with_marks_of(&config, read?),
     };
-    let value = mark_by_schema(kind.schema(), value);
+    let value = run.engine.mark(kind.schema(), value);
     let mut about_itself = Scope::inside(&Arc::new(scope.clone()));
     about_itself.set(&Reference::SelfObject, value.clone());
     let failed = Conditions::after(block, address).problems(&about_itself);
@@ -333,7 +337,7 @@ async fn perform(
         Some(mut instance) => {
             instance.schema_version = schema.version;
             let stored = without_write_only(schema, instance.attributes);
-            instance.attributes = mark_by_schema(schema, with_marks_of(&settled.planned, stored));
+            instance.attributes = run.engine.mark(schema, with_marks_of(&settled.planned, stored));
             if !failed {
                 problems.extend(judge_result(address, &settled.planned, &instance.attributes));
             }

@@ -11,6 +11,7 @@ use super::object::{deposed_key, not_recorded};
 use super::{Run, not_configured};
 use crate::instance::{Keeping, instance_of, object_of};
 use crate::providers::Bound;
+use crate::secrets::for_provider;
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies the removing part of a change. Whether it worked.
@@ -80,7 +81,7 @@ pub(super) async fn remove_object(
 ) -> Diagnostics {
     let address = &change.address;
     let prior = match instance_of(address, object, kind.as_ref()) {
-        Ok(prior) => prior,
+        Ok(prior) => for_provider(&prior),
         Err(problems) => return problems,
     };
     let limits = run.limits(address);

@@ -15,7 +15,6 @@ use super::object::{Answer, Planned, arguments, token, why_replace, with_marks_o
 use super::refresh::Prior;
 use super::{Planning, Run};
 use crate::graph::Node;
-use crate::instance::mark_by_schema;
 use crate::lifecycle::prevent_destroy;
 use crate::providers::locate::is_served;
 use crate::providers::{Bound, Choice};
@@ -53,7 +52,7 @@ impl Planned<'_> {
         let evaluated = arguments(block, address, schema, validate, self.scope)?;
         self.warnings.extend(evaluated.warnings);
         let config = without_write_only(schema, evaluated.config);
-        let value = mark_by_schema(schema, with_marks_of(&config, with_unknown_computed(schema, &config)));
+        let value = self.run.engine.mark(schema, with_marks_of(&config, with_unknown_computed(schema, &config)));
         let argument = match (pattern.has_open_key(), &block.meta.count) {
             (true, Some(_)) => "`count` is known after apply".to_owned(),
             (true, None) => "`for_each` is known after apply".to_owned(),
@@ -89,7 +88,7 @@ impl Planned<'_> {
         let schema = kind.schema();
         let (run, address) = (self.run, self.address);
         let config = &without_write_only(schema, config.clone());
-        let value = mark_by_schema(schema, with_marks_of(config, with_unknown_computed(schema, config)));
+        let value = run.engine.mark(schema, with_marks_of(config, with_unknown_computed(schema, config)));
         let below = || run.replaced_below(self.node).map(Cause::ProviderReplaced);
         let cause = match prior {
             Some(prior) => why_replace(run, block, address, prior, self.scope)?.or_else(below),

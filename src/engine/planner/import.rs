@@ -131,11 +131,13 @@ async fn import(run: &Run, address: &Address, scope: &Scope, id: String) -> Resu
     };
     let instance = take_over(&run.engine, &kind, address, &id).await?;
     let provider = choice.and_then(|choice| remembered(&choice, address));
+    let secrets = run.secrets.of_object(address, &instance.attributes);
     let keeping = Keeping::of(&run.configuration, &run.graph, &run.needed, address, provider);
+    let keeping = Keeping { secrets: secrets.clone(), ..keeping };
     let object = object_of(kind.schema(), &instance, keeping)
         .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
     let change = Change::SetObject { address: address.clone(), object };
-    Ok(Imported { id, prior: Prior { instance, tainted: false, secrets: Vec::new(), drift: Vec::new() }, change })
+    Ok(Imported { id, prior: Prior { instance, tainted: false, secrets, drift: Vec::new() }, change })
 }
 
 /// The objects that a block names.

@@ -19,7 +19,6 @@ use crate::conditions::Conditions;
 use crate::data::read;
 use crate::evaluation::{extend_once, located};
 use crate::expansion::Expansion;
-use crate::instance::mark_by_schema;
 use crate::intents;
 use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::limits::{Concurrency, Limits};
@@ -27,7 +26,7 @@ use crate::proposal::{Proposal, Question};
 use crate::providers::configured::{shown, unknown_kind};
 use crate::providers::locate::remembered;
 use crate::providers::{Bound, Choice};
-use crate::secrets::redacted;
+use crate::secrets::{for_provider, redacted};
 use crate::sensitive_in_clear::refuse_in_clear;
 use crate::walk::each;
 use crate::{Action, Cause, CheckResult, CheckStatus, Checked, Mode, ResourceChange};
@@ -316,7 +315,7 @@ impl Planned<'_> {
                     (None, Bound::NotYet(why)) if config.is_wholly_known() => Cause::ProviderUnknown(why),
                     (None, _) => Cause::ArgumentsUnknown,
                 };
-                let after = mark_by_schema(schema, with_unknown_computed(schema, &config));
+                let after = run.engine.mark(schema, with_unknown_computed(schema, &config));
                 return Ok((after.clone(), change(Action::Read, after, Some(cause))));
             }
         };
@@ -331,7 +330,7 @@ impl Planned<'_> {
             }
             (value, _) => with_marks_of(&config, value?),
         };
-        let value = mark_by_schema(schema, value);
+        let value = run.engine.mark(schema, value);
         let change = match &block.check {
             Some(check) => change(Action::Read, value.clone(), Some(Cause::InCheck(check.clone()))),
             None => change(Action::NoOp, value.clone(), None),
@@ -462,9 +461,10 @@ impl Planned<'_> {
         if run.providers.is_same(&before, choice) || run.observations.unbound(address, None).is_some() {
             return Ok(None);
         }
-        let read = kind.read(&reading(&run.engine, address, String::new()), &prior.instance).await;
+        let prior = for_provider(&prior.instance);
+        let read = kind.read(&reading(&run.engine, address, String::new()), &prior).await;
         let read = read.map_err(|problems| {
-            let problems = redacted(problems, &prior.instance.attributes);
+            let problems = redacted(problems, &prior.attributes);
             located(problems, |path| block.body.span_of(path), &block.span, &address.to_string())
         });
         match read? {

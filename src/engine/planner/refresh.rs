@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Marks, ProviderAddress, Value};
 use pipectl_provider::{Found, Instance, ReadOutcome, Resource};
-use pipectl_state::{Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
+use pipectl_state::{AttributePath, Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
 use tokio::sync::Semaphore;
 
 use super::reading;
@@ -21,7 +21,7 @@ use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
-use crate::secrets::{Secrets, told};
+use crate::secrets::{Secrets, for_provider, told};
 use crate::selection::Selection;
 use crate::walk::each;
 use crate::{Drift, Engine, Event, PlanOptions};
@@ -183,7 +183,7 @@ impl Refresh<'_> {
             }
             let bound = match before.resource(self.ground, address, object.provider.as_ref()).await {
                 Ok(Bound::Ready(bound)) => Ok(bound),
-                Ok(Bound::NotYet(why)) => Err(no_configuration(address, &why)),
+                Ok(Bound::NotYet(why)) => Err(no_configuration(address, &why, self.options.refresh)),
                 Err(problems) => Err(problems),
             };
             let bound = bound.map_err(|problems| {
@@ -237,7 +237,13 @@ impl Refresh<'_> {
 }
 
 /// Why nothing can be done with an object of the state.
-fn no_configuration(address: &Address, why: &str) -> Diagnostics {
+fn no_configuration(address: &Address, why: &str, refreshed: bool) -> Diagnostics {
+    if !refreshed {
+        // What it follows from may only not have been read.
+        let detail = format!("Nothing can be done with {address} without a refresh: {why}.");
+        let problem = Diagnostic::error("Provider configuration not known", detail).about(address);
+        return problem.hint("the same command without -refresh=false").into();
+    }
     let detail = format!(
         "Nothing can be done with {address}: {why}. If the object is gone with what that was made from, remove it from the state."
     );
@@ -250,7 +256,7 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
         let stored = instance_of(&look.address, &look.object, look.kind.as_ref())?;
         let Some(bound) = look.bound.as_ref().filter(|_| look.read) else { return Ok(Some((stored, Vec::new()))) };
         engine.events.observe(Event::RefreshStart { address: look.address.clone(), id: shown_id(&look.object) });
-        let outcome = bound.read(&reading(&engine, &look.address, String::new()), &stored).await;
+        let outcome = bound.read(&reading(&engine, &look.address, String::new()), &for_provider(&stored)).await;
         engine.events.observe(Event::RefreshComplete { address: look.address.clone(), id: shown_id(&look.object) });
         Ok(match outcome.map_err(|problems| told(problems, &stored.attributes, &look.address))? {
             // An object that came half way may only not be seen yet. It is replaced anyway, and removing what is gone does no harm.
@@ -259,7 +265,11 @@ async fn look_at(engine: Engine, look: Look) -> Seen {
             ReadOutcome::Present { instance, drift } => Some((keep_marks(&stored, *instance), drift)),
         })
     };
-    let result = result.await;
+    let mark = |(instance, drift): (Instance, _)| {
+        let attributes = engine.mark(look.kind.schema(), instance.attributes);
+        (Instance { attributes, ..instance }, drift)
+    };
+    let result = result.await.map(|seen| seen.map(mark));
     Seen { look, result }
 }
 
@@ -325,12 +335,19 @@ fn arguments_of(secrets: &[StoredSecret]) -> impl Iterator<Item = &String> {
 
 /// Which attributes changed outside, in words and without values: those of sensitive ones would show.
 fn differences(before: &ObjectState, now: &ObjectState) -> Vec<String> {
-    let secrets = now.secrets.iter().filter(|secret| !before.secrets.contains(secret));
+    // What was kept until now, and is only told by its fingerprint from now on, has not changed.
+    let is_withheld_now = |path: &AttributePath| {
+        before.secrets.iter().all(|secret| secret.path != *path)
+            && now.secrets.iter().any(|secret| secret.path == *path)
+    };
+    let secrets =
+        now.secrets.iter().filter(|secret| !before.secrets.contains(secret) && !is_withheld_now(&secret.path));
     let secrets = secrets.map(|secret| format!("attribute `{}` changed", pipectl_core::Path::from(&secret.path)));
     let members = |object: &ObjectState| object.attributes.as_object().cloned().unwrap_or_default();
+    let is_withheld = |name: &String| is_withheld_now(&AttributePath(vec![PathStep::Name(name.clone())]));
     let (before, now) = (members(before), members(now));
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
-    let names = names.filter(|name| before.get(*name) != now.get(*name));
+    let names = names.filter(|name| before.get(*name) != now.get(*name) && !is_withheld(name));
     names.map(|name| format!("attribute `{name}` changed")).chain(secrets).collect()
 }
 
@@ -371,7 +388,7 @@ fn settle(
             let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else { return };
             // A replacement may have been made, and the old object not yet out of the way.
             let replaced = state.object(&address).is_some() && observations.priors.contains_key(&address);
-            let found = FoundAgain::of(kind.as_ref(), secrets, &address, &intent, *instance, replaced);
+            let found = FoundAgain::of((engine, secrets), kind.as_ref(), &address, &intent, *instance, replaced);
             let found = match found {
                 Ok(found) => found,
                 Err(problems) => return diagnostics.extend(problems),

@@ -25,7 +25,6 @@ use crate::ephemeral::{OpenValues, Opening};
 use crate::evaluation::{Evaluation, extend_once};
 use crate::expansion::{Expansion, MOST};
 use crate::graph::{Graph, Node};
-use crate::instance::mark_by_schema;
 use crate::limits::Limits;
 use crate::objects::attributes;
 use crate::planner::{Arguments, arguments, with_marks_of};
@@ -233,7 +232,7 @@ impl Before {
             }
             let Ok(limits) = Limits::of(&block.meta, &scope) else { return unknown() };
             match read(&self.engine, &address, kind.as_ref(), &config, &limits).await {
-                Ok(value) => values.push(mark_by_schema(kind.schema(), with_marks_of(&config, value))),
+                Ok(value) => values.push(self.engine.mark(kind.schema(), with_marks_of(&config, value))),
                 Err(_) => return unknown(),
             }
         }

@@ -12,6 +12,7 @@ mod limits;
 mod plan_files;
 mod providers;
 mod quoting;
+mod read_again;
 mod render;
 mod runs;
 mod scripts;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipectl_engine::{ApplyEnd, EphemeralOperation, Event, Mode, Planned};
+use pipectl_engine::{ApplyEnd, EphemeralOperation, Event, Mode, Planned, Seed};
 use pipectl_sim::Settings;
 use pipectl_state::Encryption;
 
@@ -121,7 +121,7 @@ async fn an_import_block_asks_the_configuration_of_its_object() {
     let fourth = bed.forgetful();
     let configuration = fourth.configuration(west).unwrap();
     let (engine, state, network) = (fourth.engine(), fourth.state(), address("sim_network.n"));
-    let imported = engine.import(&configuration, &[], &state, &network, "sim_network-n-1");
+    let imported = engine.import(&configuration, &[], &state, &network, "sim_network-n-1", Seed([7; 32]));
     let change = serde_json::to_string(&imported.await.unwrap()).unwrap();
     assert!(change.contains("provider[\\\"registry.terraform.io/hashicorp/sim\\\"].west"), "{change}");
 }

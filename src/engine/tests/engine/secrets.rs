@@ -21,7 +21,7 @@ resource "terraform_data" "needs" {
 "#;
 
 /// Everything that is written down of a run: the state, the plan, the events, the findings.
-fn written(bed: &Bed, planned: &Planned, applied: &Applied) -> String {
+pub(crate) fn written(bed: &Bed, planned: &Planned, applied: &Applied) -> String {
     let plan = planned.plan.save(&Encryption::none()).unwrap();
     let state = serde_json::to_string(&bed.state()).unwrap();
     let (events, found) = (format!("{:?}", bed.take_events()), texts(&applied.diagnostics));

@@ -1,8 +1,8 @@
 //! `kill -9` in the middle of applying: a process of its own works on a state on disk and on a simulated cloud that outlives it, and is
 //! killed at random moments.
 //!
-//! After every kill the state can be read, and every object of the cloud is in it once or announced there. From time to time a run is left
-//! alone: it must come to exactly what the configuration says.
+//! After every kill the state can be read, every object of the cloud is in it once or announced there, and no file has the token of a cluster in
+//! it. From time to time a run is left alone: it must come to exactly what the configuration says.
 //!
 //! Without arguments this program is the test; as `kill apply FOLDER VERSION SEED` it is the process that is killed.
 
@@ -59,6 +59,7 @@ fn killed_at_many_moments() -> Result<(), String> {
         child.wait().unwrap();
         let context = |problem: String| format!("kill {kill}, {moment:?} after the start of {version:?}: {problem}");
         let state = store(folder).read().map_err(|error| context(format!("the state cannot be read: {error}")))?;
+        no_file_tells(&folder.join("state")).map_err(context)?;
         let announced = nothing_is_lost(&state.unwrap_or_default(), &objects(folder)).map_err(context)?;
         let outcome = match (ended, announced) {
             (true, _) => "ended before",
@@ -121,6 +122,19 @@ fn left_alone(folder: &Path, version: Version, seed: u64) -> Result<Duration, St
         return Err(format!("the state holds {known:?}, and the cloud {} objects", objects.len()));
     }
     Ok(took)
+}
+
+/// No file of the state has the token of a cluster in it.
+fn no_file_tells(folder: &Path) -> Result<(), String> {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            no_file_tells(&path)?;
+        } else if String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains("token of") {
+            return Err(format!("{} has a token in it", path.display()));
+        }
+    }
+    Ok(())
 }
 
 fn objects(folder: &Path) -> Vec<Object> {

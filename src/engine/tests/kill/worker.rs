@@ -19,7 +19,7 @@ const OBJECTS: usize = 12;
 /// What is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// Networks with an instance each.
+    /// Networks with an instance each, and a cluster whose token is kept only as a fingerprint.
     First,
     /// The same with changes in place, replacements in both orders, and others in place of some.
     Second,
@@ -41,12 +41,22 @@ impl Version {
 
     /// Names of the objects that the cloud holds when it is applied.
     pub(crate) fn names(self) -> Vec<String> {
-        self.numbers().flat_map(|number| [format!("n{number}"), format!("i{number}")]).collect()
+        let cluster = (self != Version::Nothing).then(|| "c".to_owned());
+        self.numbers().flat_map(|number| [format!("n{number}"), format!("i{number}")]).chain(cluster).collect()
     }
 
     fn text(self) -> String {
         let size = if self == Version::First { 1 } else { 2 };
-        self.numbers().fold(String::new(), |mut text, number| {
+        // Another release configures the provider of what lives in it anew.
+        let cluster = format!(
+            "resource \"sim_cluster\" \"c\" {{
+               name    = \"c\"
+               release = {size}
+             }}
+             resource \"terraform_data\" \"token\" {{ input = sim_cluster.c.token }}\n"
+        );
+        let cluster = if self == Version::Nothing { String::new() } else { cluster };
+        self.numbers().fold(cluster, |mut text, number| {
             // Every third network is replaced by the second version, half of those before the old one is removed.
             let range = if number % 3 == 0 { size } else { 0 };
             let creates_first = number % 6 == 0;
@@ -131,7 +141,7 @@ async fn apply(folder: &Path, version: Version, seed: u64) -> bool {
             work: "work".into(),
             view: "view".into(),
         },
-        is_encrypted: true,
+        is_encrypted: false,
         workspace: "default".to_owned(),
         parallelism: 4,
         events: Arc::new(|_| {}),
