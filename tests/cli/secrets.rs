@@ -199,3 +199,28 @@ fn wrong_values_of_sensitive_variables_are_not_told() {
     assert_eq!(proxy["password"], serde_json::json!({}));
     scenario.check("wrong_values_of_sensitive_variables_are_not_told");
 }
+
+/// The arguments of a stage are kept with it, and its workers get them: wherever a secret stands among them, that is said.
+#[test]
+fn a_stage_takes_no_secrets() {
+    let mut scenario = account();
+    let stage = |source: &str, more: &str| {
+        format!(
+            "pipeline \"account\" {{}}\n\nvariable \"password\" {{\n  ephemeral = true\n}}\n\nstage \"convert\" \"rows\" {{\n  source = {source}\n\n  \
+             output {{\n    format = \"parquet\"\n  }}\n}}\n{more}"
+        )
+    };
+    for text in [
+        stage("secret(\"env:ACCOUNT_TOKEN\")", ""),
+        stage("[\"rows.parquet\", \"https://${secret(\"env:ACCOUNT_TOKEN\")}@data.example.org\"]", ""),
+        stage("var.password", ""),
+        stage("local.place", "\nlocals {\n  place = \"rows-${secret(\"env:ACCOUNT_TOKEN\")}.parquet\"\n}\n"),
+    ] {
+        scenario.write(FILE, &text);
+        scenario.run("plan pipelines");
+        assert!(!silent(&scenario, "apply -auto-approve -json pipelines"), "{text}");
+        no_file_tells(&scenario);
+    }
+    scenario.run("validate pipelines");
+    scenario.check("a_stage_takes_no_secrets");
+}

@@ -198,9 +198,12 @@ pub(crate) fn arguments(
         && config.marks_deep().contains(Marks::SECRET)
         && let Some(path) = without_write_only(schema, config.clone()).paths_marked(Marks::SECRET).into_iter().next()
     {
-        let detail =
-            format!("The argument `{path}` would be kept with the stage, and what `secret` gives is never stored.");
+        let detail = format!(
+            "The argument `{path}` holds a secret. The arguments of a stage are kept with it, and its workers get them in a file, so it takes none. \
+             A stage works on files: what a secret is needed for, such as fetching them, is done by what comes before it."
+        );
         let problem = Diagnostic::error("Secret value not allowed", detail);
+        let problem = problem.hint("source = local_file.NAME.filename, with what data \"http\" has fetched");
         diagnostics.push(problem.at(span_of(&path).unwrap_or_else(|| block.span.clone())).about(address));
     }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(Arguments { config, warnings: diagnostics }) }
