@@ -6,6 +6,8 @@
 //!
 //! A guide is worked through from its beginning, in a folder of its own: `hcl,file=NAME` writes a file, `hcl,append=NAME` adds to one,
 //! the commands of `sh,run` must end as they say (`# status 2`, else 0), and each line of `text,said` must stand in what they said.
+//! Files of other languages are written in the same way (`yaml,file=NAME`, `python,file=NAME`); workflows of CI systems are read, and what their
+//! jobs run is run.
 
 #![allow(clippy::unwrap_used)]
 
@@ -49,6 +51,17 @@ struct Fence {
     line: usize,
     info: String,
     text: String,
+}
+
+impl Fence {
+    /// Writes the file that it is, if it is one.
+    fn write(&self, folder: &Path) -> bool {
+        let Some((_, name)) = self.info.split_once(",file=") else { return false };
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &self.text).unwrap();
+        true
+    }
 }
 
 fn fences(page: &str) -> Vec<Fence> {
@@ -101,7 +114,9 @@ fn every_example_is_valid() {
             match fence.info.as_str() {
                 "hcl" => {}
                 "hcl,ignore" | "sh" | "text" | "json" | "rust" | "sh,run" | "text,said" => continue,
-                info if info.starts_with("hcl,file=") || info.starts_with("hcl,append=") => continue,
+                // What Python is needed for is run by `tests/peers/own_data_interop.py`.
+                "sh,peer" => continue,
+                info if info.contains(",file=") || info.starts_with("hcl,append=") => continue,
                 other => {
                     failures.push(format!("{at}: a fence marked `{other}`: is it an example?"));
                     continue;
@@ -139,10 +154,7 @@ fn every_guide_does_what_it_says() {
         let mut said = String::new();
         for fence in fences {
             let at = format!("{}:{}", shown(&page), fence.line);
-            if let Some(name) = fence.info.strip_prefix("hcl,file=") {
-                let path = folder.path().join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, &fence.text).unwrap();
+            if fence.write(folder.path()) {
             } else if let Some(name) = fence.info.strip_prefix("hcl,append=") {
                 let path = folder.path().join(name);
                 let before = fs::read_to_string(&path).unwrap();
@@ -183,6 +195,106 @@ fn carry_out(line: &str, folder: &Path, at: &str) -> String {
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert_eq!(output.status.code(), Some(status), "{at}: {line}\n{said}");
     said
+}
+
+/// A folder with the files of the guide to continuous integration, and stand-ins for the programs of others, which write down how they were called.
+fn workplace() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let page = fs::read_to_string(root().join("docs/src/guides/continuous-integration.md")).unwrap();
+    for fence in fences(&page) {
+        fence.write(folder.path());
+    }
+    let programs = folder.path().join("bin");
+    fs::create_dir(&programs).unwrap();
+    for name in ["gh", "curl", "terraform-compliance"] {
+        let path = programs.join(name);
+        fs::write(&path, format!("#!/bin/sh\necho {name} \"$@\" >> calls.txt\n")).unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        fs::set_permissions(&path, permissions).unwrap();
+    }
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pipectl"), programs.join("pipectl")).unwrap();
+    folder
+}
+
+/// A command of a job: as the runners of CI systems call a shell.
+fn in_shell(folder: &Path, script: &str) -> Command {
+    let mut path = folder.join("bin").into_os_string();
+    path.push(":/usr/bin:/bin");
+    let mut command = Command::new("bash");
+    command.args(["-eo", "pipefail", "-c", script]).current_dir(folder).env_clear().env("PATH", path);
+    command.env("HOME", folder).env("PIPECTL_PASSPHRASE", "a passphrase for this test");
+    let given = ["PULL_REQUEST", "NOTES_TOKEN", "CI_API_V4_URL", "CI_PROJECT_ID", "CI_MERGE_REQUEST_IID"];
+    command.envs(given.map(|name| (name, format!("the-{name}"))));
+    command
+}
+
+/// The file as the language reads YAML.
+fn yaml(folder: &Path, name: &str) -> serde_json::Value {
+    let line = format!("printf 'yamldecode(file(\"{name}\"))' | pipectl console -json");
+    let output = in_shell(folder, &line).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {said}"))
+}
+
+/// What the jobs of both workflows run: plan, apply, drift.
+fn jobs(folder: &Path) -> [(&'static str, Vec<String>); 2] {
+    let text = |json: &serde_json::Value| json.as_str().map(str::to_owned);
+    let workflow = yaml(folder, ".github/workflows/infrastructure.yml");
+    let steps = |job: &str| {
+        let steps = workflow["jobs"][job]["steps"].as_array().unwrap().iter();
+        let runs: Vec<String> = steps.filter_map(|step| text(&step["run"])).collect();
+        runs.join("\n")
+    };
+    let pipeline = yaml(folder, ".gitlab-ci.yml");
+    let script = |job: &str| {
+        let lines: Vec<String> = pipeline[job]["script"].as_array().unwrap().iter().filter_map(text).collect();
+        lines.join("\n")
+    };
+    let names = ["plan", "apply", "drift"];
+    [("GitHub", names.map(steps).to_vec()), ("GitLab", names.map(script).to_vec())]
+}
+
+#[test]
+fn every_job_of_the_workflows_runs() {
+    for (system, scripts) in jobs(workplace().path()) {
+        let folder = workplace();
+        let run = |script: &String| {
+            let output = in_shell(folder.path(), script).output().unwrap();
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            (output.status.code().unwrap(), said)
+        };
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        let [plan, apply, drift] = scripts.as_slice() else { panic!("three jobs") };
+        let (status, said) = run(plan);
+        assert_eq!(status, 0, "{system}: {said}");
+        let comment = read("comment.md");
+        assert!(comment.starts_with("```text\n") && comment.contains("Plan: 2 to add"), "{system}: {comment}");
+        let document: serde_json::Value = serde_json::from_str(&read("plan.json")).unwrap();
+        assert_eq!(document["resource_changes"].as_array().unwrap().len(), 2);
+        let calls = read("calls.txt");
+        let told = if system == "GitHub" {
+            "gh pr comment the-PULL_REQUEST"
+        } else {
+            "merge_requests/the-CI_MERGE_REQUEST_IID"
+        };
+        assert!(
+            calls.contains("terraform-compliance --features policies") && calls.contains(told),
+            "{system}: {calls}"
+        );
+        let (status, said) = run(apply);
+        assert!(status == 0 && said.contains("Apply complete! Resources: 2 added"), "{system}: {said}");
+        assert_eq!(run(drift).0, 0);
+        // Nothing to change is no failure, and what is wrong is.
+        assert_eq!(run(plan).0, 0, "{system}");
+        let main = folder.path().join("main.tf");
+        let text = fs::read_to_string(&main).unwrap();
+        fs::write(&main, text.replace("var.replicas", "var.replica")).unwrap();
+        assert_eq!(run(plan).0, 1, "{system}");
+        fs::write(&main, text.replace("  type    = number\n  default = 2\n", "  type = number\n")).unwrap();
+        let (status, said) = run(plan);
+        assert!(status == 1 && said.contains("No value for required variable"), "{system}: {said}");
+    }
 }
 
 #[test]

@@ -3,18 +3,22 @@
 usage: PIPECTL=PROGRAM python tests/peers/plan_json_interop.py
 
 terraform-compliance (installed from requirements.txt) reads what `pipectl show -json PLAN` writes and judges it by the policies of
-`tests/fixtures/compliance/policy.feature`: a plan that keeps them passes, plans that break one of them fail for that reason.
+`tests/fixtures/compliance/policy.feature`: a plan that keeps them passes, plans that break one of them fail for that reason. So do
+the files of the guide to continuous integration.
 """
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
-FIXTURE = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "compliance"
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+FIXTURE = TESTS / "fixtures" / "compliance"
+GUIDE = TESTS.parent / "docs/src/guides/continuous-integration.md"
 JUDGE = pathlib.Path(sys.executable).parent / "terraform-compliance"
 
 
@@ -28,8 +32,8 @@ def document(folder, flags):
     return path
 
 
-def judged(folder, flags):
-    command = [JUDGE, "--features", FIXTURE, "--planfile", document(folder, flags), "--no-ansi"]
+def judged(folder, flags, policies=FIXTURE):
+    command = [JUDGE, "--features", policies, "--planfile", document(folder, flags), "--no-ansi"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
@@ -51,4 +55,14 @@ with tempfile.TemporaryDirectory() as folder:
     expect(judged(folder, []), 1, ["terraform_data.network", "does not match with ^net-"])
     if "hunter2" in (folder / "plan.json").read_text():
         sys.exit("the plan document shows a secret")
-    print("terraform-compliance reads our plans:", len(json.loads((folder / "plan.json").read_text())), "members")
+    members = len(json.loads((folder / "plan.json").read_text()))
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    for name, text in re.findall(r"^```[a-z]+,file=(\S+)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    expect(judged(folder, [], "policies"), 0, ["2 scenarios (2 passed)"])
+    expect(judged(folder, ["-var", "replicas=20"], "policies"), 1, ["1 passed, 1 failed"])
+
+print("terraform-compliance reads our plans:", members, "members")
