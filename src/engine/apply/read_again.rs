@@ -4,6 +4,7 @@
 //! An apply right after its plan takes what the refresh has seen; only a saved plan, or one that did not look, makes calls. Nothing here is
 //! committed: the state with these values lives in memory alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipectl_core::json::to_json;
@@ -38,7 +39,13 @@ pub(super) async fn read_again(
     (pool, open): (&Arc<Pool>, &OpenValues),
 ) -> Result<State, Diagnostics> {
     let mut missing = missing(engine, &state);
-    missing.retain(|address| !take_from_plan(engine, plan, &mut state, address));
+    if missing.is_empty() {
+        return Ok(state);
+    }
+    let changes = plan.changes.iter().filter(|change| change.deposed.is_none());
+    let seen: BTreeMap<&Address, &Value> =
+        changes.filter_map(|change| Some((&change.address, change.before.as_ref()?))).collect();
+    missing.retain(|address| !take_from_plan(engine, seen.get(address).copied(), &mut state, address));
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
     // What one object gives may configure the provider of another.
     while !missing.is_empty() {
@@ -79,9 +86,7 @@ fn missing(engine: &Engine, state: &State) -> Vec<Address> {
 }
 
 /// Takes what the refresh of the plan has seen of an object; whether that is everything.
-fn take_from_plan(engine: &Engine, plan: &Plan, state: &mut State, address: &Address) -> bool {
-    let mut changes = plan.changes.iter().filter(|change| change.address == *address && change.deposed.is_none());
-    let seen = changes.find_map(|change| change.before.as_ref());
+fn take_from_plan(engine: &Engine, seen: Option<&Value>, state: &mut State, address: &Address) -> bool {
     let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else { return true };
     let (Some(seen), Some(object)) = (seen, state.object(address)) else { return false };
     let is_known = |path: Path| seen.at(&path).is_some_and(Value::is_wholly_known);
