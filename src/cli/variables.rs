@@ -10,9 +10,6 @@ use pipectl_lang::{SourceFile, parse_variable_file};
 use crate::arguments::VariableSetting;
 use crate::roots::shown;
 
-/// The summary of the error about a variable that has no value: commands that plan nothing do without.
-pub const NO_VALUE: &str = "No value for required variable";
-
 /// Collects the values for a root module in `folder`. Files that are read join `sources`, so that spans in them can be shown.
 ///
 /// # Errors

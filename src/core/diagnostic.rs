@@ -14,11 +14,26 @@ pub enum Severity {
     Error,
 }
 
+/// What a finding is, for code that decides something by it: texts are for people, and change. Most findings need none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DiagnosticKind {
+    /// A variable of the root module has no value. What plans nothing does without.
+    MissingValue,
+    /// A condition that is part of the configuration does not hold: a validation, a precondition or a postcondition.
+    FailedCondition,
+    /// An assertion of a `check` block does not hold.
+    FailedCheck,
+    /// An assertion of a test does not hold.
+    FailedAssertion,
+}
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
+    /// What it is, where something is decided by that.
+    pub kind: Option<DiagnosticKind>,
     /// Fixed words, no data: "Unsupported argument".
     pub summary: String,
     /// Full sentences: what, why, what to do.
@@ -47,7 +62,15 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, summary: String, detail: String) -> Self {
-        Self { severity, summary, detail, span: None, path: None, address: None, hints: Vec::new(), values: Vec::new() }
+        let (span, path, address) = (None, None, None);
+        Self { severity, kind: None, summary, detail, span, path, address, hints: Vec::new(), values: Vec::new() }
+    }
+
+    /// Says what it is, for code that decides something by it.
+    #[must_use]
+    pub fn of_kind(mut self, kind: DiagnosticKind) -> Self {
+        self.kind = Some(kind);
+        self
     }
 
     /// Says where in the configuration.

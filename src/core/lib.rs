@@ -26,7 +26,7 @@ pub mod unify;
 pub mod value;
 
 pub use address::{Address, Kind as AddressKind};
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity};
 pub use digest::Digest;
 pub use instance_key::InstanceKey;
 pub use module_path::{ModulePath, ModuleStep};

@@ -1,6 +1,6 @@
 //! Conditions: validation rules, preconditions, postconditions and assertions.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Marks, ModulePath, Type, convert};
+use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Kind, Marks, ModulePath, Type, convert};
 use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluate};
 
 use crate::{CheckResult, CheckStatus, Checked};
@@ -128,7 +128,9 @@ impl<'a> Conditions<'a> {
                 Verdict::Pass => (CheckStatus::Pass, None),
                 Verdict::Unknown => (CheckStatus::Unknown, None),
                 Verdict::Fail(message) => {
-                    let problem = Diagnostic::error(self.summary, message.as_str()).at(rule.condition.span());
+                    let problem =
+                        Diagnostic::error(self.summary, message.as_str()).of_kind(DiagnosticKind::FailedCondition);
+                    let problem = problem.at(rule.condition.span());
                     judged.problems.push(problem.about(self.subject.in_module(self.module)));
                     (CheckStatus::Fail, Some(message))
                 }

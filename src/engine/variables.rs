@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Diagnostic, Diagnostics, Marks, Span, Value, convert};
+use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, Marks, Span, Value, convert};
 use pipectl_lang::{Configuration, VariableBlock, parse_variable_value};
 
 /// A value given for a variable.
@@ -170,6 +170,7 @@ pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&Variable
             None => {
                 let detail = format!("The root module input variable \"{name}\" is not set, and has no default value.");
                 let missing = Diagnostic::error("No value for required variable", detail).at(block.span.clone());
+                let missing = missing.of_kind(DiagnosticKind::MissingValue);
                 return Err(missing.hint(format!("-var '{name}=...'")).into());
             }
         },

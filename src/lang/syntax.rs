@@ -77,8 +77,7 @@ fn parse_chunk(text: &str, source: SourceId, chunk: Chunk) -> (Option<Body>, Dia
             },
         };
         let place = diagnostic.span.as_ref().map_or(0, |span| span.range.start - range.start);
-        let item =
-            item_at(&shown, place).map(|item| item.start..syntax_error::heredoc_end(&shown, &diagnostic, item.end));
+        let item = item_at(&shown, place).map(|item| item.start..syntax_error::heredoc_end(&shown, place, item.end));
         diagnostics.push(diagnostic);
         // The other arguments of the block may be wrong, too: parse again without this one.
         let Some(item) = item else { return (None, diagnostics) };

@@ -103,8 +103,6 @@ pub(crate) fn invalid_escape(detail: String) -> Diagnostic {
     Diagnostic::error("Invalid escape sequence", detail).hint("A backslash itself is written as \\\\.")
 }
 
-const INVALID_HEREDOC: &str = "Invalid heredoc";
-
 /// A `<<` that begins no heredoc, though an operand should stand there: another token follows its marker, or there is none.
 fn invalid_heredoc(text: &str, tokens: &[Token], origin: &Origin) -> Option<Diagnostic> {
     let begins = |pair: &[Token]| {
@@ -115,12 +113,12 @@ fn invalid_heredoc(text: &str, tokens: &[Token], origin: &Origin) -> Option<Diag
     let detail = "A heredoc begins with << or <<- and a marker: a word without quotes, with nothing after it on the line. It ends with a \
                   line that holds nothing but the marker.";
     let written = text[..line_end].trim_end_matches('\r').len();
-    Some(Diagnostic::error(INVALID_HEREDOC, detail).at(origin.span(tokens[at].range.start..written)))
+    Some(Diagnostic::error("Invalid heredoc", detail).at(origin.span(tokens[at].range.start..written)))
 }
 
-/// Where the text ends that was meant to be a heredoc, after an item with that mistake; else where the item ends.
-pub(crate) fn heredoc_end(text: &str, diagnostic: &Diagnostic, item_end: usize) -> usize {
-    if diagnostic.summary != INVALID_HEREDOC {
+/// Where the text ends that was meant to be a heredoc, where the mistake of an item is one that begins at `place`; else where the item ends.
+pub(crate) fn heredoc_end(text: &str, place: usize, item_end: usize) -> usize {
+    if !text.get(place..).is_some_and(|rest| rest.starts_with("<<")) {
         return item_end;
     }
     let line = text[..item_end].trim_end().lines().next_back().unwrap_or_default();

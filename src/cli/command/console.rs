@@ -6,7 +6,7 @@
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 
-use pipectl_core::{Diagnostic, Diagnostics, Marks, SourceId, SourceMap, Value};
+use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceId, SourceMap, Value};
 use pipectl_engine::{Inspection, objects_of, resolve_variables};
 use pipectl_lang::parse_expression;
 
@@ -47,7 +47,8 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
     };
     let (values, problems) = resolve_variables(configuration, &inputs);
     // A variable without a value is as good as one that is known later: the console asks for nothing.
-    let problems: Diagnostics = problems.into_iter().filter(|problem| problem.summary != variables::NO_VALUE).collect();
+    let problems: Diagnostics =
+        problems.into_iter().filter(|problem| problem.kind != Some(DiagnosticKind::MissingValue)).collect();
     if problems.has_errors() {
         app.complain(&problems, &sources);
         return Exit::Failure;

@@ -1,6 +1,6 @@
 //! `import`: takes an object that exists already into the state.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, SourceMap};
+use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, SourceMap};
 use pipectl_engine::{Seed, VariableInput, resolve_variables};
 use pipectl_state::StateError;
 
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::operation::lock;
 use crate::project::Project;
 use crate::reporter::{Follower, Reporter};
-use crate::variables::{self, NO_VALUE};
+use crate::variables;
 
 /// Runs the command.
 pub async fn run(app: &App, arguments: &ImportArguments) -> Exit {
@@ -83,7 +83,7 @@ fn inputs(
     match variables::collect(&app.here, &project.folder, environment::variables(), settings, sources) {
         Ok((inputs, mut warnings)) => {
             let (_, found) = resolve_variables(&project.configuration, &inputs);
-            warnings.extend(found.into_iter().filter(|problem| problem.summary != NO_VALUE));
+            warnings.extend(found.into_iter().filter(|problem| problem.kind != Some(DiagnosticKind::MissingValue)));
             (inputs, warnings)
         }
         Err(problems) => (Vec::new(), problems),

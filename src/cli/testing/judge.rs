@@ -1,10 +1,10 @@
 //! Whether a run is good: what was found in it is sorted into what its author expects and what not.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Severity};
+use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Severity};
 use pipectl_engine::Plan;
 
 use super::file::TestRun;
-use super::session::{FAILED, Outcome, Status};
+use super::session::{Outcome, Status};
 
 /// Sorts what was found into what was expected and what was not.
 pub struct Judge<'r> {
@@ -15,15 +15,6 @@ pub struct Judge<'r> {
     /// Whether every error so far was expected, and there was one.
     pub expects_everything: bool,
 }
-
-/// Summaries of conditions that do not hold.
-const CONDITIONS: [&str; 5] = [
-    "Check block assertion failed",
-    "Invalid value for variable",
-    "Module output value precondition failed",
-    "Resource postcondition failed",
-    "Resource precondition failed",
-];
 
 impl<'r> Judge<'r> {
     /// Of a run that nothing was found in yet.
@@ -37,8 +28,11 @@ impl<'r> Judge<'r> {
         let has_errors = diagnostics.has_errors();
         self.expects_everything = has_errors;
         for mut found in diagnostics {
-            let address = found.address.clone().filter(|_| CONDITIONS.contains(&found.summary.as_str()));
-            let expected = address.as_deref().and_then(|address| self.expected(address));
+            let address = match found.kind {
+                Some(DiagnosticKind::FailedCondition | DiagnosticKind::FailedCheck) => found.address.as_deref(),
+                Some(DiagnosticKind::FailedAssertion | DiagnosticKind::MissingValue) | None => None,
+            };
+            let expected = address.and_then(|address| self.expected(address));
             match (expected, found.severity) {
                 (Some(position), Severity::Warning) => {
                     self.met[position] = true;
@@ -60,7 +54,7 @@ impl<'r> Judge<'r> {
                     self.expects_everything = false;
                 }
                 // A check only warns; in a test, a warning that nobody expects is a failure.
-                (None, Severity::Warning) if found.summary == "Check block assertion failed" && !has_errors => {
+                (None, Severity::Warning) if found.kind == Some(DiagnosticKind::FailedCheck) && !has_errors => {
                     found.severity = Severity::Error;
                     self.status = Status::Error;
                 }
@@ -81,7 +75,7 @@ impl<'r> Judge<'r> {
 
     /// Takes in what is wrong with an assertion.
     pub fn assertion(&mut self, problems: Diagnostics) {
-        let is_failure = problems.iter().all(|problem| problem.summary == FAILED);
+        let is_failure = problems.iter().all(|problem| problem.kind == Some(DiagnosticKind::FailedAssertion));
         self.found.extend(problems);
         match (self.status, is_failure) {
             (Status::Error, _) | (_, false) => self.status = Status::Error,

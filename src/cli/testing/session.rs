@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, SourceMap, Type, Value, convert};
+use pipectl_core::{
+    Address, AddressKind, Diagnostic, DiagnosticKind, Diagnostics, Kind, Marks, SourceMap, Type, Value, convert,
+};
 use pipectl_engine::{
     Engine, Inspection, Mode, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput, objects_of,
 };
@@ -25,9 +27,6 @@ use crate::project::Project;
 use crate::reporter::Follower;
 use crate::view::outputs::Output;
 use crate::view::value::{self, Detail};
-
-/// The summary of the error about an assertion that does not hold.
-pub const FAILED: &str = "Test assertion failed";
 
 /// What came of a run.
 pub struct Outcome {
@@ -226,7 +225,9 @@ impl<'a> Session<'a> {
                     _ => "The error message cannot be shown: it is not a known text, or it is sensitive.".to_owned(),
                 });
                 match message {
-                    Ok(message) => Diagnostic::error(FAILED, message),
+                    Ok(message) => {
+                        Diagnostic::error("Test assertion failed", message).of_kind(DiagnosticKind::FailedAssertion)
+                    }
                     Err(problems) => return judge.assertion(problems),
                 }
             }

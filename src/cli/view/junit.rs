@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-use pipectl_core::{Diagnostic, Diagnostics, Severity, SourceMap};
+use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, Severity, SourceMap};
 
 use super::diagnostic;
 use crate::clock::rfc3339_seconds;
 use crate::console::Paint;
 use crate::testing::file::TestRun;
-use crate::testing::session::{FAILED, Outcome, Status};
+use crate::testing::session::{Outcome, Status};
 
 /// A test file.
 pub struct Suite {
@@ -44,7 +44,7 @@ impl Case {
             if found.is_empty() { String::new() } else { diagnostic::render_all(&found, sources, Paint::PLAIN, false) }
         };
         let is_error = |one: &Diagnostic| one.severity == Severity::Error;
-        let is_failure = |one: &Diagnostic| is_error(one) && one.summary == FAILED;
+        let is_failure = |one: &Diagnostic| is_error(one) && one.kind == Some(DiagnosticKind::FailedAssertion);
         let (result, beside) = match outcome.status {
             Status::Pass => (CaseResult::Passed, found(&|_| true)),
             Status::Fail => {

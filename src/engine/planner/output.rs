@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Diagnostic, Diagnostics, ModulePath, Value};
+use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, ModulePath, Value};
 use pipectl_lang::Scope;
 use pipectl_state::{OutputState, State};
 
@@ -100,7 +100,7 @@ pub(crate) fn judge_assertion(
         Verdict::Unknown => (CheckStatus::Unknown, None, Diagnostics::new()),
         Verdict::Fail(message) => {
             let warning = Diagnostic::warning("Check block assertion failed", message.clone());
-            let warning = warning.at(rule.condition.span()).about(&address);
+            let warning = warning.of_kind(DiagnosticKind::FailedCheck).at(rule.condition.span()).about(&address);
             (CheckStatus::Fail, Some(message), warning.into())
         }
         Verdict::Invalid(mut problems) => {
