@@ -230,7 +230,7 @@ pub(crate) async fn plan(
     diagnostics.extend(configuration.check_references());
     diagnostics.extend(crate::validate::check_kinds(engine, &configuration));
     diagnostics.extend(crate::validate::check_removed(&configuration));
-    diagnostics.extend(import::check(&configuration));
+    diagnostics.extend(import::check(&configuration, &engine.registry));
     diagnostics.extend(crate::providers::check::check(engine, &configuration));
     if diagnostics.has_errors() {
         diagnostics.extend(Graph::new(&configuration).cycles());

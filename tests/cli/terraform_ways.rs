@@ -109,6 +109,7 @@ fn configuration_is_generated_where_it_is_read() {
     let mut scenario = Scenario::empty();
     let import = "import {\n  to = terraform_data.x\n  id = \"abc\"\n}\n";
     scenario.write("a.hcl", &format!("pipeline \"a\" {{}}\n\n{import}"));
+    scenario.run("plan a.hcl");
     scenario.run("plan -generate-config-out=gen.tf a.hcl");
     scenario.write("b.hcl", "pipeline \"b\" {}\n");
     scenario.run("plan -generate-config-out=gen.tf");

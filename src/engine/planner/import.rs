@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, Span, Type, convert};
 use pipectl_lang::{Configuration, Expression, ImportBlock, Scope, evaluate};
+use pipectl_provider::Registry;
 use pipectl_state::Change;
 
 use super::Run;
@@ -37,7 +38,7 @@ struct Wanted {
 }
 
 /// Errors for `import` blocks that name what no block declares, and for those whose ids come from what they take over.
-pub(super) fn check(configuration: &Configuration) -> Diagnostics {
+pub(super) fn check(configuration: &Configuration, registry: &Registry) -> Diagnostics {
     let problem = |block: &ImportBlock| {
         let declaration = &block.to.declaration;
         if configuration.object(declaration).is_none() {
@@ -46,9 +47,11 @@ pub(super) fn check(configuration: &Configuration) -> Diagnostics {
             let problem = Diagnostic::error("Configuration for import target does not exist", detail);
             let problem = problem.at(block.to.span.clone());
             let can_be_written = block.for_each.is_none() && block.to.key.is_none() && declaration.module.is_root();
-            return Some(match can_be_written {
-                true => problem.hint("pipectl plan -generate-config-out=generated.tf"),
-                false => problem,
+            return Some(match (can_be_written, &configuration.pipeline) {
+                (true, None) => problem.hint("pipectl plan -generate-config-out=generated.tf"),
+                // All of a pipeline stands in one file: no second one could join it.
+                (true, Some(_)) => problem.hint(beginning(registry, declaration)),
+                (false, _) => problem,
             });
         }
         let (_, span) = block.references().into_iter().find(|(reference, _)| block.to.is_meant(reference))?;
@@ -56,6 +59,19 @@ pub(super) fn check(configuration: &Configuration) -> Diagnostics {
         Some(Diagnostic::error("Invalid import id argument", detail).at(span))
     };
     configuration.imports.iter().filter_map(problem).collect()
+}
+
+/// A block that declares an object, as far as it can be told without looking at it: with what must be given.
+fn beginning(registry: &Registry, declaration: &Address) -> String {
+    let kind = registry.resource(declaration.kind, &declaration.type_name);
+    let required = kind.iter().flat_map(|kind| &kind.schema().attributes).filter(|(_, attribute)| attribute.required);
+    let names: Vec<&str> = required.map(|(name, _)| name.as_str()).collect();
+    let header = format!("resource \"{}\" \"{}\"", declaration.type_name, declaration.name);
+    match names.as_slice() {
+        [] => format!("{header} {{}}"),
+        [name] => format!("{header} {{ {name} = ... }}"),
+        several => format!("{header} {{ ... }}, with values for {}", several.join(", ")),
+    }
 }
 
 /// The `import` blocks by the block that they name, as places in [`Configuration::imports`].
