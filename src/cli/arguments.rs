@@ -303,6 +303,17 @@ pub struct InitArguments {
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set, hide = true)]
     pub backend: bool,
+    /// Accepted for Terraform's sake: modules lie in local folders.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set, hide = true)]
+    pub get: bool,
+    /// Accepted for Terraform's sake: nothing is written, so no lock is taken.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set, hide = true)]
+    pub lock: bool,
+    /// Accepted for Terraform's sake.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration, hide = true)]
+    pub lock_timeout: Duration,
 }
 
 /// `validate`

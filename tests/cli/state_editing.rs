@@ -174,3 +174,15 @@ fn workspaces() {
     scenario.run("workspace select us");
     scenario.check("workspaces");
 }
+
+#[test]
+fn objects_are_found_by_their_id() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "resource \"terraform_data\" \"x\" {}\n\nresource \"terraform_data\" \"y\" {}\n");
+    scenario.run("init -input=false -get=false -lock=false -lock-timeout=5m");
+    scenario.quietly("import terraform_data.x abc");
+    scenario.quietly("import terraform_data.y def");
+    scenario.run("state list -id=abc");
+    scenario.run("state list -id=abc terraform_data.y");
+    scenario.check("objects_are_found_by_their_id");
+}

@@ -208,6 +208,9 @@ pub struct StateListArguments {
     /// The root module, and addresses: only these objects and their instances.
     #[arg(value_name = "PATH|ADDRESS")]
     pub words: Vec<String>,
+    /// Only objects whose attribute `id` is this.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
 }
 
 /// `state show`

@@ -15,6 +15,8 @@ use std::str::FromStr;
 use pipectl_core::address::AddressError;
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Address, Diagnostic, Target};
+use pipectl_state::ObjectState;
+use serde_json::Value as Json;
 
 use crate::app::App;
 use crate::arguments::{StateCommand, StateListArguments, StateShowArguments, TaintArguments, split_root};
@@ -61,8 +63,13 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     if exit != Exit::Success {
         return Err(exit);
     }
-    for (address, deposed, _) in objects() {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted.contains(address)) {
+    let has_id = |object: &ObjectState| {
+        let id = object.attributes.get("id").and_then(Json::as_str);
+        arguments.id.is_none() || id == arguments.id.as_deref()
+    };
+    for (address, deposed, object) in objects() {
+        let is_wanted = wanted.is_empty() || wanted.iter().any(|wanted| wanted.contains(address));
+        if is_wanted && has_id(object) {
             let deposed = deposed.map(|key| format!(" (deposed {key})")).unwrap_or_default();
             app.console.print(&format!("{address}{deposed}"));
         }
