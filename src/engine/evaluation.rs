@@ -81,7 +81,7 @@ impl Evaluation<'_> {
                     }
                     value.map(|value| (value, Diagnostics::new()))
                 })?;
-                self.values.set(node, instances.assemble(&values));
+                self.values.set(node, instances.assemble(block, &values));
                 Ok(warnings)
             }
         }
@@ -184,7 +184,7 @@ impl Evaluation<'_> {
         if problems.has_errors() {
             return Err(problems);
         }
-        self.values.set_instances(inside, Instances::inside(instances, name, expansions));
+        self.values.set_instances(inside, Instances::inside(instances, name, expansions, self.configuration));
         Ok(problems)
     }
 

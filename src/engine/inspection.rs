@@ -219,7 +219,8 @@ impl Inspection<'_> {
             }
         };
         let has_open = (0..instances.len()).any(is_open);
-        has_open.then(|| (inside, Instances::inside(instances, name, (0..instances.len()).map(any).collect())))
+        let expansions = || (0..instances.len()).map(any).collect();
+        has_open.then(|| (inside, Instances::inside(instances, name, expansions(), self.configuration)))
     }
 
     /// The values of a block, in all instances of its module.

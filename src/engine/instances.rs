@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use pipectl_core::{ModulePath, Value};
-use pipectl_lang::Scope;
+use pipectl_core::{InstanceKey, Marks, ModulePath, Value};
+use pipectl_lang::{Configuration, OutputBlock, Scope};
 
 use crate::expansion::Expansion;
 
@@ -17,6 +17,8 @@ pub(crate) struct Instances {
     outer: Vec<usize>,
     /// For each instance around: which it has inside, and where those begin.
     expansions: Vec<(Expansion, usize)>,
+    /// For each instance around: which inside are not made, and the outputs that they have all the same.
+    replaced: BTreeMap<usize, BTreeMap<Option<InstanceKey>, Value>>,
     index: BTreeMap<ModulePath, usize>,
 }
 
@@ -27,18 +29,34 @@ impl Instances {
             paths: vec![ModulePath::ROOT],
             outer: vec![0],
             expansions: Vec::new(),
+            replaced: BTreeMap::new(),
             index: [(ModulePath::ROOT, 0)].into(),
         }
     }
 
-    /// The instances of module `name` in all instances of the module around it, whose expansions are given one for each of those.
-    pub(crate) fn inside(around: &Instances, name: &str, expansions: Vec<Expansion>) -> Self {
-        let mut instances =
-            Self { paths: Vec::new(), outer: Vec::new(), expansions: Vec::new(), index: BTreeMap::new() };
+    /// The instances of module `name` in all instances of the module around it, whose expansions are given one for each of those. Those for
+    /// which the configuration has outputs are none: nothing in them is made.
+    pub(crate) fn inside(
+        around: &Instances,
+        name: &str,
+        expansions: Vec<Expansion>,
+        configuration: &Configuration,
+    ) -> Self {
+        let mut instances = Self {
+            paths: Vec::new(),
+            outer: Vec::new(),
+            expansions: Vec::new(),
+            replaced: BTreeMap::new(),
+            index: BTreeMap::new(),
+        };
         for (position, (expansion, path)) in expansions.into_iter().zip(&around.paths).enumerate() {
             let first = instances.paths.len();
             for key in expansion.keys() {
-                let path = path.child(name, key);
+                let path = path.child(name, key.clone());
+                if let Some(outputs) = configuration.outputs_in_place(&path) {
+                    instances.replaced.entry(position).or_default().insert(key, outputs.clone());
+                    continue;
+                }
                 instances.index.insert(path.clone(), instances.paths.len());
                 instances.paths.push(path);
                 instances.outer.push(position);
@@ -95,11 +113,24 @@ impl Instances {
         self.expansion(self.outer(instance)).scope(block, key)
     }
 
-    /// One value for each instance around, from one for each instance: as `module.name` shows them there.
-    pub(crate) fn assemble(&self, values: &[Value]) -> Vec<Value> {
+    /// One value of an output for each instance around, from one for each instance: as `module.name` shows them there.
+    pub(crate) fn assemble(&self, output: &OutputBlock, values: &[Value]) -> Vec<Value> {
         let each = |(outer, (expansion, _)): (usize, &(Expansion, usize))| {
-            expansion.assemble(values[self.range(outer)].to_vec())
+            let own = values[self.range(outer)].to_vec();
+            let Some(replaced) = self.replaced.get(&outer) else { return expansion.assemble(own) };
+            let mut own = own.into_iter();
+            let value = |key: Option<InstanceKey>| match replaced.get(&key) {
+                Some(outputs) => in_place(output, outputs),
+                None => own.next().expect("what is not replaced has a value"),
+            };
+            expansion.assemble(expansion.keys().into_iter().map(value).collect())
         };
         self.expansions.iter().enumerate().map(each).collect()
     }
+}
+
+/// The value of an output among given ones; without one it is null.
+fn in_place(output: &OutputBlock, outputs: &Value) -> Value {
+    let value = outputs.attribute(&output.name).cloned().unwrap_or_else(Value::null);
+    if output.sensitive { value.marked(Marks::SENSITIVE) } else { value }
 }

@@ -122,7 +122,8 @@ fn validate_call(evaluation: &Evaluation<'_>, own: &Configuration, node: NodeInd
     let scope = values.scope(graph, node, 0);
     let (count, for_each) = (block.count.as_ref(), block.for_each.as_ref());
     let found = validate_expansion(block.enabled.as_ref(), count, for_each, &scope);
-    values.set_instances(inside, Instances::inside(instances, name, vec![Expansion::any(count, for_each, &scope)]));
+    let any = vec![Expansion::any(count, for_each, &scope)];
+    values.set_instances(inside, Instances::inside(instances, name, any, evaluation.configuration));
     found
 }
 

@@ -53,6 +53,9 @@ pub struct Configuration {
     pub providers: IndexMap<String, ProviderBlock>,
     /// Entries of `required_providers` by local name.
     pub required_providers: RequiredProviders,
+    /// Instances of modules that are not made, by their paths, with the outputs that they have all the same. Only tests have any, in the root
+    /// module; a path without a key at its end means all instances.
+    pub replaced_modules: Vec<(ModulePath, Value)>,
     /// What may be declared in the text that is wrong.
     pub(crate) lost: Lost,
 }
@@ -378,6 +381,15 @@ impl VariableBlock {
 }
 
 impl Configuration {
+    /// The outputs of an instance of a module that is not made: those given for it alone before those given for several.
+    pub fn outputs_in_place(&self, path: &ModulePath) -> Option<&Value> {
+        let exact = self.replaced_modules.iter().find(|(replaced, _)| replaced == path);
+        let is_one = |replaced: &ModulePath| replaced.steps().len() == path.steps().len() && replaced.contains(path);
+        exact
+            .or_else(|| self.replaced_modules.iter().find(|(replaced, _)| is_one(replaced)))
+            .map(|(_, outputs)| outputs)
+    }
+
     /// The configuration of the module at a path, of which instances do not matter.
     pub fn module(&self, path: &ModulePath) -> Option<&Configuration> {
         path.steps().iter().try_fold(self, |inside, step| inside.modules.get(&step.name)?.configuration.as_deref())

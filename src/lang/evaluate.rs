@@ -70,7 +70,7 @@ impl<'a> Evaluator<'a> {
 
     pub(crate) fn value(&mut self, expression: &Expression) -> Value {
         match expression.node() {
-            Node::Literal(value) => value.clone(),
+            Node::Literal(value) | Node::Escaped { value, .. } => value.clone(),
             Node::Template(parts) => self.template(parts),
             Node::Join(tuple) => self.join(tuple, expression),
             Node::Wrapped(inner) | Node::Interpolation(inner) => self.value(inner),

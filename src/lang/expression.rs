@@ -21,6 +21,8 @@ pub struct Expression {
 pub(crate) enum Node {
     /// A literal: null, bool, number, or text without templates.
     Literal(Value),
+    /// Text without templates that is written with escapes, as an element of a list. Where each of its bytes begins in the file, and where it ends.
+    Escaped { value: Value, places: Arc<[usize]> },
     /// Parts that are turned into strings and joined.
     Template(Vec<Expression>),
     /// The strings that a `%{ for }` directive makes, joined.
@@ -166,7 +168,15 @@ impl Expression {
     /// The text of a string literal without templates.
     pub fn as_literal_str(&self) -> Option<&str> {
         match self.node() {
-            Node::Literal(value) => value.as_str(),
+            Node::Literal(value) | Node::Escaped { value, .. } => value.as_str(),
+            _ => None,
+        }
+    }
+
+    /// The word that it is: a bare name without any steps, like `all` or `plan`.
+    pub fn keyword(&self) -> Option<&str> {
+        match self.node() {
+            Node::Traversal(Traversal { source: Source::Root { name, .. }, steps }) if steps.is_empty() => Some(name),
             _ => None,
         }
     }
@@ -278,7 +288,7 @@ pub(crate) fn walk<'a>(
     visit: &mut dyn FnMut(&'a Traversal, &[String]),
 ) {
     match expression.node() {
-        Node::Literal(_) => {}
+        Node::Literal(_) | Node::Escaped { .. } => {}
         Node::Template(parts) | Node::Tuple(parts) => parts.iter().for_each(|part| walk(part, shadowed, visit)),
         Node::Join(inner) | Node::Wrapped(inner) | Node::Interpolation(inner) | Node::Unary { operand: inner, .. } => {
             walk(inner, shadowed, visit)

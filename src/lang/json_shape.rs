@@ -1,6 +1,6 @@
 //! What each property of a configuration in JSON is: JSON itself does not tell arguments from blocks.
 //!
-//! Known are the blocks of the language and their meta-arguments, as Terraform's JSON syntax has them. What a resource or provider
+//! Known are the blocks of the language, of tests and of mock data, and their meta-arguments, as Terraform's JSON syntax has them. What a resource or provider
 //! takes is for its schema to say, when the body is decoded.
 
 /// How the value of a property is read.
@@ -36,6 +36,11 @@ impl BodyShape {
     /// Whether a property is named here.
     pub(crate) fn knows(&self, property: &str) -> bool {
         self.known.iter().any(|(name, _)| *name == property)
+    }
+
+    /// Whether it is that of a whole file in which everything is a block.
+    pub(crate) fn is_file_of_blocks(&self) -> bool {
+        [&FILE, &TESTS, &MOCK_DATA].into_iter().any(|file| std::ptr::eq(self, file))
     }
 }
 
@@ -151,3 +156,68 @@ static TERRAFORM: BodyShape = BodyShape {
 };
 
 static CONSTANTS: BodyShape = BodyShape { known: &[], others: Constant };
+
+/// A whole file of tests.
+pub(crate) static TESTS: BodyShape = BodyShape {
+    known: &[
+        ("mock_provider", Blocks(1, &MOCK_PROVIDER)),
+        ("override_data", Blocks(0, &OVERRIDE)),
+        ("override_module", Blocks(0, &OVERRIDE)),
+        ("override_resource", Blocks(0, &OVERRIDE)),
+        ("provider", Blocks(1, &PROVIDER)),
+        ("run", Blocks(1, &RUN)),
+        ("test", Blocks(0, &CONSTANTS)),
+        ("variables", Blocks(0, &LOCALS)),
+    ],
+    others: Expression,
+};
+
+/// A whole file of mock data.
+pub(crate) static MOCK_DATA: BodyShape = BodyShape {
+    known: &[
+        ("mock_data", Blocks(1, &OVERRIDE)),
+        ("mock_resource", Blocks(1, &OVERRIDE)),
+        ("override_data", Blocks(0, &OVERRIDE)),
+        ("override_resource", Blocks(0, &OVERRIDE)),
+    ],
+    others: Expression,
+};
+
+static RUN: BodyShape = BodyShape {
+    known: &[
+        ("assert", Blocks(0, &RULE)),
+        ("command", Reference),
+        ("expect_failures", References),
+        ("module", Blocks(0, &CONSTANTS)),
+        ("override_data", Blocks(0, &OVERRIDE)),
+        ("override_module", Blocks(0, &OVERRIDE)),
+        ("override_resource", Blocks(0, &OVERRIDE)),
+        ("parallel", Constant),
+        ("plan_options", Blocks(0, &PLAN_OPTIONS)),
+        ("providers", ReferenceMap),
+        ("state_key", Constant),
+        ("variables", Blocks(0, &LOCALS)),
+    ],
+    others: Expression,
+};
+
+static PLAN_OPTIONS: BodyShape = BodyShape {
+    known: &[("mode", Reference), ("refresh", Constant), ("replace", References), ("target", References)],
+    others: Expression,
+};
+
+static MOCK_PROVIDER: BodyShape = BodyShape {
+    known: &[
+        ("alias", Constant),
+        ("mock_data", Blocks(1, &OVERRIDE)),
+        ("mock_resource", Blocks(1, &OVERRIDE)),
+        ("override_data", Blocks(0, &OVERRIDE)),
+        ("override_during", Reference),
+        ("override_resource", Blocks(0, &OVERRIDE)),
+        ("source", Constant),
+    ],
+    others: Expression,
+};
+
+static OVERRIDE: BodyShape =
+    BodyShape { known: &[("override_during", Reference), ("target", Reference)], others: Expression };

@@ -14,7 +14,7 @@ use crate::expression::{Expression, Item, Key, Node};
 use crate::json_parse::{self, Json, Member, Text};
 use crate::json_shape::{self, BodyShape, Shape};
 use crate::origin::{Origin, in_order};
-use crate::syntax;
+use crate::{BlockFile, syntax};
 
 /// The properties of a body that may be arguments or blocks, as they were written.
 #[derive(Clone, Debug)]
@@ -42,6 +42,18 @@ pub(crate) fn parse_file(text: &str, source: SourceId) -> (Body, Diagnostics) {
 /// Reads a file of variable values, whose strings are just text.
 pub(crate) fn parse_values(text: &str, source: SourceId) -> (Body, Diagnostics) {
     parse(text, source, &json_shape::VALUES)
+}
+
+/// Reads a file of blocks that make no configuration.
+pub(crate) fn parse_blocks(kind: BlockFile, text: &str, source: SourceId) -> (Body, Diagnostics) {
+    parse(
+        text,
+        source,
+        match kind {
+            BlockFile::Tests => &json_shape::TESTS,
+            BlockFile::MockData => &json_shape::MOCK_DATA,
+        },
+    )
 }
 
 fn parse(text: &str, source: SourceId, shape: &'static BodyShape) -> (Body, Diagnostics) {
@@ -218,7 +230,7 @@ impl Converter<'_> {
                 continue;
             }
             // At the top of a file, everything is a block, even of a type that does not exist.
-            if std::ptr::eq(shape, &json_shape::FILE) {
+            if shape.is_file_of_blocks() {
                 blocks.push(self.unknown_block(member));
                 continue;
             }

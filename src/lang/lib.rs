@@ -28,6 +28,7 @@ mod lower;
 mod lower_template;
 mod origin;
 mod provider_configuration;
+mod quoted_reference;
 mod reference;
 mod scan;
 mod scope;
@@ -62,6 +63,7 @@ pub use load::{
 pub use provider_configuration::{
     ProviderBlock, ProviderExpression, ProviderReference, RequiredProvider, RequiredProviders,
 };
+pub use quoted_reference::listed_references;
 pub use reference::Reference;
 pub use scan::is_identifier;
 pub use scope::{Ambient, FileKind, Files, NoFiles, Scope, WithoutSecrets};
@@ -79,7 +81,25 @@ pub fn parse_expression(text: &str, source: SourceId) -> Result<Expression, Diag
     }
 }
 
-/// Parses a file of blocks that make no configuration: tests. Nothing is evaluated; `block_types` are the words that begin a block.
-pub fn parse_body(text: &str, source: SourceId, block_types: &[&str]) -> (Body, Diagnostics) {
-    syntax::parse_file(text, source, block_types)
+/// Files of blocks that make no configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockFile {
+    /// `*.tftest.hcl` and `*.tftest.json`
+    Tests,
+    /// `*.tfmock.hcl` and `*.tfmock.json`
+    MockData,
+}
+
+/// Parses such a file, in JSON where its name says so. Nothing is evaluated; `block_types` are the words that begin a block.
+pub fn parse_blocks(
+    kind: BlockFile,
+    name: &str,
+    text: &str,
+    source: SourceId,
+    block_types: &[&str],
+) -> (Body, Diagnostics) {
+    match json_syntax::is_json(name) {
+        true => json_syntax::parse_blocks(kind, text, source),
+        false => syntax::parse_file(text, source, block_types),
+    }
 }

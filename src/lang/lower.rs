@@ -102,6 +102,19 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// An element of a list. It may be a reference in quotes, and whoever takes it out of them has to know where its parts stand.
+    fn element(&mut self, element: &hcl::Expression, outer: &Range<usize>) -> Expression {
+        let range = element.span().unwrap_or(outer.clone());
+        let is_escaped = matches!(element, hcl::Expression::String(_))
+            && self.text.get(range.clone()).is_some_and(|text| text.contains('\\'));
+        if !is_escaped {
+            return self.expression(element, outer);
+        }
+        let inside = range.start + 1..range.end.saturating_sub(1).max(range.start + 1);
+        let (value, places) = lower_template::unescape_with_places(self, inside);
+        Expression::new(Node::Escaped { value: Value::from(value), places: places.into() }, self.span(range))
+    }
+
     /// `outer` is where to point when hcl-edit kept no span of its own.
     pub(crate) fn expression(&mut self, expression: &hcl::Expression, outer: &Range<usize>) -> Expression {
         let range = expression.span().unwrap_or(outer.clone());
@@ -114,7 +127,7 @@ impl<'a> Lower<'a> {
                 Node::Literal(Value::from(lower_template::unescape(self, inside, true)))
             }
             hcl::Expression::Array(array) => {
-                Node::Tuple(array.iter().map(|element| self.expression(element, &range)).collect())
+                Node::Tuple(array.iter().map(|element| self.element(element, &range)).collect())
             }
             hcl::Expression::Object(object) => {
                 Node::Object(object.iter().map(|(key, value)| self.item(key, value, &range)).collect())

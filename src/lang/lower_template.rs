@@ -124,11 +124,31 @@ fn text_parts(lower: &mut Lower<'_>, range: Range<usize>, quoted: bool, parts: &
 
 /// The text that `range` stands for: `$${` and `%%{` are `${` and `%{` everywhere, backslash escapes work in quotes only.
 pub(crate) fn unescape(lower: &mut Lower<'_>, range: Range<usize>, quoted: bool) -> String {
+    unescape_each(lower, range, quoted, &mut |_, _| {})
+}
+
+/// The same of quoted text, with where each byte of the result begins in the file, and where the last one ends.
+pub(crate) fn unescape_with_places(lower: &mut Lower<'_>, range: Range<usize>) -> (String, Vec<usize>) {
+    let mut places = Vec::with_capacity(range.len() + 1);
+    let value = unescape_each(lower, range.clone(), true, &mut |length, at| places.resize(length, at));
+    places.push(range.end);
+    let in_file = places.into_iter().map(|place| lower.span(place..place).range.start);
+    (value, in_file.collect())
+}
+
+/// `visit` takes how long the result is after each step, and where in the text the step began.
+fn unescape_each(
+    lower: &mut Lower<'_>,
+    range: Range<usize>,
+    quoted: bool,
+    visit: &mut dyn FnMut(usize, usize),
+) -> String {
     let text = lower.text.get(range.clone()).unwrap_or("");
     let mut value = String::with_capacity(text.len());
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {
         let rest = &text[at..];
+        let begin = range.start + at;
         if rest.starts_with("$${") || rest.starts_with("%%{") {
             value.push_str(&rest[1..3]);
             at += 3;
@@ -155,6 +175,7 @@ pub(crate) fn unescape(lower: &mut Lower<'_>, range: Range<usize>, quoted: bool)
             value.push(next);
             at += next.len_utf8();
         }
+        visit(value.len(), begin);
     }
     value
 }

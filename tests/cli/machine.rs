@@ -282,6 +282,11 @@ fn mocks_overrides_and_other_modules_in_tests() {
 }
 
 #[test]
+fn tests_in_json() {
+    case("tests_json");
+}
+
+#[test]
 fn a_configuration_that_is_not_valid() {
     case("invalid");
 }

@@ -1,11 +1,11 @@
 //! Reading test files.
 
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Address, Diagnostic, Diagnostics, SourceId, SourceMap, Span};
+use pipectl_core::{Address, Diagnostic, Diagnostics, SourceId, SourceMap, Span, Type, convert};
 use pipectl_engine::Mode;
 use pipectl_lang::{
-    Argument, Body, Expression, NestedBlock, ProviderExpression, ProviderReference, Rule, Traversal, TraversalStep,
-    parse_body, passed_providers,
+    Argument, BlockFile, Body, Expression, NestedBlock, ProviderExpression, ProviderReference, Rule, Scope, Traversal,
+    TraversalStep, evaluate, is_identifier, listed_references, parse_blocks, passed_providers,
 };
 
 use super::overrides::{self, Override, TestProvider};
@@ -73,8 +73,8 @@ const RUN_BLOCKS: [&str; 7] =
 
 /// Reads a test file whose text is already in `sources`.
 pub fn read(name: &str, source: SourceId, sources: &SourceMap) -> (TestFile, Diagnostics) {
-    let text = sources.get(source).map(|source| source.text.clone()).unwrap_or_default();
-    let (body, diagnostics) = parse_body(&text, source, &BLOCKS);
+    let text = sources.get(source).map(|source| &*source.text).unwrap_or_default();
+    let (body, diagnostics) = parse_blocks(BlockFile::Tests, name, text, source, &BLOCKS);
     let mut file = TestFile {
         name: name.to_owned(),
         variables: Vec::new(),
@@ -82,14 +82,14 @@ pub fn read(name: &str, source: SourceId, sources: &SourceMap) -> (TestFile, Dia
         overrides: Vec::new(),
         runs: Vec::new(),
     };
-    let mut reader = Reader { text: &text, diagnostics };
+    let mut reader = Reader { diagnostics };
     reader.only_arguments(&body, &[]);
+    reader.only_one(&body, &["test", "variables"], "test file");
     for block in body.blocks() {
         match block.kind.as_str() {
             "variables" => file.variables.extend(block.body.arguments().cloned()),
             "run" => reader.run(block, &mut file),
-            // How many runs go on at once changes nothing.
-            "test" => {}
+            "test" => reader.settings(block),
             "provider" | "mock_provider" => reader.provider(block, &mut file.providers),
             _ if overrides::is_override(block) => reader.overriding(block, false, &mut file.overrides),
             _ => reader.unexpected(block, &BLOCKS),
@@ -99,23 +99,49 @@ pub fn read(name: &str, source: SourceId, sources: &SourceMap) -> (TestFile, Dia
 }
 
 /// Reads blocks of one file.
-pub(super) struct Reader<'a> {
-    pub(super) text: &'a str,
+pub(super) struct Reader {
     pub(super) diagnostics: Diagnostics,
 }
 
-impl Reader<'_> {
+impl Reader {
+    /// `test { parallel = true }`, which Terraform has from 1.12 on. Runs go one after the other in any case: what is asked for is leave, not haste.
+    fn settings(&mut self, block: &NestedBlock) {
+        if let Some((_, span)) = block.labels.first() {
+            let detail = "No labels are expected for test blocks.";
+            self.diagnostics.push(Diagnostic::error("Extraneous label for test", detail).at(span.clone()));
+        }
+        self.only_arguments(&block.body, &["parallel"]);
+        self.parallel(&block.body);
+        block.body.blocks().for_each(|nested| self.unexpected(nested, &[]));
+    }
+
+    fn parallel(&mut self, body: &Body) {
+        if let Some(argument) = body.argument("parallel") {
+            self.flag(argument);
+        }
+    }
+
     fn run(&mut self, block: &NestedBlock, file: &mut TestFile) {
-        let [(name, span)] = block.labels.as_slice() else {
+        let [(name, span), rest @ ..] = block.labels.as_slice() else {
             let detail = "All run blocks must have 1 label (name).";
             return self.diagnostics.push(Diagnostic::error("Missing name for run", detail).at(block.span.clone()));
         };
+        if let Some((_, extra)) = rest.first() {
+            let detail = "Only 1 label (name) is expected for run blocks.";
+            self.diagnostics.push(Diagnostic::error("Extraneous label for run", detail).at(extra.clone()));
+        }
+        if !is_identifier(name) {
+            let detail = "A name must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.";
+            self.diagnostics.push(Diagnostic::error("Invalid run block name", detail).at(span.clone()));
+        }
         if file.runs.iter().any(|run| run.name == *name) {
             let detail = format!("This file already has a run block named \"{name}\".");
             self.diagnostics.push(Diagnostic::error("Duplicate run block", detail).at(span.clone()));
         }
         let body = &block.body;
-        self.only_arguments(body, &["command", "expect_failures", "providers", "state_key"]);
+        self.only_one(body, &["module", "plan_options", "variables"], "run block");
+        self.only_arguments(body, &["command", "expect_failures", "parallel", "providers", "state_key"]);
+        self.parallel(body);
         let mut run = TestRun {
             name: name.clone(),
             module: None,
@@ -132,10 +158,13 @@ impl Reader<'_> {
             expected_failures: Vec::new(),
         };
         if let Some(argument) = body.argument("command") {
-            match self.word(&argument.value) {
-                "plan" => run.command = RunCommand::Plan,
-                "apply" => run.command = RunCommand::Apply,
-                _ => self.invalid(&argument.value, "Invalid \"command\" keyword", "The command is `plan` or `apply`."),
+            match argument.value.keyword() {
+                Some("plan") => run.command = RunCommand::Plan,
+                Some("apply") => run.command = RunCommand::Apply,
+                _ => {
+                    let detail = "The command is one of the words plan and apply, without quotes.";
+                    self.invalid(&argument.value, "Invalid \"command\" keyword", detail);
+                }
             }
         }
         run.state_key = body.argument("state_key").and_then(|argument| self.text_of(argument));
@@ -145,13 +174,9 @@ impl Reader<'_> {
             run.providers = providers;
         }
         if let Some(argument) = body.argument("expect_failures") {
-            run.expected_failures = argument
-                .value
-                .references()
-                .into_iter()
-                .zip(argument.value.traversals())
-                .map(|((_, span), traversal)| (object(&traversal), span))
-                .collect();
+            let listed = listed_references(&argument.value, "expect_failures", &mut self.diagnostics);
+            let named = |one: &Expression| Some((object(one.traversals().first()?), one.span()));
+            run.expected_failures = listed.iter().filter_map(named).collect();
         }
         for nested in body.blocks() {
             match nested.kind.as_str() {
@@ -205,36 +230,47 @@ impl Reader<'_> {
         self.only_arguments(&block.body, &["mode", "refresh", "replace", "target"]);
         for argument in block.body.arguments() {
             match argument.name.as_str() {
-                "mode" => match self.word(&argument.value) {
-                    "normal" => run.mode = Mode::Normal,
-                    "refresh-only" => run.mode = Mode::RefreshOnly,
-                    _ => self.invalid(
-                        &argument.value,
-                        "Invalid \"mode\" keyword",
-                        "The mode is `normal` or `refresh-only`.",
-                    ),
+                "mode" => match argument.value.keyword() {
+                    Some("normal") => run.mode = Mode::Normal,
+                    Some("refresh-only") => run.mode = Mode::RefreshOnly,
+                    _ => {
+                        let detail = "The mode is one of the words normal and refresh-only, without quotes.";
+                        self.invalid(&argument.value, "Invalid \"mode\" keyword", detail);
+                    }
                 },
-                "refresh" => match self.word(&argument.value) {
-                    "true" => run.refresh = true,
-                    "false" => run.refresh = false,
-                    _ => self.invalid(&argument.value, "Invalid refresh", "It is `true` or `false`."),
-                },
-                "replace" => run.replace = self.addresses(&argument.value),
-                "target" => run.targets = self.addresses(&argument.value),
+                "refresh" => run.refresh = self.flag(argument).unwrap_or(true),
+                "replace" => run.replace = self.addresses(argument),
+                "target" => run.targets = self.addresses(argument),
                 _ => {}
             }
         }
     }
 
-    fn addresses(&mut self, expression: &Expression) -> Vec<Address> {
+    fn addresses(&mut self, argument: &Argument) -> Vec<Address> {
         let mut found = Vec::new();
-        for traversal in expression.traversals() {
-            match object(&traversal).parse() {
-                Ok(address) => found.push(address),
-                Err(_) => self.invalid(expression, "Invalid address", "These are addresses of objects."),
+        for one in listed_references(&argument.value, &argument.name, &mut self.diagnostics) {
+            match one.traversals().first().and_then(|traversal| object(traversal).parse().ok()) {
+                Some(address) => found.push(address),
+                None => self.invalid(&one, "Invalid address", "These are addresses of objects."),
             }
         }
         found
+    }
+
+    /// True or false, written out.
+    fn flag(&mut self, argument: &Argument) -> Option<bool> {
+        let value = match evaluate(&argument.value, &Scope::constant()) {
+            Ok(value) => value,
+            Err(problems) => {
+                self.diagnostics.extend(problems);
+                return None;
+            }
+        };
+        let flag = convert::convert(&value, &Type::Bool).ok().and_then(|value| value.as_bool());
+        if flag.is_none() {
+            self.invalid(&argument.value, "Unsuitable value type", "Unsuitable value: a bool is required.");
+        }
+        flag
     }
 
     /// A text without templates.
@@ -247,16 +283,22 @@ impl Reader<'_> {
         text
     }
 
-    /// A bare word.
-    pub(super) fn word(&self, expression: &Expression) -> &str {
-        self.text.get(expression.span().range).unwrap_or_default().trim()
-    }
-
     pub(super) fn only_arguments(&mut self, body: &Body, known: &[&str]) {
         for argument in body.arguments().filter(|argument| !known.contains(&argument.name.as_str())) {
             let hint = did_you_mean(&argument.name, known.iter().copied());
             let detail = format!("An argument named \"{}\" is not expected here.{hint}", argument.name);
             self.diagnostics.push(Diagnostic::error("Unsupported argument", detail).at(argument.name_span.clone()));
+        }
+    }
+
+    /// Reports all but the first block of each of these types.
+    fn only_one(&mut self, body: &Body, kinds: &[&str], place: &str) {
+        for kind in kinds {
+            for extra in body.blocks_of(kind).skip(1) {
+                let detail = format!("This {place} already has a {kind} block.");
+                let problem = Diagnostic::error(format!("Multiple \"{kind}\" blocks"), detail);
+                self.diagnostics.push(problem.at(extra.span.clone()));
+            }
         }
     }
 

@@ -7,14 +7,11 @@ use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 use super::file::{self, TestFile};
 use super::overrides::{self, MockData, Settings};
 
-/// The end of a test file's name.
-const ENDING: &str = ".tftest.hcl";
+/// The ends of a test file's name.
+const TESTS: [&str; 2] = [".tftest.hcl", ".tftest.json"];
 
-/// The end of the name of a test file in JSON.
-const JSON_ENDING: &str = ".tftest.json";
-
-/// The end of the name of a file with mock data.
-const MOCK_ENDING: &str = ".tfmock.hcl";
+/// The ends of the name of a file with mock data.
+const MOCK_DATA: [&str; 2] = [".tfmock.hcl", ".tfmock.json"];
 
 /// Reads the test files of a root module's folder and of its folder for tests, in the order of their names; only those that are wanted, if any
 /// are named. Their texts join `sources`.
@@ -27,15 +24,11 @@ pub fn read_files(
     wanted: &[PathBuf],
     sources: &mut SourceMap,
 ) -> Result<(Vec<TestFile>, Diagnostics), Diagnostic> {
-    let all_ending = |ending: &str| {
-        let mut names = names_ending(folder, Path::new(""), ending);
-        if test_directory != Path::new(".") {
-            names.extend(names_ending(folder, test_directory, ending));
-        }
-        names.sort();
-        names
-    };
-    let names = all_ending(ENDING);
+    let mut names = names_ending(folder, Path::new(""), TESTS);
+    if test_directory != Path::new(".") {
+        names.extend(names_ending(folder, test_directory, TESTS));
+    }
+    names.sort();
     let wanted: Vec<&Path> = wanted.iter().map(|path| path.strip_prefix("./").unwrap_or(path)).collect();
     if let Some(unknown) = wanted.iter().find(|path| !names.iter().any(|name| name == *path)) {
         let detail = format!("There is no test file `{}`.", unknown.display());
@@ -43,12 +36,6 @@ pub fn read_files(
     }
     let mut files = Vec::new();
     let mut diagnostics = Diagnostics::new();
-    // Who has such tests must not take their absence for success.
-    for name in all_ending(JSON_ENDING) {
-        let detail =
-            format!("`{}` is not read: tests in JSON are not supported. Write it as `{ENDING}`.", name.display());
-        diagnostics.push(Diagnostic::error("Unsupported test file", detail));
-    }
     for name in names.into_iter().filter(|name| wanted.is_empty() || wanted.contains(&name.as_path())) {
         let shown = name.display().to_string();
         let text = std::fs::read_to_string(folder.join(&name))
@@ -76,15 +63,15 @@ fn read_mock_data(folder: &Path, data: &mut MockData, span: &Span, sources: &mut
         );
         return Diagnostic::error("Failed to read mock data directory", detail).at(span.clone()).into();
     }
-    let mut names = names_ending(folder, below.strip_prefix("./").unwrap_or(below), MOCK_ENDING);
+    let mut names = names_ending(folder, below.strip_prefix("./").unwrap_or(below), MOCK_DATA);
     names.sort();
     let mut diagnostics = Diagnostics::new();
     for name in names {
         let shown = name.display().to_string();
         match std::fs::read_to_string(folder.join(&name)) {
             Ok(text) => {
-                let id = sources.add(shown, text.as_str());
-                diagnostics.extend(overrides::read_data(&text, id, at_plan, data));
+                let id = sources.add(shown.as_str(), text.as_str());
+                diagnostics.extend(overrides::read_data(&shown, &text, id, at_plan, data));
             }
             Err(error) => {
                 let detail = format!("Cannot read `{shown}`: {error}.");
@@ -95,8 +82,9 @@ fn read_mock_data(folder: &Path, data: &mut MockData, span: &Span, sources: &mut
     diagnostics
 }
 
-fn names_ending(folder: &Path, below: &Path, ending: &str) -> Vec<PathBuf> {
+fn names_ending(folder: &Path, below: &Path, endings: [&str; 2]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder.join(below)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(ending) && !name.starts_with('.')).map(|name| below.join(name)).collect()
+    let is_meant = |name: &String| endings.iter().any(|ending| name.ends_with(ending)) && !name.starts_with('.');
+    names.filter(is_meant).map(|name| below.join(name)).collect()
 }

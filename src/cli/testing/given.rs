@@ -10,7 +10,7 @@ use pipectl_lang::{
 };
 
 use super::file::{TestFile, TestRun};
-use super::mock::{self, MOCK, Mock, Rules};
+use super::mock::{MOCK, Mock, Rules, StandIn};
 use super::overrides::{MockData, Override, Settings, TestProvider, Values, key};
 
 /// What a run works with.
@@ -66,7 +66,10 @@ impl Ground<'_> {
             let given = self.values(&one.values, &inspection)?;
             match &one.target {
                 Target::Object(_) => rules.overrides.push((one.target.clone(), given)),
-                Target::Module(path) => configuration = replaced(&configuration, path, &given.values),
+                Target::Module(path) if *path == path.declaration() => {
+                    configuration = replaced(&configuration, path, &given.values);
+                }
+                Target::Module(path) => configuration.replaced_modules.push((path.clone(), given.values)),
             }
         }
         let is_declared = |input: &VariableInput| module.variables.contains_key(&input.name);
@@ -179,11 +182,11 @@ impl Ground<'_> {
         Ok(mock)
     }
 
-    fn values(&self, values: &Values, inspection: &Inspection<'_>) -> Result<mock::Given, Diagnostics> {
+    fn values(&self, values: &Values, inspection: &Inspection<'_>) -> Result<StandIn, Diagnostics> {
         let Values { written, at_plan, argument, block, span } = values;
         let span = written.as_ref().map_or_else(|| span.clone(), Expression::span);
-        let given = |values| mock::Given { values, at_plan: *at_plan, span };
-        let Some(written) = written else { return Ok(given(Value::object(Vec::<(String, Value)>::new()))) };
+        let stand_in = |values| StandIn { values, at_plan: *at_plan, span };
+        let Some(written) = written else { return Ok(stand_in(Value::object(Vec::<(String, Value)>::new()))) };
         let value = self.evaluated(written, inspection)?;
         let Kind::Object(attributes) = value.kind() else {
             let article = if argument.starts_with('o') { "an" } else { "a" };
@@ -197,7 +200,7 @@ impl Ground<'_> {
         }
         // They are taken out one by one: what holds for the whole holds for each.
         let marked = |(name, attribute): (&String, &Value)| (name.clone(), attribute.clone().marked(value.marks()));
-        Ok(given(Value::object(attributes.iter().map(marked))))
+        Ok(stand_in(Value::object(attributes.iter().map(marked))))
     }
 
     /// What a run says that means nothing for its module.

@@ -19,7 +19,7 @@ pub const MOCK: &str = "(mock)";
 
 /// Values for what a provider would have known.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub struct StandIn {
     /// An object of attributes. What the schema does not leave to the provider is passed over.
     pub values: Value,
     /// Whether they are known when the plan is made, and not only after apply.
@@ -34,7 +34,7 @@ pub struct Rules {
     /// By the key of the provider configuration in the module that is run.
     pub mocks: BTreeMap<String, Mock>,
     /// Values for single objects; the first that fits best wins.
-    pub overrides: Vec<(Target, Given)>,
+    pub overrides: Vec<(Target, StandIn)>,
 }
 
 /// A mocked provider configuration.
@@ -43,9 +43,9 @@ pub struct Mock {
     /// The name that the registry has the provider by.
     pub provider: String,
     /// Values for all objects of a kind.
-    pub defaults: BTreeMap<(AddressKind, String), Given>,
+    pub defaults: BTreeMap<(AddressKind, String), StandIn>,
     /// Values for single objects of this provider.
-    pub overrides: Vec<(Target, Given)>,
+    pub overrides: Vec<(Target, StandIn)>,
 }
 
 /// The kinds of a registry, with what the rules name mocked.

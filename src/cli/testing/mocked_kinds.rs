@@ -17,7 +17,7 @@ use pipectl_provider::{
 use serde_json::{Value as Json, json};
 
 use super::made_up::{fitted, made_up};
-use super::mock::{Given, Mock, Rules};
+use super::mock::{Mock, Rules, StandIn};
 
 /// Kinds that are mocked where the rules say so; all of them in a mock. `has_client`: whether they could do for real what they are asked.
 pub fn mockable(kinds: &Kinds, rules: &Arc<Rules>, mock: Option<&str>, has_client: bool) -> Kinds {
@@ -55,7 +55,7 @@ impl Selection {
     }
 
     /// What stands for an object: what names it alone before what names all instances of its block, and each for the test before that of a mock.
-    fn override_of(&self, address: &Address) -> Option<&Given> {
+    fn override_of(&self, address: &Address) -> Option<&StandIn> {
         let places = [Some(&self.rules.overrides), self.mock().map(|mock| &mock.overrides)];
         let all = || places.into_iter().flatten().flatten();
         let exact = all().find(|(target, _)| matches!(target, Target::Object(target) if target == address));
@@ -143,6 +143,19 @@ impl MockableResource {
         cx.address.parse().ok().filter(|address| self.selection.is_mocked(address))
     }
 
+    /// Looks at an object that an earlier run has made up, for a run that does not. What would be elsewhere is not there. What is nowhere but in
+    /// the state is as it is there, like in Terraform. What is found all the same is somebody else's: it stays marked, so that it is not removed.
+    async fn read_made_up(&self, cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+        if self.inner.has_remote_effect() {
+            return Ok(ReadOutcome::Gone);
+        }
+        let mut outcome = self.inner.read(cx, &as_seen(prior)).await?;
+        if let ReadOutcome::Present { instance, .. } = &mut outcome {
+            instance.private = not_there();
+        }
+        Ok(outcome)
+    }
+
     fn made(&self, address: &Address, planned: &Instance) -> ApplyOutcome {
         match self.selection.filled(address, &self.schema, planned.attributes.clone(), false) {
             Ok(attributes) => ApplyOutcome::done(Instance { attributes, ..planned.clone() }),
@@ -168,14 +181,20 @@ impl Resource for MockableResource {
     async fn read(&self, cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
         match self.mocked(cx) {
             Some(_) => Ok(ReadOutcome::unchanged(prior)),
-            None => self.inner.read(cx, &as_seen(prior)).await,
+            None if prior.private == not_there() => self.read_made_up(cx, prior).await,
+            None => self.inner.read(cx, prior).await,
         }
     }
 
     async fn plan(&self, cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
         if !self.selection.is_mocked(request.address) {
             let prior = request.prior.map(as_seen);
-            return self.inner.plan(cx, PlanRequest { prior: prior.as_ref(), ..request }).await;
+            let mut response = self.inner.plan(cx, PlanRequest { prior: prior.as_ref(), ..request }).await?;
+            // Nothing is made of what is only made up.
+            if response.effect == Effect::NoOp && request.prior.is_some_and(|prior| prior.private == not_there()) {
+                response.private = not_there();
+            }
+            return Ok(response);
         }
         let mut response = plan_by_schema(&self.schema, &request);
         if matches!(response.effect, Effect::Create | Effect::Replace) {
@@ -289,5 +308,76 @@ impl Ephemeral for NotOpened {
     async fn open(&self, _cx: &Cx, _config: &Value) -> Result<Opened, Diagnostics> {
         let detail = "The provider mocking mechanism does not yet support ephemeral resource types.";
         Err(Diagnostic::error("No ephemeral resource types in mock providers", detail).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipectl_core::{Attribute, Type};
+    use pipectl_sim::context;
+
+    use super::*;
+
+    /// A kind of objects that are there whenever somebody looks.
+    struct Found {
+        schema: Schema,
+        is_remote: bool,
+    }
+
+    #[async_trait]
+    impl Resource for Found {
+        fn schema(&self) -> &Schema {
+            &self.schema
+        }
+
+        fn has_remote_effect(&self) -> bool {
+            self.is_remote
+        }
+
+        async fn read(&self, _cx: &Cx, prior: &Instance) -> Result<ReadOutcome, Diagnostics> {
+            assert_eq!(prior.private, Json::Null, "no provider sees the mark");
+            Ok(ReadOutcome::unchanged(prior))
+        }
+
+        async fn create(&self, _cx: &Cx, planned: &Instance) -> ApplyOutcome {
+            ApplyOutcome::done(planned.clone())
+        }
+
+        async fn update(&self, _cx: &Cx, _prior: &Instance, planned: &Instance) -> ApplyOutcome {
+            ApplyOutcome::done(planned.clone())
+        }
+
+        async fn delete(&self, _cx: &Cx, _prior: &Instance) -> ApplyOutcome {
+            panic!("nobody has made it")
+        }
+
+        async fn find(&self, _cx: &Cx, _intent: &Intent) -> Result<pipectl_provider::Found, Diagnostics> {
+            Ok(pipectl_provider::Found::None)
+        }
+
+        async fn import(&self, _cx: &Cx, _id: &str) -> Result<Option<Instance>, Diagnostics> {
+            Ok(None)
+        }
+    }
+
+    fn unmocked(is_remote: bool) -> MockableResource {
+        let schema = Schema::of([("id", Attribute::computed(Type::String, ""))]);
+        let rules = Arc::new(Rules::default());
+        MockableResource::new(Arc::new(Found { schema, is_remote }), Selection { rules, mock: None, has_client: true })
+    }
+
+    #[tokio::test]
+    async fn what_was_made_up_is_taken_for_nobodys() {
+        let cx = context("found.x", "token");
+        let attributes = Value::object([("id", Value::from("made up"))]);
+        let made_up = Instance { attributes, private: not_there(), schema_version: 0 };
+        let elsewhere = unmocked(true).read(&cx, &made_up).await.unwrap();
+        assert!(matches!(elsewhere, ReadOutcome::Gone), "{elsewhere:?}");
+        let kind = unmocked(false);
+        let ReadOutcome::Present { instance, .. } = kind.read(&cx, &made_up).await.unwrap() else {
+            panic!("it is nowhere but in the state")
+        };
+        assert_eq!(instance.private, not_there());
+        assert!(kind.delete(&cx, &instance).await.instance.is_none());
     }
 }

@@ -3,7 +3,7 @@
 //! Here they are read for their shape. What their values are is found out for each run (`given`), what they do is the business of `mock`.
 
 use pipectl_core::{AddressKind, Diagnostic, Diagnostics, SourceId, Span, Target};
-use pipectl_lang::{Argument, Body, Expression, NestedBlock, is_identifier, parse_body};
+use pipectl_lang::{Argument, BlockFile, Body, Expression, NestedBlock, is_identifier, parse_blocks};
 
 use super::file::Reader;
 
@@ -105,9 +105,9 @@ pub fn is_override(block: &NestedBlock) -> bool {
 const DATA_BLOCKS: [&str; 4] = ["mock_data", "mock_resource", "override_data", "override_resource"];
 
 /// Reads a file of mock data, and adds what is not there yet: what a test says itself counts.
-pub fn read_data(text: &str, source: SourceId, at_plan: bool, data: &mut MockData) -> Diagnostics {
-    let (body, diagnostics) = parse_body(text, source, &DATA_BLOCKS);
-    let mut reader = Reader { text, diagnostics };
+pub fn read_data(name: &str, text: &str, source: SourceId, at_plan: bool, data: &mut MockData) -> Diagnostics {
+    let (body, diagnostics) = parse_blocks(BlockFile::MockData, name, text, source, &DATA_BLOCKS);
+    let mut reader = Reader { diagnostics };
     reader.only_arguments(&body, &[]);
     let mut more = MockData::default();
     reader.data(&body, at_plan, &mut more);
@@ -132,7 +132,7 @@ impl MockDefaults {
     }
 }
 
-impl Reader<'_> {
+impl Reader {
     pub(super) fn provider(&mut self, block: &NestedBlock, providers: &mut Vec<TestProvider>) {
         let [(name, _)] = block.labels.as_slice() else {
             let detail = format!("All {} blocks must have 1 label (name).", block.kind);
@@ -223,13 +223,6 @@ impl Reader<'_> {
             let detail = format!("You can only target {meant} from {} blocks.", block.kind);
             return self.invalid(&written, "Invalid override target", &detail);
         };
-        if let Target::Module(path) = &target
-            && *path != path.declaration()
-        {
-            let detail =
-                "Single instances of a module cannot be overridden: the outputs given here are those of all instances.";
-            return self.invalid(&written, "Unsupported override target", detail);
-        }
         if overrides.iter().any(|known| known.target == target) {
             let detail = format!("There is already an {} block for {target}.", block.kind);
             let problem = Diagnostic::error(format!("Duplicate {} block", block.kind), detail);
@@ -251,9 +244,9 @@ impl Reader<'_> {
     /// Whether values are known at plan: `override_during = plan`.
     fn at_plan(&mut self, body: &Body, otherwise: bool) -> bool {
         let Some(argument) = body.argument("override_during") else { return otherwise };
-        match self.word(&argument.value) {
-            "plan" => true,
-            "apply" => false,
+        match argument.value.keyword() {
+            Some("plan") => true,
+            Some("apply") => false,
             _ => {
                 let detail = "The override_during attribute must be a value of plan or apply.";
                 self.invalid(&argument.value, "Invalid override_during value", detail);

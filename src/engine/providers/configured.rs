@@ -8,7 +8,7 @@ use pipectl_core::{
     Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Kind, Path, ProviderAddress, SourceId, Span, Type,
     Value, convert,
 };
-use pipectl_lang::{Expression, ProviderBlock, Scope, decode, parse_body};
+use pipectl_lang::{Body, Expression, ProviderBlock, Scope, decode};
 use pipectl_provider::{DataSource, Ephemeral, Kinds, Provider, Resource};
 use tokio::sync::OnceCell;
 
@@ -328,7 +328,7 @@ pub(crate) fn unknown_kind(address: &Address) -> Diagnostics {
 
 /// The configuration of a provider that nobody declares: all of it absent.
 fn implicit(provider: &dyn Provider, address: &ProviderAddress) -> Result<Settings, Diagnostics> {
-    let (body, _) = parse_body("", SourceId(0), &[]);
+    let body = Body::of_values([], &Span { source: SourceId(0), range: 0..0 });
     let (config, problems) = decode(&body, provider.schema(), &Scope::constant());
     if problems.has_errors() {
         let needed = provider.schema().attributes.iter().filter(|(_, attribute)| attribute.required);

@@ -8,10 +8,9 @@ use crate::body::{Body, NestedBlock};
 use crate::configuration::Rule;
 use crate::evaluate::evaluate;
 use crate::expression::{Expression, Node};
-use crate::origin::Origin;
+use crate::quoted_reference;
 use crate::reference::Reference;
 use crate::scope::Scope;
-use crate::syntax;
 
 /// A body that is being read.
 pub(super) struct Reader<'a> {
@@ -141,19 +140,7 @@ impl<'a> Reader<'a> {
 
     /// What a reference in quotes stands for, as Terraform took it long ago; anything else as it is.
     pub(super) fn unquoted(&mut self, element: &Expression) -> Expression {
-        let Some(text) = element.as_literal_str() else { return element.clone() };
-        let span = element.span();
-        // The text stands in the file as it is, after the quote.
-        let origin = Origin::new(span.source, span.range.start + 1);
-        match syntax::parse_expression(text, &origin) {
-            (Some(parsed), found) if !found.has_errors() && matches!(parsed.node(), Node::Traversal(_)) => {
-                let detail =
-                    "In this context, references are expected literally rather than in quotes. Remove the quotes.";
-                self.report(Diagnostic::warning("Quoted references are deprecated", detail).at(span));
-                parsed
-            }
-            _ => element.clone(),
-        }
+        quoted_reference::unquoted(element, self.diagnostics)
     }
 
     /// An argument that lists references.
