@@ -7,7 +7,7 @@ use pipectl_core::{
     Attribute, Block, BlockBody, Diagnostic, Diagnostics, Path, Schema, Step as PathStep, Type, Value, json,
 };
 use pipectl_provider::Progress;
-use pipectl_stage::{Job, Output, SourceFile, Stage, StageError, StageIo};
+use pipectl_stage::{Artifact, Job, Output, SourceFile, Stage, StageError, StageIo};
 use serde_json::{Map, Value as Json, json};
 
 use crate::check::check_steps;
@@ -24,7 +24,7 @@ use crate::steps::{Constants, block_schema};
 pub struct Convert;
 
 /// Folder of the dataset below the stage's outputs.
-const DATASET: &str = "dataset";
+const DATASET: &str = Artifact::Dataset.file();
 
 impl Stage for Convert {
     fn kind(&self) -> &'static str {
@@ -84,7 +84,7 @@ impl Stage for Convert {
 
     fn outputs(&self) -> Vec<Output> {
         vec![
-            Output::files("dataset", DATASET, "The dataset: shards and dataset.json."),
+            Output::artifact("dataset", Artifact::Dataset, "The dataset: shards and dataset.json."),
             Output::value("rows", Type::Number, "Number of rows written."),
             Output::value(
                 "columns",
@@ -102,6 +102,10 @@ impl Stage for Convert {
 
     fn sources(&self) -> &'static [&'static str] {
         &["source"]
+    }
+
+    fn takes(&self) -> &'static [(&'static str, Artifact)] {
+        &[("input", Artifact::Dataset)]
     }
 
     fn validate(&self, arguments: &Value) -> Diagnostics {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
-use pipectl_stage::{Job, Output, Stage, StageError, StageIo};
+use pipectl_stage::{Artifact, Job, Output, Stage, StageError, StageIo};
 
 use crate::run;
 
@@ -75,6 +75,10 @@ impl Stage for Evaluate {
 
     fn outside_key(&self) -> &'static [&'static str] {
         &["batch_size"]
+    }
+
+    fn takes(&self) -> &'static [(&'static str, Artifact)] {
+        &[("weights", Artifact::Weights), ("dataset", Artifact::Dataset)]
     }
 
     fn validate(&self, arguments: &Value) -> Diagnostics {

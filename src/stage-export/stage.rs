@@ -1,7 +1,7 @@
 //! The stage kind: schema, outputs, judgement of arguments.
 
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
-use pipectl_stage::{Job, Output, Stage, StageError, StageIo};
+use pipectl_stage::{Artifact, Job, Output, Stage, StageError, StageIo};
 
 use crate::export;
 
@@ -45,7 +45,7 @@ impl Stage for Export {
 
     fn outputs(&self) -> Vec<Output> {
         vec![
-            Output::files("file", "model.onnx", "The ONNX model: operator set 17, IR version 8."),
+            Output::artifact("file", Artifact::Onnx, "The ONNX model: operator set 17, IR version 8."),
             Output::files(
                 "report",
                 "report.json",
@@ -63,6 +63,10 @@ impl Stage for Export {
                 "Largest difference of a probability between the network and any executor that checked.",
             ),
         ]
+    }
+
+    fn takes(&self) -> &'static [(&'static str, Artifact)] {
+        &[("weights", Artifact::Weights), ("dataset", Artifact::Dataset)]
     }
 
     fn validate(&self, arguments: &Value) -> Diagnostics {

@@ -2,7 +2,7 @@
 
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_onnx_ort::Engine;
-use pipectl_stage::{Job, Output, Stage, StageError, StageIo};
+use pipectl_stage::{Artifact, Job, Output, Stage, StageError, StageIo};
 
 use crate::score;
 
@@ -60,9 +60,9 @@ impl Stage for Score {
 
     fn outputs(&self) -> Vec<Output> {
         vec![
-            Output::files(
+            Output::artifact(
                 "predictions",
-                "predictions.parquet",
+                Artifact::Predictions,
                 "Row, probabilities, predicted class, and label where there is one.",
             ),
             Output::files("metrics", "metrics.json", "Engine, times, throughput, accuracy and agreement."),
@@ -93,6 +93,10 @@ impl Stage for Score {
 
     fn outside_key(&self) -> &'static [&'static str] {
         &["threads"]
+    }
+
+    fn takes(&self) -> &'static [(&'static str, Artifact)] {
+        &[("onnx", Artifact::Onnx), ("dataset", Artifact::Dataset), ("reference", Artifact::Predictions)]
     }
 
     fn validate(&self, arguments: &Value) -> Diagnostics {

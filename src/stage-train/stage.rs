@@ -1,7 +1,7 @@
 //! The stage kind: schema, outputs, judgement of arguments.
 
-use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Nesting, Path, Schema, Type, Value};
-use pipectl_stage::{Job, Output, Stage, StageError, StageIo};
+use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Path, Schema, Type, Value};
+use pipectl_stage::{Artifact, Job, Output, Stage, StageError, StageIo};
 
 use crate::run;
 
@@ -57,7 +57,7 @@ impl Stage for Train {
 
     fn outputs(&self) -> Vec<Output> {
         vec![
-            Output::files("weights", "weights.safetensors", "The trained weights with the network's declaration."),
+            Output::artifact("weights", Artifact::Weights, "The trained weights with the network's declaration."),
             Output::files("metrics", "metrics.json", "Loss and accuracy of every epoch."),
             Output::value("parameters", Type::Number, "Number of trained parameters."),
             Output::value("loss", Type::Number, "Mean training loss of the last epoch."),
@@ -75,8 +75,18 @@ impl Stage for Train {
         ]
     }
 
+    fn takes(&self) -> &'static [(&'static str, Artifact)] {
+        &[("dataset", Artifact::Dataset), ("validation", Artifact::Dataset)]
+    }
+
     fn validate(&self, arguments: &Value) -> Diagnostics {
         let mut found = Diagnostics::new();
+        if arguments.set_attribute("model").is_some_and(is_no_network) {
+            let detail =
+                "The argument `model` takes a network that is declared in a `model` block, and this is something else.";
+            let problem = Diagnostic::error("Wrong kind of value", detail).on(Path::of("model"));
+            found.push(problem.hint("model = model.NAME"));
+        }
         let whole = |name: &str| arguments.set_attribute(name).and_then(Value::as_number);
         for name in ["workers", "batch_size", "global_batch_size", "epochs"] {
             if let Some(number) = whole(name)
@@ -171,6 +181,20 @@ fn schedule_block() -> Block {
         ("learning_rate", Attribute::required(Type::Number, "The learning rate from then on.")),
     ]);
     Block { nesting: Nesting::List { minimum: 0 }, ..Block::list(step, "Another learning rate from an epoch on.") }
+}
+
+/// Whether a value cannot be that of a `model` block, as far as it is known.
+fn is_no_network(value: &Value) -> bool {
+    match value.kind() {
+        Kind::Null(_) => false,
+        Kind::Unknown(unknown) => match &unknown.ty {
+            Type::Any | Type::Map(_) => false,
+            Type::Object(fields) => !fields.contains_key("layers"),
+            Type::Bool | Type::Number | Type::String | Type::List(_) | Type::Set(_) | Type::Tuple(_) => true,
+        },
+        Kind::Object(attributes) | Kind::Map(_, attributes) => !attributes.contains_key("layers"),
+        Kind::Bool(_) | Kind::Number(_) | Kind::String(_) | Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => true,
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pipectl_core::{Diagnostics, Schema, Value};
 
 use crate::sources::SourceFile;
-use crate::{Job, Output, StageError, StageIo};
+use crate::{Artifact, Job, Output, StageError, StageIo};
 
 /// A kind of stage: `convert`, `train`, ...
 ///
@@ -34,6 +34,11 @@ pub trait Stage: Send + Sync + 'static {
     /// Names of arguments that hold paths or patterns of source files (a string or a list of strings, relative to the root folder).
     /// The content of the files they match is part of the key; the patterns are not.
     fn sources(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Names of arguments that take artifacts of other stages, each with the kind that it takes.
+    fn takes(&self) -> &'static [(&'static str, Artifact)] {
         &[]
     }
 

@@ -5,6 +5,7 @@
 //! anything. Running is the business of an [`executor::Executor`], which hands a [`job::Job`] to worker processes.
 //! This crate starts no process itself (`worker`, `executor-kubernetes` do) and knows no stage kind (`stage-*` do).
 
+pub mod artifact;
 pub mod executor;
 pub mod io;
 pub mod job;
@@ -17,6 +18,7 @@ pub mod resources;
 pub mod sources;
 pub mod testing;
 
+pub use artifact::Artifact;
 pub use executor::{ExecuteError, Executor, Executors, Finished, Task};
 pub use io::{Control, StageError, StageIo};
 pub use job::{Job, PROTOCOL, WorkerEvent};

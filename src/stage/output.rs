@@ -2,6 +2,8 @@
 
 use pipectl_core::{Attribute, Type};
 
+use crate::Artifact;
+
 /// One output: an attribute of the stage.
 ///
 /// A value output is the value itself: `stage.evaluate.test.accuracy`. A file or folder output is an object:
@@ -15,6 +17,8 @@ pub struct Output {
     pub description: &'static str,
     /// What it is.
     pub kind: OutputKind,
+    /// What it is for stages that take it; nothing for what none takes.
+    pub artifact: Option<Artifact>,
 }
 
 /// What an output is.
@@ -29,12 +33,17 @@ pub enum OutputKind {
 impl Output {
     /// A value output.
     pub fn value(name: &'static str, ty: Type, description: &'static str) -> Self {
-        Self { name, description, kind: OutputKind::Value(ty) }
+        Self { name, description, kind: OutputKind::Value(ty), artifact: None }
     }
 
     /// A file or folder output at `path` of the output folder.
     pub fn files(name: &'static str, path: &'static str, description: &'static str) -> Self {
-        Self { name, description, kind: OutputKind::Files(path) }
+        Self { name, description, kind: OutputKind::Files(path), artifact: None }
+    }
+
+    /// What other stages take: every run makes it.
+    pub fn artifact(name: &'static str, artifact: Artifact, description: &'static str) -> Self {
+        Self { artifact: Some(artifact), ..Self::files(name, artifact.file(), description) }
     }
 
     /// The computed attribute of the schema that shows this output.

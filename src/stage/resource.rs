@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use crate::executor::{ExecuteError, Executors, Task};
 use crate::job::{Job, PROTOCOL};
 use crate::sources::{self, SourceFile};
-use crate::{KeyParts, OutputKind, Resources, Stage};
+use crate::{Artifact, KeyParts, OutputKind, Resources, Stage};
 
 /// Arguments of every stage, which change no outputs.
 const COMMON: [&str; 2] = ["executor", "resources"];
@@ -110,7 +110,14 @@ impl StageResource {
         let mut attributes = arguments.clone();
         for output in self.stage.outputs() {
             let value = match manifest {
-                None => Value::unknown(output.ty()),
+                // Where it will be is known, and so of which kind it is: whoever takes another is told when that is planned.
+                None => match output.artifact {
+                    Some(artifact) => Value::object([
+                        ("digest", Value::unknown(Type::String)),
+                        ("path", self.place(cx, artifact.file())),
+                    ]),
+                    None => Value::unknown(output.ty()),
+                },
                 Some(manifest) => match &output.kind {
                     OutputKind::Value(ty) => {
                         let json = manifest.values.get(output.name).unwrap_or(&Json::Null);
@@ -124,11 +131,8 @@ impl StageResource {
                     }
                     OutputKind::Files(path) => match manifest.output_digest(path) {
                         Some(digest) => {
-                            let place = self.view(cx).join(path);
-                            Value::object([
-                                ("digest", Value::from(digest.to_string())),
-                                ("path", Value::from(place.to_string_lossy().into_owned())),
-                            ])
+                            let digest = Value::from(digest.to_string());
+                            Value::object([("digest", digest), ("path", self.place(cx, path))])
                         }
                         None => Value::null_of(output.ty()),
                     },
@@ -137,6 +141,11 @@ impl StageResource {
             attributes = attributes.with_attribute(output.name, value);
         }
         Ok(attributes)
+    }
+
+    /// The path of an output, relative to the root folder.
+    fn place(&self, cx: &Cx, path: &str) -> Value {
+        Value::from(self.view(cx).join(path).to_string_lossy().into_owned())
     }
 
     /// The readable view of this stage's outputs, relative to the root folder.
@@ -374,7 +383,9 @@ impl Resource for StageResource {
 
     fn validate(&self, config: &Value) -> Diagnostics {
         let arguments = self.arguments(config);
-        let mut diagnostics = self.stage.validate(&arguments);
+        let misfit = |(name, kind): &(&str, Artifact)| kind.misfit(name, arguments.attribute(name)?);
+        let mut diagnostics: Diagnostics = self.stage.takes().iter().filter_map(misfit).collect();
+        diagnostics.extend(self.stage.validate(&arguments));
         diagnostics.extend(Resources::from_value(arguments.attribute("resources")).err());
         diagnostics
     }

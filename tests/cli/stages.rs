@@ -22,6 +22,95 @@ pub fn take(scenario: &Scenario, from: &str, to: &str) {
     fs::copy(data.join(from), scenario.file(to)).unwrap();
 }
 
+/// What an argument takes is told before anything runs: what can be seen from its type by `validate`, and all else by `plan`.
+#[test]
+fn artifacts_of_a_wrong_kind() {
+    let mut scenario = Scenario::empty();
+    take(&scenario, "test-0.parquet", "data/a.parquet");
+    let head = "pipeline \"p\" {}\n\nmodel \"m\" {\n  input \"x\" {\n    shape = [14]\n  }\n  layer \"dense\" \"d\" {\n    input      = input.x\n    units      = \
+                2\n    activation = \"softmax\"\n  }\n  output = layer.d\n}\n\nstage \"convert\" \"c\" {\n  source = \"data/a.parquet\"\n  step \"select\" {\n    \
+                columns = [\"hfeatures\"]\n  }\n  output {\n    format = \"tfrecord\"\n  }\n}\n";
+    let of_types = r#"
+stage "convert" "again" {
+  input = stage.convert.c
+  output {
+    format = "tfrecord"
+  }
+}
+
+stage "train" "t" {
+  model      = stage.convert.c
+  dataset    = stage.convert.c.rows
+  validation = model.m
+  batch_size = 1
+  epochs     = 1
+}
+
+stage "export" "e" {
+  weights = stage.train.t
+  dataset = "data/a.parquet"
+}
+
+stage "score" "s" {
+  onnx      = stage.export.e
+  dataset   = ["x"]
+  reference = 3
+}
+
+stage "evaluate" "v" {
+  weights = model.m
+  dataset = var.dataset
+}
+
+variable "dataset" {
+  type    = bool
+  default = true
+}
+"#;
+    let of_kinds = r#"
+stage "train" "t" {
+  model      = model.m
+  dataset    = stage.convert.c.dataset
+  batch_size = 1
+  epochs     = 1
+}
+
+stage "convert" "again" {
+  input = stage.train.t.weights
+  output {
+    format = "tfrecord"
+  }
+}
+
+stage "train" "again" {
+  model      = model.m
+  dataset    = stage.train.t.weights
+  batch_size = 1
+  epochs     = 1
+}
+
+stage "export" "e" {
+  weights = stage.convert.c.dataset
+  dataset = stage.train.t.weights
+}
+
+stage "score" "s" {
+  onnx    = stage.train.t.weights
+  dataset = stage.train.t.weights
+}
+
+stage "evaluate" "v" {
+  weights = true ? stage.convert.c.dataset : null
+  dataset = stage.train.t.weights
+}
+"#;
+    scenario.write("p.hcl", &format!("{head}{of_types}"));
+    scenario.run("validate p.hcl");
+    scenario.write("p.hcl", &format!("{head}{of_kinds}"));
+    scenario.run("plan p.hcl");
+    scenario.check("artifacts_of_a_wrong_kind");
+}
+
 #[test]
 fn stages_run_once_for_each_content() {
     let mut scenario = events();
