@@ -70,7 +70,7 @@ mod tests {
             },
             _ => String::new(),
         };
-        assert_eq!(found.iter().map(last).collect::<Vec<_>>(), ["name", r#"[\"x\"]"#, "name"]);
+        assert_eq!(found.iter().map(last).collect::<Vec<_>>(), [".name", r#"[\"x\"]"#, ".name"]);
         assert_eq!(found.iter().map(|one| &text[one.span().range]).next(), Some(r#"a.b[\"\u00e9\\\\\"].name"#));
     }
 
