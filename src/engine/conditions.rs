@@ -5,6 +5,9 @@ use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluat
 
 use crate::{CheckResult, CheckStatus, Checked};
 
+/// What the value of a variable is called that breaks a rule.
+pub(crate) const BROKEN_RULE: &str = "Invalid value for variable";
+
 /// How a condition stands.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -28,7 +31,7 @@ pub(crate) fn judge(rule: &Rule, scope: &Scope) -> Verdict {
     let invalid = |detail: String| {
         Verdict::Invalid(Diagnostic::error("Invalid condition result", detail).at(span.clone()).into())
     };
-    match convert::convert(&value, &Type::Bool) {
+    let verdict = match convert::convert(&value, &Type::Bool) {
         Err(error) => invalid(format!("A condition must be true or false: {error}.")),
         Ok(value) => match value.kind() {
             Kind::Bool(true) => Verdict::Pass,
@@ -36,7 +39,23 @@ pub(crate) fn judge(rule: &Rule, scope: &Scope) -> Verdict {
             Kind::Unknown(_) => Verdict::Unknown,
             _ => invalid("A condition must be true or false, and this one is null.".to_owned()),
         },
+    };
+    match wrong_message(rule, scope) {
+        Some(problem) if !matches!(verdict, Verdict::Invalid(_)) => Verdict::Invalid(problem.into()),
+        _ => verdict,
     }
+}
+
+/// An error when the message is null or no text, whether or not it is needed. One that cannot be evaluated may be about what the condition has
+/// found out first.
+fn wrong_message(rule: &Rule, scope: &Scope) -> Option<Diagnostic> {
+    let value = evaluate(&rule.error_message, scope).ok()?;
+    let detail = match convert::convert(&value, &Type::String) {
+        Ok(value) if value.is_null() => "The error message of a condition must not be null.".to_owned(),
+        Ok(_) => return None,
+        Err(error) => format!("The error message of a condition must be a text: {error}."),
+    };
+    Some(Diagnostic::error("Invalid error message", detail).at(rule.error_message.span()))
 }
 
 fn message(rule: &Rule, scope: &Scope) -> String {
@@ -116,7 +135,7 @@ impl<'a> Conditions<'a> {
             before: 0,
             module,
             subject: Checked::Variable(block.name.clone()),
-            summary: "Invalid value for variable",
+            summary: BROKEN_RULE,
         }
     }
 

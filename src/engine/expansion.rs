@@ -279,8 +279,11 @@ fn evaluate_for_each(expression: &Expression, scope: &Scope) -> Result<Expansion
     if value.marks().contains(Marks::EPHEMERAL) || elements_are_keys && value.marks_deep().contains(Marks::EPHEMERAL) {
         return Err(invalid(ephemeral_detail("for_each", "which instances there are")));
     }
+    let ty = value.ty();
     match value.kind() {
-        Kind::Unknown(_) => Ok(Expansion::AnyKey(value.marks())),
+        Kind::Unknown(_) if matches!(ty, Type::Any | Type::Map(_) | Type::Set(_) | Type::Object(_)) => {
+            Ok(Expansion::AnyKey(value.marks()))
+        }
         Kind::Map(_, elements) | Kind::Object(elements) => {
             Ok(Expansion::Each(elements.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
         }
@@ -309,8 +312,8 @@ fn evaluate_for_each(expression: &Expression, scope: &Scope) -> Result<Expansion
         Kind::Null(_) => {
             Err(invalid("The `for_each` argument is null. It must be a map, or a set of strings.".to_owned()))
         }
-        Kind::List(..) | Kind::Tuple(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
-            let what = value.ty().friendly_name();
+        Kind::Unknown(_) | Kind::List(..) | Kind::Tuple(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
+            let what = ty.friendly_name();
             let problem = Diagnostic::error(
                 "Invalid for_each argument",
                 format!("The `for_each` argument must be a map, or a set of strings, and this is a {what}."),

@@ -1,7 +1,7 @@
 //! Meta-arguments that change what is planned for an object: `ignore_changes` and `prevent_destroy`.
 
 use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Schema, Span, Step, Type, Value, convert};
-use pipectl_lang::{IgnoreChanges, ObjectBlock, Scope, evaluate};
+use pipectl_lang::{Expression, IgnoreChanges, ObjectBlock, Scope, evaluate};
 
 /// The arguments with those that are to be left alone as they are in `prior`.
 pub(crate) fn ignore_changes(ignore: &IgnoreChanges, schema: &Schema, config: &Value, prior: &Value) -> Value {
@@ -91,6 +91,38 @@ pub(crate) fn prevent_destroy(block: &ObjectBlock, scope: &Scope, address: &Addr
             _ => Diagnostics::new(),
         },
     }
+}
+
+/// The same where the module of the block has no such instance any more. An expression that needs what the instance had forbids it: nobody can
+/// tell.
+pub(crate) fn prevent_destroy_without_module(
+    block: &ObjectBlock,
+    scope: &Scope,
+    address: &Address,
+    what: &str,
+) -> Diagnostics {
+    let Some(expression) = &block.meta.lifecycle.prevent_destroy else { return Diagnostics::new() };
+    if evaluate(expression, scope).is_ok() {
+        return prevent_destroy(block, scope, address, what);
+    }
+    let detail = format!(
+        "{address} has a `prevent_destroy` that is made from values of {module}, of which there is no such instance any more, and {what}. To let \
+         this go ahead, apply the module with a value that makes it false first, or set it to false.",
+        module = address.module
+    );
+    forbidden(detail, &expression.span(), address)
+}
+
+/// An error when `prevent_destroy` can be told to be no bool without knowing what it refers to.
+pub(crate) fn check_prevent_destroy(expression: &Expression, scope: &Scope) -> Diagnostics {
+    let Ok(value) = evaluate(expression, scope) else { return Diagnostics::new() };
+    let what = match convert::convert(&value, &Type::Bool) {
+        Ok(value) if value.is_null() => "it is null".to_owned(),
+        Ok(_) => return Diagnostics::new(),
+        Err(error) => error.to_string(),
+    };
+    let detail = format!("The `prevent_destroy` argument must be true or false: {what}.");
+    Diagnostic::error("Unsuitable value type", detail).at(expression.span()).into()
 }
 
 fn forbidden(detail: String, span: &Span, address: &Address) -> Diagnostics {

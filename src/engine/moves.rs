@@ -60,7 +60,12 @@ impl Moves {
             carry_out(statement, &mut places, &mut blocked);
         }
         carry_out_implied(configuration, &statements, &mut places);
-        Ok(Self { moved: places.moved(), blocked, statements })
+        let moved = places.moved();
+        let problems = other_types(&statements, &moved);
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        Ok(Self { moved, blocked, statements })
     }
 
     /// A warning about what could not be moved.
@@ -375,6 +380,22 @@ fn carry_out_implied(configuration: &Configuration, statements: &[Statement], pl
     }
 }
 
+/// Errors for objects that would become objects of other types. A statement that moves nothing changes no type.
+fn other_types(statements: &[Statement], moved: &[Moved]) -> Diagnostics {
+    let has_other = |from: &Address, to: &Address| (from.kind, &from.type_name) != (to.kind, &to.type_name);
+    let mismatched = moved.iter().filter(|moved| has_other(&moved.from, &moved.to));
+    let each = |Moved { from, to }: &Moved| {
+        let changes_type = |statement: &&Statement| match (&statement.from, &statement.to) {
+            (Target::Object(from), Target::Object(to)) => has_other(from, to),
+            _ => false,
+        };
+        let detail = format!("{from} cannot become {to}: an object keeps its type.");
+        let span = statements.iter().find(changes_type).and_then(|statement| statement.span.as_ref());
+        Diagnostic::error("Resource type mismatch", detail).or_at(span)
+    };
+    mismatched.map(each).collect()
+}
+
 /// Statements of which not all can be meant.
 fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Diagnostics {
     let mut problems = Diagnostics::new();
@@ -396,13 +417,6 @@ fn contradictions(configuration: &Configuration, statements: &[Statement]) -> Di
                 "Redundant move statement",
                 format!("This statement declares a move from {from} to the same address, which is no move at all."),
             );
-            continue;
-        }
-        if let (Target::Object(old), Target::Object(new)) = (&from, &to)
-            && (old.kind, &old.type_name) != (new.kind, &new.type_name)
-        {
-            let detail = format!("{from} cannot become {to}: an object keeps its type.");
-            report("Resource type mismatch", detail);
             continue;
         }
         if let Some(first) = sources.get(&from).filter(|first| first.absolute_to() != to) {

@@ -41,6 +41,7 @@ use crate::{
 use refresh::Observations;
 
 pub(crate) use deferral::new_action;
+pub(crate) use import::mistakes as mistakes_of_imports;
 pub(crate) use object::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
 pub(crate) use output::{judge_assertion, judge_validations};
 
@@ -253,7 +254,7 @@ pub(crate) async fn plan(
     diagnostics.extend(moves.warning());
     let after_moves = (!moves.moved.is_empty()).then(|| moved_state(known, &moves.moved));
     let state = after_moves.as_ref().unwrap_or(known);
-    diagnostics.extend(unknown_addresses(&graph, Some(state), options));
+    diagnostics.extend(unknown_addresses(&graph, state, &moves.moved, options));
     let selection = Selection::of(&graph, Some(state), options);
     diagnostics.extend(left_out_moves(&selection, &moves.moved));
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
@@ -421,17 +422,20 @@ fn removed_blocks(configuration: &Configuration) -> Vec<(Target, bool)> {
     removed
 }
 
-/// What was moved must be planned: `-target` and `-exclude` may not leave it out.
+/// What was moved must be planned, from where it was to where it is: `-target` and `-exclude` may not leave either end out.
 fn left_out_moves(selection: &Selection, moved: &[Moved]) -> Option<Diagnostic> {
-    let left_out: Vec<&Moved> = moved.iter().filter(|moved| !selection.has(&moved.to)).collect();
+    let is_whole = |moved: &&Moved| selection.has(&moved.to) && selection.has_source(&moved.from);
+    let left_out: Vec<&Moved> = moved.iter().filter(|moved| !is_whole(moved)).collect();
     let list: Vec<String> = left_out.iter().map(|moved| format!("{} to {}", moved.from, moved.to)).collect();
     let detail = format!(
         "Objects of the state have moved to other addresses, and these are left out: {}. Plan them, too.",
         list.join(", ")
     );
     let problem = Diagnostic::error("Moved resource instances excluded by targeting", detail);
-    (!left_out.is_empty())
-        .then(|| left_out.iter().fold(problem, |problem, moved| problem.hint(format!("-target='{}'", moved.to))))
+    (!left_out.is_empty()).then(|| {
+        let hint = |moved: &Moved| format!("-target='{}' -target='{}'", moved.from, moved.to);
+        left_out.iter().fold(problem, |problem, moved| problem.hint(hint(moved)))
+    })
 }
 
 /// Errors for what has moved away by the configuration's words, and is still declared in it.

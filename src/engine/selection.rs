@@ -9,7 +9,7 @@ use pipectl_core::{Address, Diagnostic, Diagnostics, Target};
 use pipectl_state::State;
 
 use crate::graph::{Graph, Node};
-use crate::{Mode, PlanOptions};
+use crate::{Mode, Moved, PlanOptions};
 
 /// The part that is selected. What a selected node needs is selected too, so values never come from outside the selection.
 #[derive(Debug)]
@@ -63,6 +63,11 @@ impl Selection {
     /// Whether a node of the graph is selected.
     pub(crate) fn has_node(&self, node: NodeIndex) -> bool {
         self.nodes[node.index()]
+    }
+
+    /// Whether what has moved may leave its old address: `-target` names both ends of a move.
+    pub(crate) fn has_source(&self, from: &Address) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| target.contains(from))
     }
 
     /// Whether an object is selected: of the configuration or only of the state.
@@ -181,8 +186,9 @@ fn reach(start: BTreeSet<Address>, edges: &Edges) -> BTreeSet<Address> {
     inside
 }
 
-/// Warnings for addresses that are neither in the configuration nor in the state: as in Terraform, they select nothing.
-pub(crate) fn unknown_addresses(graph: &Graph, state: Option<&State>, options: &PlanOptions) -> Diagnostics {
+/// Warnings for addresses that are neither in the configuration nor in the state, and that nothing has moved from: as in Terraform, they select
+/// nothing.
+pub(crate) fn unknown_addresses(graph: &Graph, state: &State, moved: &[Moved], options: &PlanOptions) -> Diagnostics {
     if options.targets.is_empty() && options.excludes.is_empty() && options.replace.is_empty() {
         return Diagnostics::new();
     }
@@ -190,7 +196,7 @@ pub(crate) fn unknown_addresses(graph: &Graph, state: Option<&State>, options: &
         Node::Object(address) => Some(address),
         _ => None,
     });
-    let stored = state.into_iter().flat_map(State::objects).map(|(address, _, _)| address);
+    let stored = state.objects().map(|(address, _, _)| address);
     let known: BTreeSet<Address> = declared.cloned().chain(stored.map(Address::declaration)).collect();
     let replace: Vec<Target> = options.replace.iter().cloned().map(Target::Object).collect();
     let mut diagnostics = Diagnostics::new();
@@ -198,7 +204,8 @@ pub(crate) fn unknown_addresses(graph: &Graph, state: Option<&State>, options: &
         for target in targets {
             let is_module = |path| graph.find_module(path).is_some();
             let is_known = known.iter().any(|block| declares(target, block))
-                || matches!(target, Target::Module(path) if is_module(path));
+                || matches!(target, Target::Module(path) if is_module(path))
+                || moved.iter().any(|moved| target.contains(&moved.from));
             if is_known {
                 continue;
             }

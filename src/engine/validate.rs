@@ -13,12 +13,13 @@ use pipectl_provider::planning::{with_unknown_computed, without_write_only};
 
 use crate::conditions::{Verdict, judge};
 use crate::evaluation::{Evaluation, evaluate_output, qualified};
-use crate::expansion::Expansion;
+use crate::expansion::{Expansion, evaluate_enabled};
 use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::mark_by_schema;
 use crate::instances::Instances;
+use crate::lifecycle::check_prevent_destroy;
 use crate::limits::Limits;
-use crate::planner::{arguments, with_marks_of};
+use crate::planner::{arguments, judge_validations, mistakes_of_imports, with_marks_of};
 use crate::providers::Providers;
 use crate::values::Values;
 use crate::{Engine, variables};
@@ -32,6 +33,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     told.extend(configuration.lost_references());
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));
+    diagnostics.extend(mistakes_of_imports(configuration));
     diagnostics.extend(crate::providers::check::check(engine, configuration));
     let graph = Graph::new(configuration);
     diagnostics.extend(graph.cycles());
@@ -74,6 +76,10 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
                 let scope = values.scope(&graph, node, 0);
                 let rules = own.checks.get(name).into_iter().flat_map(|block| &block.assertions);
                 (Value::null(), rules.flat_map(|rule| mistakes(rule, &scope)).collect())
+            }
+            // What a module is given is there already; what the root module is given is not.
+            Node::Validation(name) if module != ModuleId::ROOT => {
+                (Value::null(), judge_validations(&evaluation, node, name).problems)
             }
             Node::Validation(name) => {
                 let scope = values.scope(&graph, node, 0);
@@ -165,6 +171,12 @@ fn check_own_kinds(engine: &Engine, configuration: &Configuration) -> Diagnostic
     for (address, block) in &configuration.objects {
         if let Some(schema) = registry.schema(address.kind, &address.type_name) {
             diagnostics.extend(check_ignored(block, schema));
+        }
+        if let Some(expression) = &block.meta.lifecycle.prevent_destroy
+            && expression.references().is_empty()
+        {
+            let scope = Scope::new(Arc::clone(&engine.files));
+            diagnostics.extend(check_prevent_destroy(expression, &scope));
         }
     }
     for ((kind, _), block) in &configuration.executors {
@@ -344,5 +356,12 @@ fn validate_expansion(
     if expressions.clone().all(is_known) {
         return Expansion::evaluate(enabled, count, for_each, scope).err().unwrap_or_default();
     }
-    expressions.flat_map(|expression| evaluate(expression, scope).err().unwrap_or_default()).collect()
+    if enabled.is_some_and(|enabled| evaluate_enabled(enabled, scope) == Ok(false)) {
+        return Diagnostics::new();
+    }
+    let mut problems: Diagnostics =
+        enabled.into_iter().flat_map(|enabled| evaluate(enabled, scope).err().unwrap_or_default()).collect();
+    // What is not known may be known to be of a wrong type, or sensitive, or ephemeral.
+    problems.extend(Expansion::evaluate_or_open(None, count, for_each, scope).err().unwrap_or_default());
+    problems
 }

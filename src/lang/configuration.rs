@@ -233,6 +233,8 @@ pub struct ImportBlock {
     pub id: Expression,
     /// Several at once, by key.
     pub for_each: Option<Expression>,
+    /// Where a provider configuration is named, for a block that is still to be written.
+    pub provider: Option<Span>,
     /// Where its header stands.
     pub span: Span,
 }

@@ -28,7 +28,7 @@ if version != "1.11.4":
 
 
 def steps(text):
-    """The files of a configuration at each step; a file stays until it is written anew or removed."""
+    """The files of a configuration at each step, and the options of its plan; a file stays until it is written anew or removed."""
     files, name = {}, None
     for line in text.splitlines():
         if not line.startswith("> "):
@@ -43,7 +43,7 @@ def steps(text):
         elif word == "remove":
             del files[rest[0]]
         elif word == "step":
-            yield dict(files)
+            yield dict(files), rest
         else:
             sys.exit(f"not a command: {line}")
 
@@ -53,7 +53,7 @@ def summaries(text):
     return sorted(summary for summary in found if not summary.startswith("Terraform encountered problems"))
 
 
-def plan(folder, files):
+def plan(folder, files, options):
     for old in folder.rglob("*.tf"):
         old.unlink()
     for name, text in files.items():
@@ -62,7 +62,7 @@ def plan(folder, files):
         path.write_text(text)
     done = terraform(folder, "init", "-no-color", "-input=false")
     if done.returncode == 0:
-        done = terraform(folder, "plan", "-no-color", "-input=false", "-out=plan.bin")
+        done = terraform(folder, "plan", "-no-color", "-input=false", "-out=plan.bin", *options)
     if done.returncode != 0:
         return {"errors": summaries(done.stderr)}
     shown = json.loads(terraform(folder, "show", "-json", "plan.bin").stdout)
@@ -90,7 +90,7 @@ for text in sorted(fixtures.glob("*.txt")):
     if sys.argv[1:] and text.stem not in sys.argv[1:]:
         continue
     with tempfile.TemporaryDirectory() as folder:
-        answers = [plan(pathlib.Path(folder), files) for files in steps(text.read_text())]
+        answers = [plan(pathlib.Path(folder), files, options) for files, options in steps(text.read_text())]
     text.with_suffix(".json").write_text(json.dumps(answers, indent=1) + "\n")
     print(f"{text.stem}: {len(answers)} steps, {sum('errors' in answer for answer in answers)} of them refused")
 PYTHON

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, Span, Type, convert};
-use pipectl_lang::{Configuration, Expression, ImportBlock, Scope, evaluate};
+use pipectl_core::{
+    Address, Diagnostic, Diagnostics, InstanceKey, Kind, Marks, ModulePath, Span, Type, Value, convert,
+};
+use pipectl_lang::{Configuration, Expression, ImportBlock, Reference, Scope, evaluate};
 use pipectl_provider::Registry;
 use pipectl_state::Change;
 
@@ -37,7 +39,7 @@ struct Wanted {
     span: Span,
 }
 
-/// Errors for `import` blocks that name what no block declares, and for those whose ids come from what they take over.
+/// Errors for `import` blocks that name what no block declares, and for those that are wrong in themselves.
 pub(super) fn check(configuration: &Configuration, registry: &Registry) -> Diagnostics {
     let problem = |block: &ImportBlock| {
         let declaration = &block.to.declaration;
@@ -53,6 +55,34 @@ pub(super) fn check(configuration: &Configuration, registry: &Registry) -> Diagn
                 (true, Some(_)) => problem.hint(beginning(registry, declaration)),
                 (false, _) => problem,
             });
+        }
+        None
+    };
+    let mut problems: Diagnostics = configuration.imports.iter().filter_map(problem).collect();
+    problems.extend(mistakes(configuration));
+    problems
+}
+
+/// Errors for `import` blocks that name an instance which their block cannot have, for several that name the same, and for ids that are none or come
+/// from what they take over.
+pub(crate) fn mistakes(configuration: &Configuration) -> Diagnostics {
+    let mut named = BTreeSet::new();
+    let problem = |block: &ImportBlock| {
+        let declaration = &block.to.declaration;
+        configuration.object(declaration)?;
+        if let Some(problem) = misfit(configuration, block) {
+            return Some(problem);
+        }
+        if let Some(address) = fixed_target(block)
+            && !named.insert(address.clone())
+        {
+            return Some(duplicate(&address).at(block.span.clone()));
+        }
+        if block.id.references().is_empty()
+            && let Ok(id) = evaluate(&block.id, &Scope::constant())
+            && let Err(detail) = id_text(&id)
+        {
+            return Some(Diagnostic::error("Invalid import id argument", detail).at(block.id.span()));
         }
         let (_, span) = block.references().into_iter().find(|(reference, _)| block.to.is_meant(reference))?;
         let detail = format!("The import ID cannot refer to {declaration} itself, which is what is being imported.");
@@ -72,6 +102,38 @@ fn beginning(registry: &Registry, declaration: &Address) -> String {
         [name] => format!("{header} {{ {name} = ... }}"),
         several => format!("{header} {{ ... }}, with values for {}", several.join(", ")),
     }
+}
+
+/// An error for an `import` block that does not fit the block which it names.
+fn misfit(configuration: &Configuration, block: &ImportBlock) -> Option<Diagnostic> {
+    let declaration = &block.to.declaration;
+    let meta = &configuration.object(declaration)?.meta;
+    let detail = match (&block.to.key, &meta.count, &meta.for_each) {
+        (None, Some(_), _) => format!("{declaration} has count, so the address needs the number of an instance."),
+        (None, None, Some(_)) => format!("{declaration} has for_each, so the address needs the key of an instance."),
+        (Some(_), None, None) => format!("{declaration} has neither count nor for_each, so the address has no key."),
+        _ => {
+            let detail = format!(
+                "The provider argument is for what is still to be written with -generate-config-out, and {declaration} is declared. Its own block \
+                 says which provider configuration it has."
+            );
+            let problem = Diagnostic::error("Invalid import provider argument", detail);
+            return block.provider.clone().map(|span| problem.at(span));
+        }
+    };
+    Some(Diagnostic::error("Invalid import 'to' expression", detail).at(block.to.span.clone()))
+}
+
+/// The one address that a block names, where it is written out.
+fn fixed_target(block: &ImportBlock) -> Option<Address> {
+    if block.for_each.is_some() {
+        return None;
+    }
+    target(block, &Scope::constant()).ok()
+}
+
+fn duplicate(address: &Address) -> Diagnostic {
+    Diagnostic::error("Duplicate import configuration", format!("More than one import block names {address}."))
 }
 
 /// The `import` blocks by the block that they name, as places in [`Configuration::imports`].
@@ -107,8 +169,7 @@ pub(super) async fn take(
         };
         for Wanted { address, id, span } in wanted {
             if !seen.insert(address.clone()) {
-                let detail = format!("More than one import block names {address}.");
-                problems.push(Diagnostic::error("Duplicate import configuration", detail).at(span));
+                problems.push(duplicate(&address).at(span));
                 continue;
             }
             let is_known = run.observations.priors.contains_key(&address) || run.observations.gone.contains(&address);
@@ -159,12 +220,33 @@ async fn import(run: &Run, address: &Address, scope: &Scope, id: String) -> Resu
 /// The objects that a block names.
 fn wanted(run: &Run, block: &ImportBlock) -> Result<Vec<Wanted>, Diagnostics> {
     let scope = Arc::new(scope(run, block));
+    let one =
+        |scope: &Scope| Ok(Wanted { address: target(block, scope)?, id: id(block, scope)?, span: block.span.clone() });
+    if let Some(for_each) = &block.for_each
+        && let Some(elements) = elements_of(&evaluate(for_each, &scope)?)
+    {
+        let each = |(index, element): (usize, Value)| {
+            let key = Value::from(i64::try_from(index).unwrap_or(i64::MAX));
+            let mut inside = Scope::inside(&scope);
+            inside.set(&Reference::Each, Value::object([("key", key), ("value", element)]));
+            one(&inside)
+        };
+        return elements.into_iter().enumerate().map(each).collect();
+    }
     let expansion = Expansion::evaluate(None, None, block.for_each.as_ref(), &scope)?;
-    let each = |key: Option<InstanceKey>| {
-        let scope = expansion.scope(&scope, key.as_ref());
-        Ok(Wanted { address: target(block, &scope)?, id: id(block, &scope)?, span: block.span.clone() })
-    };
-    expansion.keys().into_iter().map(each).collect()
+    expansion.keys().into_iter().map(|key| one(&expansion.scope(&scope, key.as_ref()))).collect()
+}
+
+/// What the `for_each` of an `import` block may be besides that of any other block: a list, and null, which wants nothing.
+fn elements_of(value: &Value) -> Option<Vec<Value>> {
+    if value.marks() != Marks::NONE {
+        return None;
+    }
+    match value.kind() {
+        Kind::List(..) | Kind::Tuple(_) => value.as_slice().map(<[Value]>::to_vec),
+        Kind::Null(_) => Some(Vec::new()),
+        _ => None,
+    }
 }
 
 /// A scope with everything that a block refers to. What was left out of the plan is not known.
@@ -214,14 +296,19 @@ fn id(block: &ImportBlock, scope: &Scope) -> Result<String, Diagnostics> {
     if value.is_sensitive() {
         return Err(invalid("The import ID is sensitive, and plans show it."));
     }
-    let value = convert::convert(&value, &Type::String)
-        .map_err(|error| invalid(&format!("The import ID is no string: {error}.")))?;
+    id_text(&value).map_err(|detail| invalid(&detail))
+}
+
+/// The id that a value is, or what is wrong with it.
+fn id_text(value: &Value) -> Result<String, String> {
+    let value =
+        convert::convert(value, &Type::String).map_err(|error| format!("The import ID is no string: {error}."))?;
     match value.kind() {
         Kind::String(text) if text.is_empty() => {
-            Err(invalid("The import ID value evaluates to an empty string, please provide a non-empty value."))
+            Err("The import ID value evaluates to an empty string, please provide a non-empty value.".to_owned())
         }
         Kind::String(text) => Ok(text.to_string()),
-        Kind::Null(_) => Err(invalid("The import ID cannot be null.")),
-        _ => Err(invalid("The import ID is known only after apply.")),
+        Kind::Null(_) => Err("The import ID cannot be null.".to_owned()),
+        _ => Err("The import ID is known only after apply.".to_owned()),
     }
 }

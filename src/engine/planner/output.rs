@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, ModulePath, Value};
-use pipectl_lang::Scope;
+use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, ModulePath, Span, Value};
+use pipectl_lang::{Configuration, OutputBlock, Scope};
 use pipectl_state::{OutputState, State};
 
-use super::Run;
-use crate::conditions::{Conditions, Judged, Verdict, judge};
+use super::{Run, as_warnings};
+use crate::conditions::{BROKEN_RULE, Conditions, Judged, Verdict, judge};
 use crate::evaluation::{Evaluation, evaluate_output, extend_once};
 use crate::instance::output_value;
 use crate::{CheckResult, CheckStatus, Checked, Mode, OutputAction, OutputChange};
@@ -18,7 +18,18 @@ pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: O
     let Some(block) = run.configuration.outputs.get(name) else { return false };
     let scope = run.values.scope(&run.graph, node, 0);
     let mut results = Vec::new();
-    let value = evaluate_output(block, &scope, &ModulePath::ROOT, &mut results);
+    let mut value = evaluate_output(block, &scope, &ModulePath::ROOT, &mut results);
+    let is_broken = results.iter().any(|result| result.status == CheckStatus::Fail)
+        && results.iter().all(|result| result.status != CheckStatus::Error);
+    if run.options.mode == Mode::RefreshOnly
+        && is_broken
+        && let Err(problems) = value
+    {
+        // What does not hold is no reason to refuse what refresh saw.
+        run.report(as_warnings(problems));
+        let unconditional = OutputBlock { preconditions: Vec::new(), ..block.clone() };
+        value = evaluate_output(&unconditional, &scope, &ModulePath::ROOT, &mut Vec::new());
+    }
     run.judged(results);
     let value = match value {
         Ok(value) => value,
@@ -131,12 +142,12 @@ pub(crate) fn judge_validations(evaluation: &Evaluation<'_>, node: NodeIndex, na
     let (Some(block), Some(instances)) = (own.and_then(|own| own.variables.get(name)), values.instances(module)) else {
         return all;
     };
-    let origin = origin_of_input(evaluation, node, name);
+    let origin = Origin::of(evaluation, node, name);
     for (instance, path) in instances.paths().iter().enumerate() {
         let judged = Conditions::of_variable(block, path).judge(&values.scope(graph, node, instance));
         all.results.extend(judged.results);
         let problems = judged.problems.into_iter().map(|problem| match &origin {
-            Some(origin) => Diagnostic { detail: format!("{}\n\n{origin}", problem.detail), ..problem },
+            Some(origin) => origin.told(problem, configuration),
             None => problem,
         });
         extend_once(&mut all.problems, problems.collect());
@@ -144,13 +155,43 @@ pub(crate) fn judge_validations(evaluation: &Evaluation<'_>, node: NodeIndex, na
     all
 }
 
-/// A sentence that says where a module's variable is given its value; nothing for the root module's, and where its default is taken.
-fn origin_of_input(evaluation: &Evaluation<'_>, node: NodeIndex, name: &str) -> Option<String> {
-    let Evaluation { configuration, graph, .. } = evaluation;
-    let (around, call) = graph.module(graph.module_of(node)).parent.as_ref()?;
-    let outer = configuration.module(&graph.module(*around).path)?;
-    let span = outer.modules.get(call)?.inputs.argument(name)?.value.span();
-    let file = &configuration.sources.get(span.source)?.name;
-    let (line, _) = configuration.sources.line_column(&span)?;
-    Some(format!("The value is given in module {call:?} at {file}:{line}."))
+/// Where a module's variable is given its value.
+struct Origin<'a> {
+    call: &'a str,
+    argument: Span,
+}
+
+impl<'a> Origin<'a> {
+    /// Nothing for a variable of the root module, and where the default is taken.
+    fn of(evaluation: &Evaluation<'a>, node: NodeIndex, name: &str) -> Option<Self> {
+        let Evaluation { configuration, graph, .. } = evaluation;
+        let (around, call) = graph.module(graph.module_of(node)).parent.as_ref()?;
+        let outer = configuration.module(&graph.module(*around).path)?;
+        let argument = outer.modules.get(call)?.inputs.argument(name)?.value.span();
+        Some(Self { call, argument })
+    }
+
+    /// A rule that does not hold is told where the value is given: there it can be mended. A rule that is wrong is told where it stands.
+    fn told(&self, problem: Diagnostic, configuration: &Configuration) -> Diagnostic {
+        let place = |span: &Span| {
+            let file = &configuration.sources.get(span.source)?.name;
+            let (line, _) = configuration.sources.line_column(span)?;
+            Some(format!("{file}:{line}"))
+        };
+        let call = self.call;
+        match problem.span.as_ref().and_then(place) {
+            Some(rule) if problem.summary == BROKEN_RULE => {
+                let detail =
+                    format!("{}\n\nThe value is given in module {call:?}. The rule is at {rule}.", problem.detail);
+                Diagnostic { detail, span: Some(self.argument.clone()), ..problem }
+            }
+            _ => match place(&self.argument) {
+                Some(given) => {
+                    let detail = format!("{}\n\nThe value is given in module {call:?} at {given}.", problem.detail);
+                    Diagnostic { detail, ..problem }
+                }
+                None => problem,
+            },
+        }
+    }
 }

@@ -42,6 +42,8 @@ pub(super) struct Prior {
 pub(super) struct Observations {
     /// Objects by address, without those that have made room for a replacement.
     pub(super) priors: BTreeMap<Address, Prior>,
+    /// Objects that are left out of the plan, with other instances of their blocks in it, as the state has them.
+    pub(super) left_out: BTreeMap<Address, Value>,
     /// Objects that have made room, by address and key.
     pub(super) deposed: BTreeMap<(Address, String), Instance>,
     /// Objects that the state has and that are not there any more.
@@ -150,6 +152,11 @@ impl Refresh<'_> {
         (observations, diagnostics)
     }
 
+    /// Whether others may see an object that is left out: an instance of a block of which others are planned.
+    fn is_seen(&self, address: &Address) -> bool {
+        self.ground.graph.find_object(address).is_some_and(|node| self.selection.has_node(node))
+    }
+
     /// Looks at objects of which the configurations are evaluated.
     async fn look(
         &self,
@@ -161,6 +168,10 @@ impl Refresh<'_> {
         let mut looks = Vec::with_capacity(objects.len());
         for (address, deposed, object) in objects {
             if !self.selection.has(address) {
+                if deposed.is_none() && self.is_seen(address) {
+                    let stored = attributes(&self.engine.registry, address, object);
+                    observations.left_out.insert(address.clone(), stored);
+                }
                 continue;
             }
             let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else {
@@ -416,5 +427,6 @@ fn settle(
 
 /// The prior attributes of an object, if it exists.
 pub(super) fn prior_value<'a>(observations: &'a Observations, address: &Address) -> Option<&'a Value> {
-    observations.priors.get(address).map(|prior| &prior.instance.attributes)
+    let seen = observations.priors.get(address).map(|prior| &prior.instance.attributes);
+    seen.or_else(|| observations.left_out.get(address))
 }

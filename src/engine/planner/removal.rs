@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, Value};
-use pipectl_lang::Scope;
+use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
 use pipectl_provider::Reason;
 use serde_json::Value as Json;
 
 use super::{Planning, Run, constants_and_mistakes};
-use crate::lifecycle::prevent_destroy;
+use crate::lifecycle::{prevent_destroy, prevent_destroy_without_module};
 use crate::values::Values;
 use crate::{Action, Cause, Mode, ResourceChange};
 
@@ -19,7 +18,6 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
     }
     plan_deposed(run);
     for (address, prior) in &run.observations.priors {
-        let block = run.configuration.object(address);
         let cause = match fate(run, address) {
             Fate::Goes(cause) => Some(cause),
             Fate::Stays => None,
@@ -30,16 +28,8 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
             }
         };
         let Some(cause) = cause else { continue };
-        if let Some(block) = block
-            && let Some(scope) = scope_of(run, &run.values, address)
-        {
-            run.report(prevent_destroy(
-                block,
-                &scope,
-                address,
-                &format!("the plan calls for it to be destroyed ({cause})"),
-            ));
-        }
+        let what = format!("the plan calls for it to be destroyed ({cause})");
+        run.report(protection(run, &run.values, address, &what));
         remove(run, address, None, prior.instance.attributes.clone(), cause);
     }
 }
@@ -75,22 +65,24 @@ pub(super) fn plan_everything(run: &Arc<Run>) {
     // With variables that are wrong, what is to go may be something else. What needs objects is asked no more.
     run.report(mistakes);
     for (address, prior) in &run.observations.priors {
-        if let Some(block) = run.configuration.object(address)
-            && let Some(scope) = scope_of(run, &constants, address)
-        {
-            run.report(prevent_destroy(block, &scope, address, "the plan calls for it to be destroyed"));
-        }
+        run.report(protection(run, &constants, address, "the plan calls for it to be destroyed"));
         remove(run, address, None, prior.instance.attributes.clone(), Cause::Everything);
     }
 }
 
-/// The scope of the block at an address; `None` where its module has no such instance any more: that its objects go is what was asked for.
-fn scope_of(run: &Run, values: &Values, address: &Address) -> Option<Scope> {
-    let node = run.graph.find_object(address)?;
+/// An error when the block of an address forbids that its object is removed. What the configuration does not have any more forbids nothing.
+fn protection(run: &Run, values: &Values, address: &Address, what: &str) -> Diagnostics {
+    let (Some(block), Some(node)) = (run.configuration.object(address), run.graph.find_object(address)) else {
+        return Diagnostics::new();
+    };
     let module = run.graph.module_of(node);
-    match values.instances(module) {
-        Some(instances) => Some(values.scope(&run.graph, node, instances.find(&address.module)?)),
-        None => Some(values.empty_scope(module)),
+    let Some(instances) = values.instances(module) else {
+        return prevent_destroy(block, &values.empty_scope(module), address, what);
+    };
+    match instances.find(&address.module) {
+        Some(instance) => prevent_destroy(block, &values.scope(&run.graph, node, instance), address, what),
+        // The values of a module's instance are gone with it, and what its words say without them still holds.
+        None => prevent_destroy_without_module(block, &values.empty_scope(module), address, what),
     }
 }
 

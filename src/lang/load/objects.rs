@@ -30,9 +30,11 @@ impl Loader {
         };
         let labels = self.labels(block, labels);
         let block = &self.without_provisioners(block);
-        let (meta, own) = self.meta(block, kind, terraform_file);
+        let (mut meta, own) = self.meta(block, kind, terraform_file);
         let Some([type_name, name]) = labels else { return };
         let address = Address::new(kind, &type_name, &name);
+        // That a block waits for itself says nothing.
+        meta.depends_on.retain(|(reference, _)| *reference != Reference::Object(address.clone()));
         if let Some(first) = self.configuration.objects.get(&address) {
             let first = first.span.clone();
             let what = if kind == AddressKind::Stage { "stage" } else { "resource" };

@@ -56,6 +56,10 @@ impl Loader {
     pub(super) fn required_providers(&mut self, block: &NestedBlock) {
         for argument in block.body.arguments() {
             let name = &argument.name;
+            if let Some(detail) = wrong_local_name(name) {
+                let problem = Diagnostic::error("Invalid provider local name", detail);
+                self.report(problem.at(argument.name_span.clone()));
+            }
             let mut required = RequiredProvider {
                 source: ProviderSource::implied(name),
                 configuration_aliases: Vec::new(),
@@ -65,7 +69,9 @@ impl Loader {
                 for item in items {
                     self.requirement(name, item, &mut required);
                 }
-            } else if argument.value.as_literal_str().is_none() {
+            } else if argument.value.as_literal_str().is_some() {
+                self.version(&argument.value);
+            } else {
                 let detail = "A required provider is an object with its source and version: { source = \"...\", version = \"...\" }.";
                 self.report(Diagnostic::error("Invalid required_providers object", detail).at(argument.value.span()));
             }
@@ -80,6 +86,15 @@ impl Loader {
         }
     }
 
+    /// What there is comes with pipectl, so that there is nothing to choose: a version is only to be one.
+    fn version(&mut self, written: &Expression) {
+        if !written.as_literal_str().is_some_and(is_constraint) {
+            let detail =
+                "A version constraint is a text like \"~> 1.2\", or several with commas between: \">= 1.2, < 2.0\".";
+            self.report(Diagnostic::error("Invalid version constraint", detail).at(written.span()));
+        }
+    }
+
     fn requirement(&mut self, local_name: &str, item: &Item, required: &mut RequiredProvider) {
         let wrong =
             |detail: String| Diagnostic::error("Invalid required_providers object", detail).at(item.value.span());
@@ -88,8 +103,7 @@ impl Loader {
             Key::Expression(key) => key.as_literal_str().unwrap_or_default(),
         };
         match name {
-            // What there is comes with pipectl: there is nothing to choose a version from.
-            "version" => {}
+            "version" => self.version(&item.value),
             "source" => match item.value.as_literal_str().map(str::parse) {
                 Some(Ok(source)) => required.source = source,
                 _ => {
@@ -124,6 +138,31 @@ impl Loader {
             }
         }
     }
+}
+
+/// What is wrong with the name that a module gives a provider.
+fn wrong_local_name(name: &str) -> Option<String> {
+    let is_allowed = |character: char| character.is_alphanumeric() || character == '-';
+    if !name.chars().all(is_allowed) || name.starts_with('-') || name.ends_with('-') {
+        return Some(format!(
+            "{name:?} is no name of a provider: there are only letters, digits and dashes in one, and no dash at its ends."
+        ));
+    }
+    let lower = name.to_lowercase();
+    (lower != name).then(|| format!("Names of providers are written in small letters: {lower:?} instead of {name:?}."))
+}
+
+/// Whether a text is a list of version constraints, as Terraform writes them.
+fn is_constraint(text: &str) -> bool {
+    text.split(',').all(|part| {
+        let part = part.trim();
+        let operators = ["!=", ">=", "<=", "~>", "=", ">", "<"];
+        let version = operators.iter().find_map(|operator| part.strip_prefix(operator)).unwrap_or(part).trim_start();
+        let version = version.strip_prefix('v').unwrap_or(version);
+        let version = version.split_once('+').map_or(version, |(version, _)| version);
+        let numbers = version.split_once('-').map_or(version, |(numbers, _)| numbers);
+        numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// Reads a `provider` argument.

@@ -7,7 +7,7 @@ use pipectl_core::{Diagnostic, Diagnostics, Span, Type, Value};
 use crate::body::{Body, NestedBlock};
 use crate::configuration::Rule;
 use crate::evaluate::evaluate;
-use crate::expression::{Expression, Node};
+use crate::expression::{Expression, Node, Step};
 use crate::quoted_reference;
 use crate::reference::Reference;
 use crate::scope::Scope;
@@ -155,6 +155,12 @@ impl<'a> Reader<'a> {
         for element in elements {
             let element = &self.unquoted(element);
             match reference(element) {
+                Some(_) if has_attribute(element) => {
+                    let detail = format!(
+                        "References in {name} must be to a whole object (a resource, a module and so on), not to an attribute of one."
+                    );
+                    self.report(Diagnostic::error(format!("Invalid {name} reference"), detail).at(element.span()));
+                }
                 Some(reference) => found.push((reference, element.span())),
                 None => {
                     let detail = format!(
@@ -189,6 +195,16 @@ impl<'a> Reader<'a> {
             let detail = format!("Blocks of type {kind:?} are not expected here.{hint}");
             self.diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(block.span.clone()));
         }
+    }
+}
+
+/// Whether an expression refers to an attribute: more follows the block and its instance.
+fn has_attribute(expression: &Expression) -> bool {
+    let Node::Traversal(traversal) = expression.node() else { return false };
+    let Some((Ok((_, consumed)), _)) = traversal.reference(&[]) else { return false };
+    match &traversal.steps[consumed..] {
+        [Step::Index { .. }, rest @ ..] => !rest.is_empty(),
+        rest => !rest.is_empty(),
     }
 }
 

@@ -71,14 +71,14 @@ impl Loader {
         });
         let id = reader.required("id");
         let for_each = reader.expression("for_each");
-        reader.expression("provider");
+        let provider = reader.expression("provider").map(|provider| provider.span());
         reader.finish();
         if !self.is_root {
             let detail = "Import blocks are only allowed in the root module.";
             return self.report(Diagnostic::error("Invalid import configuration", detail).at(block.span.clone()));
         }
         let (Some(to), Some(id)) = (to, id) else { return };
-        self.configuration.imports.push(ImportBlock { to, id, for_each, span: block.span.clone() });
+        self.configuration.imports.push(ImportBlock { to, id, for_each, provider, span: block.span.clone() });
     }
 }
 

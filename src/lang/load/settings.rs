@@ -4,8 +4,12 @@ use pipectl_core::Diagnostic;
 
 use crate::body::NestedBlock;
 use crate::configuration::PipelineBlock;
+use crate::expression::{Expression, Node, Source, Traversal};
 use crate::load::Loader;
 use crate::load::reader::Reader;
+
+/// The only edition of Terraform's language until now.
+const EDITION: &str = "TF2021";
 
 impl Loader {
     pub(super) fn pipeline(&mut self, block: &NestedBlock) {
@@ -42,8 +46,16 @@ impl Loader {
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let required_version = reader.text("required_version");
         reader.blocks("required_providers");
+        // What providers are told of a module: ours ask for nothing.
+        reader.labelled_blocks("provider_meta");
+        let language = reader.expression("language");
         let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
+        let cloud = reader.block("cloud").map(|cloud| ("cloud".to_owned(), cloud.body.clone()));
+        let backend = backend.or(cloud);
         reader.finish();
+        if let Some(problem) = language.as_ref().and_then(wrong_language) {
+            self.report(problem);
+        }
         // Of several, Terraform takes one too.
         self.configuration.terraform_backend = self.configuration.terraform_backend.take().or(backend);
         for required in block.body.blocks_of("required_providers") {
@@ -58,4 +70,18 @@ impl Loader {
             self.configuration.required_versions.push((version, span));
         }
     }
+}
+
+/// An error where another edition of the language is asked for than the one that there is.
+fn wrong_language(written: &Expression) -> Option<Diagnostic> {
+    let (summary, detail) = match written.node() {
+        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps }) if steps.is_empty() => {
+            if name == EDITION {
+                return None;
+            }
+            ("Unsupported language edition", format!("There is no edition {name} of the language, only {EDITION}."))
+        }
+        _ => ("Invalid language edition", format!("The edition of the language is written without quotes: {EDITION}.")),
+    };
+    Some(Diagnostic::error(summary, detail).at(written.span()))
 }

@@ -159,3 +159,28 @@ fn override_files_change_blocks_of_other_files() {
     assert_eq!(value.attribute("setting"), Some(&Value::tuple([setting])));
     assert_eq!(value.attribute("rule"), Some(&Value::tuple([Value::object(Vec::<(String, Value)>::new())])));
 }
+
+#[test]
+fn settings_and_dependencies_are_judged_as_they_are_read() {
+    let summaries = |text: &str| -> Vec<String> {
+        let (_, found) = load(vec![SourceFile { name: "main.tf".to_owned(), text: text.to_owned() }]);
+        found.iter().map(|found| found.summary.clone()).collect()
+    };
+    let providers =
+        |inside: &str| summaries(&format!("terraform {{\n  required_providers {{\n    {inside}\n  }}\n}}\n"));
+    assert!(
+        providers("my-sim = { source = \"hashicorp/sim\", version = \">= 1.2, != v1.3.0-beta, < 2.0\" }").is_empty()
+    );
+    assert!(providers("sim = \"~> 1.2\"").is_empty());
+    assert_eq!(providers("sim = { version = \"x\" }"), ["Invalid version constraint"]);
+    assert_eq!(providers("sim = \">\""), ["Invalid version constraint"]);
+    assert_eq!(providers("my_sim = { source = \"hashicorp/sim\" }"), ["Invalid provider local name"]);
+    assert_eq!(providers("Sim = { source = \"hashicorp/sim\" }"), ["Invalid provider local name"]);
+    assert!(summaries("terraform {\n  language = TF2021\n  provider_meta \"sim\" {\n    x = 1\n  }\n}\n").is_empty());
+    assert_eq!(summaries("terraform {\n  language = TF2099\n}\n"), ["Unsupported language edition"]);
+    assert_eq!(summaries("terraform {\n  language = \"TF2021\"\n}\n"), ["Invalid language edition"]);
+    let depends_on = |on: &str| summaries(&format!("resource \"a\" \"b\" {{\n  depends_on = [{on}]\n}}\n"));
+    assert!(depends_on("a.b").is_empty() && depends_on("a.c[0]").is_empty() && depends_on("module.m").is_empty());
+    assert_eq!(depends_on("a.c.id"), ["Invalid depends_on reference"]);
+    assert_eq!(depends_on("a.c[0].id"), ["Invalid depends_on reference"]);
+}

@@ -204,6 +204,33 @@ async fn a_refresh_only_plan_changes_the_state_alone() {
 }
 
 #[tokio::test]
+async fn a_refresh_is_not_refused_for_the_condition_of_an_output() {
+    let text = |expected: &str| {
+        format!(
+            "variable \"n\" {{\n  default = 1\n}}\noutput \"o\" {{\n  value = 1\n  precondition {{\n    condition     = var.n == {expected}\n    \
+             error_message = \"other\"\n  }}\n}}\n"
+        )
+    };
+    let bed = Bed::calm();
+    bed.succeed(&text("1")).await;
+    assert!(bed.plan(&text("2")).await.is_err());
+    let planned = bed.plan_with(&text("2"), &bed.options(Mode::RefreshOnly)).await.unwrap();
+    assert_eq!(texts(&planned.diagnostics), "Module output value precondition failed: other\n");
+    assert!(!planned.plan.has_changes());
+    assert!(bed.apply_planned(planned).await.succeeded());
+}
+
+#[tokio::test]
+async fn only_what_is_moved_keeps_its_type() {
+    let bed = Bed::calm();
+    let moved = "moved {\n  from = sim_network.a\n  to   = terraform_data.b\n}\nresource \"terraform_data\" \"b\" {}\n";
+    assert!(bed.plan(moved).await.is_ok());
+    bed.succeed("resource \"sim_network\" \"a\" {\n  name = \"a\"\n}\n").await;
+    let refused = texts(&bed.plan(moved).await.err().unwrap());
+    assert!(refused.starts_with("Resource type mismatch"), "{refused}");
+}
+
+#[tokio::test]
 async fn what_is_blocked_is_told() {
     let bed = Bed::calm();
     bed.world.inject(Operation::Create, "a", Fault::FailBefore);

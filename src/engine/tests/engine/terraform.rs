@@ -4,15 +4,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pipectl_core::Severity;
 use pipectl_core::json::to_json;
-use pipectl_engine::{Action, OutputAction, Plan};
+use pipectl_core::{Severity, Target};
+use pipectl_engine::{Action, Mode, OutputAction, Plan, PlanOptions};
 use serde_json::{Value as Json, json};
 
 use crate::bed::Bed;
 
-/// The files at each step; a file stays until it is written anew or removed.
-fn steps(text: &str) -> Vec<BTreeMap<String, String>> {
+/// One plan: the files, and what is on the command line.
+struct Step {
+    files: BTreeMap<String, String>,
+    targets: Vec<Target>,
+}
+
+impl Step {
+    fn new(files: &BTreeMap<String, String>, options: &str) -> Self {
+        let mut step = Self { files: files.clone(), targets: Vec::new() };
+        for option in options.split_whitespace() {
+            match option.split_once('=') {
+                Some(("-target", target)) => step.targets.push(target.parse().unwrap()),
+                _ => panic!("not an option: {option}"),
+            }
+        }
+        step
+    }
+}
+
+/// The steps; a file stays until it is written anew or removed.
+fn steps(text: &str) -> Vec<Step> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let mut steps = Vec::new();
     let mut name: Option<String> = None;
@@ -31,7 +50,8 @@ fn steps(text: &str) -> Vec<BTreeMap<String, String>> {
                 files.insert(path.to_owned(), String::new());
             }
             Some(("remove", path)) => drop(files.remove(path)),
-            None if command == "step" => steps.push(files.clone()),
+            None if command == "step" => steps.push(Step::new(&files, "")),
+            Some(("step", options)) => steps.push(Step::new(&files, options)),
             _ => panic!("not a command: {line}"),
         }
     }
@@ -91,13 +111,14 @@ fn outputs(plan: &Plan) -> Json {
 }
 
 /// Plans one step, compares, and applies.
-async fn step(bed: &mut Bed, files: &BTreeMap<String, String>, expected: &Json, place: &str) {
+async fn step(bed: &mut Bed, step: &Step, expected: &Json, place: &str) {
     let of_module = |(path, text): (&String, &String)| {
         let folder = path.strip_suffix("/main.tf")?;
         Some((folder.to_owned(), text.clone()))
     };
-    bed.modules.0 = files.iter().filter_map(of_module).collect();
-    match bed.plan(&files["main.tf"]).await {
+    let options = PlanOptions { targets: step.targets.clone(), ..bed.options(Mode::Normal) };
+    bed.modules.0 = step.files.iter().filter_map(of_module).collect();
+    match bed.plan_with(&step.files["main.tf"], &options).await {
         Ok(planned) => {
             assert_eq!(Json::from(changes(&planned.plan)), expected["changes"], "{place}");
             assert_eq!(outputs(&planned.plan), expected["outputs"], "{place}");
@@ -132,9 +153,9 @@ async fn plans_are_terraforms() {
             serde_json::from_str(&std::fs::read_to_string(case.with_extension("json")).unwrap()).unwrap();
         assert_eq!(steps.len(), answers.len(), "{}: make the answers anew", case.display());
         let mut bed = Bed::calm();
-        for (number, (files, expected)) in steps.iter().zip(&answers).enumerate() {
+        for (number, (planned, expected)) in steps.iter().zip(&answers).enumerate() {
             let place = format!("{}, step {number}", case.file_stem().unwrap().display());
-            step(&mut bed, files, expected, &place).await;
+            step(&mut bed, planned, expected, &place).await;
         }
     }
 }

@@ -3,7 +3,7 @@
 use pipectl_core::Severity;
 use pipectl_engine::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};
 
-use crate::bed::configuration;
+use crate::bed::{Bed, configuration};
 
 const DECLARED: &str = r#"
 variable "text" {
@@ -111,4 +111,51 @@ fn what_is_missing_can_be_asked_for() {
     let configuration = configuration(DECLARED).unwrap();
     assert_eq!(missing_variables(&configuration, &[]), ["text"]);
     assert!(missing_variables(&configuration, &[input("text", "", Origin::CommandLine)]).is_empty());
+}
+
+#[test]
+fn a_broken_rule_of_a_module_is_told_by_validation_where_the_value_is_given() {
+    let mut bed = Bed::calm();
+    let rules =
+        "variable \"a\" {\n  validation {\n    condition     = var.a != \"bad\"\n    error_message = \"no\"\n  }\n}\n";
+    bed.modules.0.insert("m".to_owned(), rules.to_owned());
+    let text = "variable \"x\" {\n  default = \"bad\"\n}\nmodule \"open\" {\n  source = \"./m\"\n  a      = var.x\n}\n\
+                module \"wrong\" {\n  source = \"./m\"\n  a      = \"bad\"\n}\n";
+    let configuration = bed.configuration(text).unwrap();
+    let found: Vec<String> = bed
+        .engine()
+        .validate(&configuration)
+        .iter()
+        .map(|found| {
+            let span = found.span.as_ref().unwrap();
+            let file = &configuration.sources.get(span.source).unwrap().name;
+            let (line, _) = configuration.sources.line_column(span).unwrap();
+            format!("{file}:{line} {}: {}", found.summary, found.detail)
+        })
+        .collect();
+    // What the root module is given is not known yet.
+    let expected = "main.hcl:10 Invalid value for variable: no\n\nThe value is given in module \"wrong\". The rule is at m/main.hcl:3.";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn instances_cannot_come_from_variables_that_are_ephemeral_or_of_a_wrong_type() {
+    let summaries = |ty: &str, extra: &str, argument: &str| -> Vec<String> {
+        let text = format!(
+            "variable \"v\" {{\n  type = {ty}\n  {extra}\n}}\nresource \"terraform_data\" \"a\" {{\n  {argument} = var.v\n}}\n"
+        );
+        let found = Bed::calm().engine().validate(&configuration(&text).unwrap());
+        found.iter().map(|found| found.summary.clone()).collect()
+    };
+    let count = ["Invalid count argument"];
+    let for_each = ["Invalid for_each argument"];
+    assert_eq!(summaries("list(string)", "", "count"), count);
+    assert_eq!(summaries("bool", "", "count"), count);
+    assert_eq!(summaries("number", "ephemeral = true", "count"), count);
+    assert_eq!(summaries("list(string)", "", "for_each"), for_each);
+    assert_eq!(summaries("set(string)", "sensitive = true", "for_each"), for_each);
+    assert_eq!(summaries("set(string)", "ephemeral = true", "for_each"), for_each);
+    // Terraform takes this one, and so do we: a number of instances tells little.
+    assert!(summaries("number", "sensitive = true", "count").is_empty());
+    assert!(summaries("any", "", "for_each").is_empty());
 }
