@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use pipectl_core::convert::convert;
-use pipectl_core::{Diagnostic, Diagnostics, Kind, SourceMap, Type};
-use pipectl_engine::{Mode, Seed, attributes, objects_of, resolve_variables};
+use pipectl_core::{Diagnostic, Diagnostics, Kind, Marks, SourceMap, Type};
+use pipectl_engine::{Importing, Inspection, Mode, Seed, attributes, objects_of, resolve_variables};
 use pipectl_lang::{Configuration, ImportBlock, SourceFile, quote};
 use pipectl_state::Change;
 
@@ -147,6 +147,19 @@ async fn text(
     let engine = app.engine(project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     let objects = objects_of(&app.registry, &state);
     let inspection = engine.inspect(configuration, values, objects, (None, false));
+    let importing = engine.importing(&with_blocks.configuration, &inputs, &state, Seed::random()).await?;
+    let text = texts(app, &importing, &inspection, configuration).await;
+    let left_open = importing.close().await;
+    if left_open.has_errors() { text.and(Err(left_open)) } else { text }
+}
+
+/// The same, from what is there to look objects up with.
+async fn texts(
+    app: &App,
+    importing: &Importing<'_>,
+    inspection: &Inspection<'_>,
+    configuration: &Configuration,
+) -> Result<Option<String>, Diagnostics> {
     let mut problems = Diagnostics::new();
     let mut text = HEADER.to_owned();
     for block in lacking(configuration) {
@@ -154,7 +167,9 @@ async fn text(
         let Some(kind) = app.registry.resource(address.kind, &address.type_name) else { return Ok(None) };
         let id = match inspection.evaluate(&block.id) {
             Ok(id) if id.marks_deep().is_private() => {
-                let detail = "The import ID is sensitive, and would be written into the configuration.";
+                let is_sensitive = id.marks_deep().contains(Marks::SENSITIVE);
+                let mark = if is_sensitive { "sensitive" } else { "ephemeral" };
+                let detail = format!("The import ID is {mark}, and would be written into the configuration.");
                 problems.push(Diagnostic::error("Invalid import id argument", detail).at(block.id.span()));
                 continue;
             }
@@ -165,7 +180,7 @@ async fn text(
             }
         };
         let Some(Kind::String(id)) = id.as_ref().map(|id| id.kind()) else { return Ok(None) };
-        let changes = engine.import(&with_blocks.configuration, &inputs, &state, address, id, Seed::random()).await;
+        let changes = importing.import(address, id).await;
         match changes.map(|mut changes| changes.pop()) {
             Ok(Some(Change::SetObject { object, .. })) => {
                 let attributes = attributes(&app.registry, address, &object);

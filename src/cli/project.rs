@@ -199,7 +199,13 @@ impl Project {
             root_name: self.entry.clone(),
             work: self.work(),
             view: Path::new(artifacts.unwrap_or("artifacts")).join(view),
+            in_commands: self.in_commands(),
         }
+    }
+
+    /// The root as a command line names it; empty for the root of the current folder.
+    pub fn in_commands(&self) -> String {
+        if self.shown == "." { String::new() } else { for_shell(&self.shown).into_owned() }
     }
 
     /// The folder of working files, and of the state where no `backend` block names another.
@@ -280,8 +286,7 @@ impl Project {
              would be made a second time.",
             count(number, "resource")
         );
-        let root = if self.shown == "." { String::new() } else { format!("{} ", for_shell(&self.shown)) };
-        let hint = format!("pipectl state import-terraform {root}{}", for_shell(&name));
+        let hint = self.folders().command("state import-terraform", &for_shell(&name));
         (number > 0).then(|| Diagnostic::warning("State of Terraform not imported", detail).hint(hint))
     }
 

@@ -206,9 +206,14 @@ impl Run {
         if !is_served(&self.engine.registry, configuration, self.configures_providers, address, block) {
             return Ok(None);
         }
-        let chooser = Chooser { configuration, graph: &self.graph, values: &self.values };
-        let choice = chooser.choose(address, block.meta.provider.as_ref(), scope)?;
-        choice.map(Some).ok_or_else(|| not_configured(address, "which provider configuration it uses is not known"))
+        let choice = self.chooser().choose(address, block.meta.provider.as_ref(), scope)?;
+        choice
+            .map(Some)
+            .ok_or_else(|| not_configured(self, address, "which provider configuration it uses is not known"))
+    }
+
+    fn chooser(&self) -> Chooser<'_> {
+        Chooser { configuration: &self.planned.configuration, graph: &self.graph, values: &self.values }
     }
 
     /// What the state remembers of the provider configuration of an object.
@@ -266,7 +271,7 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
         diagnostics.iter().for_each(|diagnostic| engine.events.observe(Event::Diagnostic(diagnostic.clone())));
         Applied { state: state.clone(), summary: Summary::default(), diagnostics, stopped: false }
     };
-    if let Some(stale) = stale(&planned.plan, writer.state(), &engine.workspace) {
+    if let Some(stale) = stale(engine, &planned.plan, writer.state()) {
         return nothing_done(writer.state(), stale.into());
     }
     let graph = pruned_graph(engine, &planned.configuration, &planned.plan.variables);
@@ -327,9 +332,12 @@ fn view(output: &OutputState) -> OutputView {
 }
 
 /// The error for an object whose provider has no configuration.
-fn not_configured(address: &Address, why: &str) -> Diagnostics {
+fn not_configured(run: &Run, address: &Address, why: &str) -> Diagnostics {
     let detail = format!("Nothing can be done with {address}: {why}.");
-    Diagnostic::error("Provider configuration not known", detail).about(address).hint("pipectl plan").into()
+    Diagnostic::error("Provider configuration not known", detail)
+        .about(address)
+        .hint(run.engine.folders.command("plan", ""))
+        .into()
 }
 
 /// The part of the graph that the plan is about.

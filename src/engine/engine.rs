@@ -49,6 +49,16 @@ pub struct Folders {
     pub started_in: PathBuf,
     /// The readable view of this pipeline's artifacts, relative to `root`.
     pub view: PathBuf,
+    /// The root as a command line names it, quoted where a shell needs that; empty where commands need not name it.
+    pub in_commands: String,
+}
+
+impl Folders {
+    /// A command about this root, for hints: `pipectl plan pipelines/hep.hcl`.
+    pub fn command(&self, verb: &str, rest: &str) -> String {
+        let words = ["pipectl", verb, &self.in_commands, rest];
+        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Which version of a state.

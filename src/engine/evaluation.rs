@@ -276,6 +276,15 @@ pub(crate) fn evaluate_output(
         return Err(problem("Secret value not allowed", detail).into());
     }
     if module.is_root() && marks.contains(Marks::SENSITIVE) && !block.sensitive {
+        if marks.contains(Marks::EPHEMERAL) {
+            // No mark of the output would help.
+            let detail = format!(
+                "The value of output \"{}\" holds something sensitive that is ephemeral, too: as a sensitive output it could not be stored in the state \
+                 either.",
+                block.name
+            );
+            return Err(problem("Output refers to sensitive values", detail).into());
+        }
         let detail = format!(
             "The value of output \"{}\" holds something sensitive, and outputs are shown. If that is meant, mark the output as sensitive.",
             block.name

@@ -1,5 +1,6 @@
 //! Instances of a block: `enabled`, `count` and `for_each`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostic, Diagnostics, InstanceKey, Kind, Marks, Number, Refinement, Span, Type, Value, convert};
@@ -90,6 +91,39 @@ impl Expansion {
             (Some(count), _) => evaluate_count(count, scope),
             (None, Some(for_each)) => evaluate_for_each(for_each, scope),
             (None, None) => Ok(Expansion::Single),
+        }
+    }
+
+    /// Instances of which there is nothing to know but their keys.
+    pub(crate) fn of_keys(keys: &[Option<InstanceKey>]) -> Self {
+        Expansion::Count(0).with_keys(keys)
+    }
+
+    /// The same with instances of these keys besides. Keys that no such block could have are left out.
+    pub(crate) fn with_keys(self, keys: &[Option<InstanceKey>]) -> Self {
+        let last = keys.iter().filter_map(|key| match key {
+            Some(InstanceKey::Index(index)) if *index < MOST => Some(*index + 1),
+            _ => None,
+        });
+        let names = || {
+            keys.iter().filter_map(|key| match key {
+                Some(InstanceKey::Name(name)) => Some(name.clone()),
+                _ => None,
+            })
+        };
+        match self {
+            Expansion::Each(each) => {
+                let mut all: BTreeMap<String, Value> = names().map(|name| (name, Value::unknown(Type::Any))).collect();
+                all.extend(each);
+                Expansion::Each(all.into_iter().collect())
+            }
+            Expansion::Count(count) => match (last.max(), names().next()) {
+                (Some(last), _) => Expansion::Count(count.max(last)),
+                (None, Some(_)) if count == 0 => Expansion::Each(Vec::new()).with_keys(keys),
+                (None, None) if count == 0 && !keys.is_empty() => Expansion::Single,
+                (None, _) => Expansion::Count(count),
+            },
+            other => other,
         }
     }
 

@@ -60,6 +60,7 @@ pub use drawing::{Drawing, drawing};
 pub use encode::{decode_value, encode_value};
 pub use engine::{Applied, Engine, Folders, Planned, StateIdentity};
 pub use event::{ApplyEnd, EphemeralOperation, Event, Observer, OutputView, Summary};
+pub use import::Importing;
 pub use inspection::Inspection;
 pub use lint::lint;
 pub use moves::{Moved, moves_between, moving_changes};

@@ -1,6 +1,6 @@
 //! Meta-arguments that change what is planned for an object: `ignore_changes` and `prevent_destroy`.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Schema, Span, Step, Type, Value, convert};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Kind, Path, Schema, Span, Step, Type, Value, convert};
 use pipectl_lang::{Expression, IgnoreChanges, ObjectBlock, Scope, evaluate};
 
 /// The arguments with those that are to be left alone as they are in `prior`.
@@ -17,6 +17,14 @@ pub(crate) fn ignore_changes(ignore: &IgnoreChanges, schema: &Schema, config: &V
         IgnoreChanges::Paths(paths) => {
             paths.iter().fold(config.clone(), |config, (path, _)| with_value_of(&config, prior, &path.0))
         }
+    }
+}
+
+/// Whether what is at `path` is to be left alone as it is.
+pub(crate) fn is_ignored(ignore: &IgnoreChanges, path: &Path) -> bool {
+    match ignore {
+        IgnoreChanges::All => true,
+        IgnoreChanges::Paths(paths) => paths.iter().any(|(ignored, _)| path.0.starts_with(&ignored.0)),
     }
 }
 

@@ -231,7 +231,7 @@ pub(crate) async fn plan(
     diagnostics.extend(configuration.check_references());
     diagnostics.extend(crate::validate::check_kinds(engine, &configuration));
     diagnostics.extend(crate::validate::check_removed(&configuration));
-    diagnostics.extend(import::check(&configuration, &engine.registry));
+    diagnostics.extend(import::check(engine, &configuration));
     diagnostics.extend(crate::providers::check::check(engine, &configuration));
     if diagnostics.has_errors() {
         diagnostics.extend(Graph::new(&configuration).cycles());
@@ -259,7 +259,7 @@ pub(crate) async fn plan(
     diagnostics.extend(left_out_moves(&selection, &moves.moved));
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
     let pool = Arc::new(Pool::default());
-    let mut before = Before::new(engine, &graph, &pool);
+    let mut before = Before::new(engine, &graph, &pool, state);
     let ground = Ground { configuration: &configuration, graph: &graph, variables: &variables };
     let open = OpenValues::default();
     let secrets = Secrets::of(Some(state), options.seed);

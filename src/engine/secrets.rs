@@ -128,7 +128,7 @@ impl Secrets {
         address: &Address,
         planned: &[StoredSecret],
         config: &Value,
-    ) -> Result<(), Diagnostics> {
+    ) -> Result<(), Diagnostic> {
         // What the provider has copied is no argument.
         let is_argument = |path: &Path| match path.0.first() {
             Some(Step::Name(name)) => schema.attributes.get(name).is_none_or(|attribute| !attribute.computed),
@@ -143,7 +143,7 @@ impl Secrets {
                     "The argument `{path}` of {address} is another secret than when the plan was made. Nothing was done with this object."
                 );
                 let problem = Diagnostic::error("Secret changed since the plan", detail).on(path).about(address);
-                return Err(problem.hint("pipectl plan").into());
+                return Err(problem);
             }
         }
         Ok(())

@@ -241,9 +241,15 @@ fn inside_of_type(text: &str) -> Option<&str> {
 fn write_json(value: &Value) -> Result<String, Diagnostic> {
     let marks = value.marks_deep();
     if !marks.is_empty() {
-        let what = if marks.contains(Marks::SENSITIVE) { "sensitive" } else { "ephemeral" };
+        let (what, way_out) = match (marks.contains(Marks::SECRET), marks.contains(Marks::EPHEMERAL)) {
+            // What `secret` gives stays secret.
+            (true, _) => ("secret", None),
+            (false, true) => ("ephemeral", Some("ephemeralasnull(...)")),
+            (false, false) => ("sensitive", Some("nonsensitive(...)")),
+        };
         let detail = format!("The value, or something inside it, is {what}, so it is not written.");
-        return Err(Diagnostic::error("Value not shown", detail).hint("nonsensitive(...)"));
+        let problem = Diagnostic::error("Value not shown", detail);
+        return Err(way_out.into_iter().fold(problem, Diagnostic::hint));
     }
     exact::line(value)
         .map_err(|why| Diagnostic::error("Value without JSON", format!("The value cannot be written: {why}.")))

@@ -28,7 +28,8 @@ use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::lifecycle::{ignore_changes, prevent_destroy};
 use crate::planner::{Arguments, arguments, context, new_action, with_marks_of};
 use crate::proposal::{Proposal, Question};
-use crate::providers::Bound;
+use crate::providers::locate::{made_with, remembered};
+use crate::providers::{Bound, Choice};
 use crate::secrets::{for_provider, told};
 use crate::walk::each;
 use crate::{Action, ApplyEnd, Cause, DeferredChange, Event, Plan, ResourceChange};
@@ -93,7 +94,7 @@ pub(super) async fn apply(run: &Arc<Run>, node: NodeIndex) -> bool {
             }
             match fits(&instance) {
                 true => work.push(instance),
-                false => problems.extend(outside(&instance)),
+                false => problems.extend(outside(run, &instance)),
             }
         }
     }
@@ -132,11 +133,14 @@ fn deferred_of<'a>(run: &'a Run, declaration: &Address) -> impl Iterator<Item = 
     positions.map(|position| &run.plan().deferred[*position])
 }
 
-fn outside(address: &Address) -> Diagnostics {
+fn outside(run: &Run, address: &Address) -> Diagnostics {
     let detail = format!(
         "The plan has nothing for {address}: it has turned out to be declared only now. Nothing was done with it; the next plan shows it."
     );
-    Diagnostic::error("Address not in the plan", detail).about(address).hint("pipectl plan").into()
+    Diagnostic::error("Address not in the plan", detail)
+        .about(address)
+        .hint(run.engine.folders.command("plan", ""))
+        .into()
 }
 
 /// What is there at the address of an object.
@@ -187,7 +191,7 @@ async fn decide(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics> {
     }
     let (Some(begun), Some(block)) = (run.begun(address), run.planned.configuration.object(address)) else {
         has_ended(likely(run, address), ApplyEnd::Failed);
-        return Err(outside(address));
+        return Err(outside(run, address));
     };
     let decided = decision(run, address, begun, block).await;
     let Work { change, settled, kind, now } = match decided {
@@ -242,14 +246,9 @@ async fn decision(
     }
     let kind = match run.providers.resource(address, choice.as_ref()).await? {
         Bound::Ready(kind) => kind,
-        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+        Bound::NotYet(why) => return Err(not_configured(run, address, &why)),
     };
-    // What lived in something that is replaced has been removed: it is made anew.
-    let seen = match run.later.removed.contains(address) {
-        true => Seen::default(),
-        false => look(run, address, &kind).await?,
-    };
-    let Seen { mut now, unanswered } = seen;
+    let Seen { mut now, unanswered } = look(run, address, choice.as_ref(), &kind).await?;
     let (change, settled) = settle(run, address, block, &scope, &kind, (now.as_mut(), unanswered.as_ref())).await?;
     if settled.action.is_no_op() {
         remember(run, address, &settled.planned, &settled.private, now.as_ref().map(|now| &now.object));
@@ -260,28 +259,46 @@ async fn decision(
 }
 
 /// Looks at an object, now that its provider can be asked. What the state says wrongly is corrected in it.
-async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<Seen, Diagnostics> {
+async fn look(
+    run: &Run,
+    address: &Address,
+    choice: Option<&Choice>,
+    kind: &Arc<dyn Resource>,
+) -> Result<Seen, Diagnostics> {
+    // What lived in something that is replaced has been removed: it is made anew. A call that was announced for it is another matter.
+    let stored = run.before.object(address).filter(|_| !run.later.removed.contains(address));
     let cx = context(&run.engine, address, String::new(), run.engine.cancel.clone(), Recorder::none());
     // Nobody could ask what became of this call when the plan was made.
     let intent = run.before.intents.get(address).filter(|intent| intent.operation == Operation::Create);
+    let mut unanswered = intent.cloned();
     if let Some(intent) = intent {
-        let found = kind.find(&cx, &intents::question(intent)).await;
+        let other = announced_with(run, address, choice, intent).await?;
+        let asked = other.as_ref().unwrap_or(kind);
+        let found = asked.find(&cx, &intents::question(intent)).await;
         match found.map_err(|problems| about(problems, address))? {
+            // With another configuration it would be another call.
+            Found::None if other.is_some() => unanswered = None,
             Found::None => {}
             Found::One(instance) => {
-                let replaced = run.before.object(address).is_some();
-                let found =
-                    FoundAgain::of((&run.engine, &run.secrets), kind.as_ref(), address, intent, *instance, replaced)?;
+                let keeping = (&run.engine, &run.secrets);
+                let found = FoundAgain::of(keeping, asked.as_ref(), address, intent, *instance, stored.is_some())?;
                 commit(run, address, found.changes(address)).await?;
                 let FoundAgain { instance, object, .. } = found;
-                let now = Now { instance, object, drift: vec![FOUND_AGAIN.to_owned()], elsewhere: None };
+                let elsewhere = match other {
+                    Some(other) => {
+                        let read = kind.read(&cx, &instance).await;
+                        let read = read.map_err(|problems| told(problems, &instance.attributes, address))?;
+                        matches!(read, ReadOutcome::Gone).then_some(other)
+                    }
+                    None => None,
+                };
+                let now = Now { instance, object, drift: vec![FOUND_AGAIN.to_owned()], elsewhere };
                 return Ok(Seen { now: Some(now), unanswered: None });
             }
             Found::Ambiguous(candidates) => return Err(intents::ambiguous(address, &candidates).into()),
         }
     }
-    let unanswered = intent.cloned();
-    let Some(object) = run.before.object(address) else { return Ok(Seen { now: None, unanswered }) };
+    let Some(object) = stored else { return Ok(Seen { now: None, unanswered }) };
     let stored = instance_of(address, object, kind.as_ref())?;
     let here = |instance, drift| Some(Now { instance, object: object.clone(), drift, elsewhere: None });
     let read =
@@ -302,6 +319,39 @@ async fn look(run: &Run, address: &Address, kind: &Arc<dyn Resource>) -> Result<
         },
     };
     Ok(Seen { now, unanswered })
+}
+
+/// The kind as an announced call was made with it, where the block means another configuration now.
+///
+/// # Errors
+/// When nobody can be asked about that call: another one would take its place in the state, and what it has made would be lost.
+async fn announced_with(
+    run: &Run,
+    address: &Address,
+    choice: Option<&Choice>,
+    intent: &IntentState,
+) -> Result<Option<Arc<dyn Resource>>, Diagnostics> {
+    let recorded = intent.provider.as_ref();
+    if choice.and_then(|choice| remembered(choice, address)).as_ref() == recorded {
+        return Ok(None);
+    }
+    let made_with = made_with(&run.planned.configuration, address, recorded);
+    if let Some(choice) = run.chooser().recorded(&made_with)
+        && let Bound::Ready(kind) = run.providers.resource(address, Some(&choice)).await?
+    {
+        return Ok(Some(kind));
+    }
+    match run.providers_before.resource(run.ground(), address, recorded).await? {
+        Bound::Ready(kind) => Ok(Some(kind)),
+        Bound::NotYet(why) => {
+            let detail = format!(
+                "An interrupted run may have made {address} elsewhere, and nobody can be asked about that: {why}. Nothing was done with it, so that \
+                 nothing is made twice. Plan again: what was not known then may be known now."
+            );
+            let problem = Diagnostic::error("Interrupted call not settled", detail).about(address);
+            Err(problem.hint(run.engine.folders.command("plan", "")).into())
+        }
+    }
 }
 
 /// The kind as it was configured before, where the object still is.
@@ -341,15 +391,8 @@ async fn settle(
     }
     let now = now.as_deref();
     let (is_elsewhere, is_tainted) = now.map_or((false, false), |now| (now.elsewhere.is_some(), now.object.tainted));
-    let question = Question {
-        engine: &run.engine,
-        secrets: &run.secrets,
-        address,
-        block,
-        kind: kind.as_ref(),
-        prior: now.map(|now| &now.instance),
-        drift: now.map_or(&[], |now| &now.drift),
-    };
+    let question = Question::about(&run.engine, &run.secrets, address, block, kind.as_ref())
+        .after(now.map(|now| &now.instance), now.map_or(&[], |now| &now.drift));
     let named = |given: &Value| {
         known(given, block, address)?;
         let stored = without_write_only(schema, given.clone());
@@ -376,7 +419,7 @@ async fn settle(
     }
     if matches!(action, Action::Replace { .. }) {
         if !run.plan().allow_deferred_destroy {
-            return Err(refused(address, "replaced", &reasons));
+            return Err(refused(run, address, "replaced", &reasons));
         }
         let forbidden = prevent_destroy(block, scope, address, "it has turned out that it must be replaced");
         if forbidden.has_errors() {
@@ -403,7 +446,7 @@ async fn settle(
 }
 
 /// The error for something that only a person may decide.
-fn refused(address: &Address, what: &str, reasons: &[Reason]) -> Diagnostics {
+fn refused(run: &Run, address: &Address, what: &str, reasons: &[Reason]) -> Diagnostics {
     let why: Vec<&str> = reasons.iter().map(|reason| reason.text.as_str()).collect();
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
     let detail = format!(
@@ -411,7 +454,8 @@ fn refused(address: &Address, what: &str, reasons: &[Reason]) -> Diagnostics {
          not known then is known now."
     );
     let problem = Diagnostic::error("Deferred destroy not allowed", detail).about(address);
-    problem.hint("pipectl plan").hint("pipectl apply -allow-deferred-destroy").into()
+    let command = |verb: &str, rest: &str| run.engine.folders.command(verb, rest);
+    problem.hint(command("plan", "")).hint(command("apply", "-allow-deferred-destroy")).into()
 }
 
 /// Removes an object of the state: one that is replaced, or that is no longer declared.
@@ -461,7 +505,7 @@ async fn remove_one(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics
     };
     let reasons = vec![Reason::new(cause.to_string())];
     if !run.plan().allow_deferred_destroy {
-        return Err(refused(address, "destroyed", &reasons));
+        return Err(refused(run, address, "destroyed", &reasons));
     }
     if let (Some(block), Some(begun)) = (run.planned.configuration.object(address), run.begun(address)) {
         let forbidden = prevent_destroy(block, &begun.scope, address, "it has turned out that it must be destroyed");
@@ -471,7 +515,7 @@ async fn remove_one(run: &Arc<Run>, address: &Address) -> Result<(), Diagnostics
     }
     let kind = match run.providers_before.resource(run.ground(), address, object.provider.as_ref()).await? {
         Bound::Ready(kind) => kind,
-        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+        Bound::NotYet(why) => return Err(not_configured(run, address, &why)),
     };
     let before: Value = instance_of(address, object, kind.as_ref())?.attributes;
     let change = ResourceChange {

@@ -16,7 +16,7 @@ use crate::consistency::{broken_promise, ignored_argument};
 use crate::data;
 use crate::evaluation::located;
 use crate::instance::{Keeping, instance_of, object_of};
-use crate::lifecycle::ignore_changes;
+use crate::lifecycle::{ignore_changes, is_ignored};
 use crate::planner::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
 use crate::proposal::{Proposal, Question};
 use crate::providers::{Bound, Choice};
@@ -129,7 +129,7 @@ async fn prepare(
     let key = address.key.as_ref();
     if !begun.expansion.contains(key) {
         let detail = format!("When the plan was made there was to be {address}; now {}.", begun.expansion.why_not(key));
-        return Err(changed_since(address, detail));
+        return Err(changed_since(run, address, detail));
     }
     let scope = begun.expansion.scope(&begun.scope, key);
     let failed = Conditions::before(block, address).problems(&scope);
@@ -142,11 +142,12 @@ async fn prepare(
     }
     let kind = match run.providers.resource(address, choice.as_ref()).await? {
         Bound::Ready(kind) => kind,
-        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+        Bound::NotYet(why) => return Err(not_configured(run, address, &why)),
     };
     let Arguments { mut config, .. } =
         arguments(block, address, kind.schema(), |config| kind.validate(config), &scope)?;
-    same_secrets(run, block, address, kind.as_ref(), &config)?;
+    let planned = run.plan().secrets.get(address).map_or(&[][..], Vec::as_slice);
+    same_secrets(run, block, (address, planned), kind.as_ref(), &config)?;
     let prior = match run.before.object(address) {
         Some(object) => {
             let stored = instance_of(address, object, kind.as_ref())?;
@@ -163,7 +164,7 @@ async fn prepare(
         Some(after) if change.decided => {
             let stored = without_write_only(kind.schema(), config.clone());
             if let Some(broken) = ignored_argument(kind.schema(), &stored, after) {
-                return Err(changed_since(address, format!("{broken} now.")));
+                return Err(changed_since(run, address, format!("{broken} now.")));
             }
             Settled { planned: after.clone(), config, private: change.private.clone(), action: change.action }
         }
@@ -176,13 +177,14 @@ async fn prepare(
 fn same_secrets(
     run: &Run,
     block: &ObjectBlock,
-    address: &Address,
+    (address, planned): (&Address, &[StoredSecret]),
     kind: &dyn Resource,
     config: &Value,
 ) -> Result<(), Diagnostics> {
-    let Some(planned) = run.plan().secrets.get(address) else { return Ok(()) };
-    let checked = run.secrets.check(kind.schema(), address, planned, config);
-    checked.map_err(|problems| located(problems, |path| block.body.span_of(path), &block.span, &address.to_string()))
+    run.secrets.check(kind.schema(), address, planned, config).map_err(|problem| {
+        let problem = problem.hint(run.engine.folders.command("plan", ""));
+        located(problem.into(), |path| block.body.span_of(path), &block.span, &address.to_string())
+    })
 }
 
 /// The value of an object that stays as it is, with the secrets that neither the state nor a saved plan holds.
@@ -199,7 +201,12 @@ pub(super) fn with_secrets_back(
     }
     let scope = begun.expansion.scope(&begun.scope, address.key.as_ref());
     let Arguments { config, .. } = arguments(block, address, kind.schema(), |_| Diagnostics::new(), &scope)?;
-    same_secrets(run, block, address, kind.as_ref(), &config)?;
+    // What is left alone may be another secret in the configuration by now: nothing is done with it.
+    let ignored = &block.meta.lifecycle.ignore_changes;
+    let planned = run.plan().secrets.get(address).into_iter().flatten();
+    let planned: Vec<StoredSecret> =
+        planned.filter(|secret| !is_ignored(ignored, &Path::from(&secret.path))).cloned().collect();
+    same_secrets(run, block, (address, &planned), kind.as_ref(), &config)?;
     let stored = run.before.object(address).map_or(&[][..], |object| &object.secrets);
     let Instance { attributes, .. } = run.secrets.recall(address, stored, &config, Instance::new(value));
     match existing(run, address)? {
@@ -208,13 +215,13 @@ pub(super) fn with_secrets_back(
     }
 }
 
-fn changed_since(address: &Address, detail: String) -> Diagnostics {
+fn changed_since(run: &Run, address: &Address, detail: String) -> Diagnostics {
     Diagnostic::error(
         "Values changed since the plan",
         format!("{detail} Something outside the configuration has changed, such as a file that it reads."),
     )
     .about(address)
-    .hint("pipectl plan")
+    .hint(run.engine.folders.command("plan", ""))
     .into()
 }
 
@@ -239,7 +246,7 @@ pub(super) async fn read_data(
 ) -> Result<Value, Diagnostics> {
     let kind = match run.providers.data_source(address, choice).await? {
         Bound::Ready(kind) => kind,
-        Bound::NotYet(why) => return Err(not_configured(address, &why)),
+        Bound::NotYet(why) => return Err(not_configured(run, address, &why)),
     };
     let Arguments { config, .. } = arguments(block, address, kind.schema(), |config| kind.validate(config), scope)?;
     known(&config, block, address)?;
@@ -272,15 +279,9 @@ async fn plan_again(
 ) -> Result<Settled, Diagnostics> {
     let address = &change.address;
     let is_replacement = matches!(change.action, Action::Replace { .. });
-    let question = Question {
-        engine: &run.engine,
-        secrets: &run.secrets,
-        address,
-        block,
-        kind,
-        prior: prior.filter(|_| change.action != Action::Create),
-        drift: run.drift.get(address).map_or(&[], Vec::as_slice),
-    };
+    let drift = run.drift.get(address).map_or(&[][..], Vec::as_slice);
+    let prior = prior.filter(|_| change.action != Action::Create);
+    let question = Question::about(&run.engine, &run.secrets, address, block, kind).after(prior, drift);
     // What a replacement leaves alone was decided by the plan.
     let named = |_: &Value| Ok(change.token.clone());
     let Proposal { response, .. } =
@@ -430,7 +431,14 @@ pub(super) fn remember(run: &Run, address: &Address, attributes: &Value, private
     let Some(kind) = run.engine.registry.resource(address.kind, &address.type_name) else { return };
     let instance =
         Instance { attributes: attributes.clone(), private: private.clone(), schema_version: kind.schema().version };
-    let keeping = with_secrets(run, address, attributes, keeping(run, address, false));
+    let mut keeping = with_secrets(run, address, attributes, keeping(run, address, false));
+    // A secret that is left alone is not there to be told by a fingerprint: the one that the state has still tells it.
+    let left_alone = |secret: &&StoredSecret| {
+        let value = attributes.at(&Path::from(&secret.path));
+        value.is_some_and(|value| value.is_null() && value.marks().contains(Marks::SECRET))
+    };
+    let stored = run.before.object(address).map_or(&[][..], |object| &object.secrets);
+    keeping.secrets.extend(stored.iter().filter(left_alone).cloned());
     if let Some(object) = object_of(kind.schema(), &instance, keeping).filter(|object| known != Some(object)) {
         let key = key_for(run, &object.secrets);
         let change = Change::SetObject { address: address.clone(), object };

@@ -13,9 +13,10 @@ use crate::secrets::Secrets;
 use crate::{Action, Engine, Plan, Planned, ResourceChange, StateIdentity};
 
 /// An error when the plan is not for this state.
-pub(super) fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagnostic> {
-    if plan.workspace != workspace {
-        let detail = format!("The plan was made in workspace \"{}\", and this is \"{workspace}\".", plan.workspace);
+pub(super) fn stale(engine: &Engine, plan: &Plan, state: &State) -> Option<Diagnostic> {
+    if plan.workspace != engine.workspace {
+        let (of, here) = (&plan.workspace, &engine.workspace);
+        let detail = format!("The plan was made in workspace \"{of}\", and this is \"{here}\".");
         return Some(Diagnostic::error("Plan of another workspace", detail));
     }
     let is = StateIdentity::of(state);
@@ -33,7 +34,7 @@ pub(super) fn stale(plan: &Plan, state: &State, workspace: &str) -> Option<Diagn
         (Some(_), None) => "The plan was made for a state that is not there any more. Nothing was done.".to_owned(),
         _ => "The plan was made for another state. Nothing was done.".to_owned(),
     };
-    Some(Diagnostic::error("Saved plan is stale", detail).hint("pipectl plan"))
+    Some(Diagnostic::error("Saved plan is stale", detail).hint(engine.folders.command("plan", "")))
 }
 
 /// Begins the state where there is none, and commits what was moved, what refresh saw and what was imported.
@@ -64,7 +65,7 @@ pub(super) async fn former_providers(
     let is_removed = |change: &ResourceChange| matches!(change.action, Action::Delete | Action::Replace { .. });
     let is_needed = plan.changes.iter().any(is_removed) || !plan.deferred.is_empty();
     if !graph.has_providers() || !is_needed {
-        return Before::new(engine, graph, pool);
+        return Before::new(engine, graph, pool, state);
     }
     let ground = Ground { configuration: &planned.configuration, graph, variables: &plan.variables };
     Before::of(engine, ground, state, pool, open).await

@@ -66,7 +66,7 @@ async fn try_remove(run: &Arc<Run>, change: &ResourceChange) -> Diagnostics {
     // It is removed with the configuration that it was made with: what that is made from is still there.
     let kind = match run.providers_before.resource(run.ground(), address, object.provider.as_ref()).await {
         Ok(Bound::Ready(kind)) => kind,
-        Ok(Bound::NotYet(why)) => return not_configured(address, &why),
+        Ok(Bound::NotYet(why)) => return not_configured(run, address, &why),
         Err(problems) => return problems,
     };
     remove_object(run, change, (object, deposed), &kind).await

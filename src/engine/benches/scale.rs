@@ -81,6 +81,17 @@ fn chain(count: usize) -> String {
     })
 }
 
+/// Blocks of which it is known only after apply how many instances they have.
+fn deferred(count: usize) -> String {
+    let first = "resource \"terraform_data\" \"number\" {\n  input = 1\n}\n".to_owned();
+    (0..count).fold(first, |mut text, number| {
+        let count = "terraform_data.number.output";
+        write!(text, "resource \"terraform_data\" \"b{number}\" {{\n  count = {count}\n  input = {number}\n}}\n")
+            .unwrap();
+        text
+    })
+}
+
 fn engine() -> Engine {
     let mut registry = Registry::default();
     registry.add(pipectl_provider_terraform::provider());
@@ -96,6 +107,7 @@ fn engine() -> Engine {
             root_name: ".".to_owned(),
             work: "work".into(),
             view: "view".into(),
+            in_commands: String::new(),
         },
         is_encrypted: false,
         workspace: "default".to_owned(),
@@ -200,5 +212,6 @@ async fn main() {
     measure("10,000 instances of for_each", instances(10_000)).await;
     measure("10,000 blocks in layers of 100, ten references each", layers(10_000)).await;
     measure("1,000 blocks in a chain", chain(1_000)).await;
+    measure("10,000 deferred blocks", deferred(10_000)).await;
     measure("10,000 blocks in 1,000 instances of a module", modules(1_000)).await;
 }

@@ -94,7 +94,9 @@ impl Planned<'_> {
             Some(prior) => why_replace(run, block, address, prior, self.scope)?.or_else(below),
             None => None,
         };
-        if let (Some(prior), Some(cause)) = (prior, cause) {
+        if let (Some(prior), Some(cause)) = (prior, cause)
+            && !run.observations.unasked.contains(address)
+        {
             let refused = prevent_destroy(block, self.scope, address, "the plan calls for it to be replaced");
             if refused.has_errors() {
                 return Err(refused);
@@ -132,6 +134,24 @@ impl Planned<'_> {
             reasons: vec![Reason::new(why)],
         };
         Ok((value, Planning::Deferred(Box::new(deferred))))
+    }
+
+    /// Defers an instance that an interrupted run may have made elsewhere, by a provider that could not be asked: another call must not take the
+    /// place of that one in the state.
+    pub(super) fn defer_until_asked(&self, prior: Option<&Prior>, planned: Value) -> (Value, Planning) {
+        let reason = "an interrupted run may have made it, and the provider of that can be asked only later".to_owned();
+        let deferred = DeferredChange {
+            address: AddressPattern::exactly(self.address),
+            why: Deferral::ProviderConfigUnknown,
+            action: match (prior, self.address.kind) {
+                (Some(_), AddressKind::Resource) => Action::Update,
+                _ => new_action(self.address),
+            },
+            before: prior.map(|prior| prior.instance.attributes.clone()),
+            after: Some(planned.clone()),
+            reasons: vec![Reason::new(reason)],
+        };
+        (planned, Planning::Deferred(Box::new(deferred)))
     }
 
     /// Whether a replacement is called for only because something deferred is not known yet, so that it may turn out to be needless.

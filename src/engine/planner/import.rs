@@ -15,6 +15,7 @@ use pipectl_state::Change;
 
 use super::Run;
 use super::refresh::Prior;
+use crate::Engine;
 use crate::expansion::Expansion;
 use crate::graph::ModuleId;
 use crate::import::take_over;
@@ -40,7 +41,7 @@ struct Wanted {
 }
 
 /// Errors for `import` blocks that name what no block declares, and for those that are wrong in themselves.
-pub(super) fn check(configuration: &Configuration, registry: &Registry) -> Diagnostics {
+pub(super) fn check(engine: &Engine, configuration: &Configuration) -> Diagnostics {
     let problem = |block: &ImportBlock| {
         let declaration = &block.to.declaration;
         if configuration.object(declaration).is_none() {
@@ -50,9 +51,13 @@ pub(super) fn check(configuration: &Configuration, registry: &Registry) -> Diagn
             let problem = problem.at(block.to.span.clone());
             let can_be_written = block.for_each.is_none() && block.to.key.is_none() && declaration.module.is_root();
             return Some(match (can_be_written, &configuration.pipeline) {
-                (true, None) => problem.hint("pipectl plan -generate-config-out=generated.tf"),
+                (true, None) => {
+                    let folder = &engine.folders.in_commands;
+                    let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+                    problem.hint(engine.folders.command("plan", &format!("-generate-config-out={within}generated.tf")))
+                }
                 // All of a pipeline stands in one file: no second one could join it.
-                (true, Some(_)) => problem.hint(beginning(registry, declaration)),
+                (true, Some(_)) => problem.hint(beginning(&engine.registry, declaration)),
                 (false, _) => problem,
             });
         }
@@ -295,6 +300,9 @@ fn id(block: &ImportBlock, scope: &Scope) -> Result<String, Diagnostics> {
         |detail: &str| Diagnostics::from(Diagnostic::error("Invalid import id argument", detail).at(block.id.span()));
     if value.is_sensitive() {
         return Err(invalid("The import ID is sensitive, and plans show it."));
+    }
+    if value.marks().contains(Marks::EPHEMERAL) {
+        return Err(invalid("The import ID is ephemeral, and plans keep it."));
     }
     id_text(&value).map_err(|detail| invalid(&detail))
 }

@@ -382,15 +382,8 @@ impl Planned<'_> {
             forced = self.why_elsewhere(block, choice.as_ref(), &kind, prior).await?;
         }
         let is_forced = forced.is_some();
-        let question = Question {
-            engine: &run.engine,
-            secrets: &run.secrets,
-            address,
-            block,
-            kind: kind.as_ref(),
-            prior: prior.map(|prior| &prior.instance),
-            drift: prior.map_or(&[], |prior| &prior.drift),
-        };
+        let question = Question::about(&run.engine, &run.secrets, address, block, kind.as_ref())
+            .after(prior.map(|prior| &prior.instance), prior.map_or(&[], |prior| &prior.drift));
         let named = |given: &Value| Ok(token(run, address, &without_write_only(schema, given.clone())));
         let Proposal { response, given, token } = question.ask(given, &whole, is_forced, named).await?;
         let config = without_write_only(schema, given.clone());
@@ -398,6 +391,9 @@ impl Planned<'_> {
             return Ok(self.defer_replacement(prior, response.planned));
         }
         let action = action_of(run, address, &response);
+        if !action.is_no_op() && run.observations.unasked.contains(address) && imported.is_none() {
+            return Ok(self.defer_until_asked(prior, response.planned));
+        }
         if matches!(action, Action::Replace { .. }) {
             let refused = prevent_destroy(block, scope, address, "the plan calls for it to be replaced");
             if refused.has_errors() {

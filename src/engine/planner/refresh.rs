@@ -50,6 +50,8 @@ pub(super) struct Observations {
     pub(super) gone: BTreeSet<Address>,
     /// Tokens of calls whose result was lost and that have left nothing, with their arguments: the same call may be made again.
     pub(super) unanswered: BTreeMap<Address, IntentState>,
+    /// Objects that an interrupted run may have made, and of which nobody could be asked.
+    pub(super) unasked: BTreeSet<Address>,
     /// Objects that nobody could look at, with their keys where they have made room: why their provider has no configuration now.
     unbound: BTreeMap<(Address, Option<String>), Diagnostics>,
     /// Configurations that objects were made with, without those that have made room, where that is not the default one.
@@ -194,7 +196,7 @@ impl Refresh<'_> {
             }
             let bound = match before.resource(self.ground, address, object.provider.as_ref()).await {
                 Ok(Bound::Ready(bound)) => Ok(bound),
-                Ok(Bound::NotYet(why)) => Err(no_configuration(address, &why, self.options.refresh)),
+                Ok(Bound::NotYet(why)) => Err(no_configuration(self.engine, address, &why, self.options.refresh)),
                 Err(problems) => Err(problems),
             };
             let bound = bound.map_err(|problems| {
@@ -227,7 +229,10 @@ impl Refresh<'_> {
                 Some(_) => match before.resource(self.ground, address, recorded).await {
                     Ok(Bound::Ready(bound)) => Some(bound),
                     // Nobody can be asked now: the question stays open.
-                    Ok(Bound::NotYet(_)) | Err(_) if intent.operation == Operation::Create => continue,
+                    Ok(Bound::NotYet(_)) | Err(_) if intent.operation == Operation::Create => {
+                        observations.unasked.insert(address.clone());
+                        continue;
+                    }
                     Ok(Bound::NotYet(_)) | Err(_) => None,
                 },
             };
@@ -248,7 +253,7 @@ impl Refresh<'_> {
 }
 
 /// Why nothing can be done with an object of the state.
-fn no_configuration(address: &Address, why: &str, refreshed: bool) -> Diagnostics {
+fn no_configuration(engine: &Engine, address: &Address, why: &str, refreshed: bool) -> Diagnostics {
     if !refreshed {
         // What it follows from may only not have been read.
         let detail = format!("Nothing can be done with {address} without a refresh: {why}.");
@@ -259,7 +264,7 @@ fn no_configuration(address: &Address, why: &str, refreshed: bool) -> Diagnostic
         "Nothing can be done with {address}: {why}. If the object is gone with what that was made from, remove it from the state."
     );
     let problem = Diagnostic::error("Provider configuration not known", detail).about(address);
-    problem.hint(format!("pipectl state rm '{address}'")).into()
+    problem.hint(engine.folders.command("state rm", &format!("'{address}'"))).into()
 }
 
 async fn look_at(engine: Engine, look: Look) -> Seen {

@@ -4,15 +4,19 @@
 //! Evaluated is only what provider blocks need, in its order. An object counts with the attributes that the state has, or with those that a refresh
 //! has seen. What cannot be evaluated this way stays unknown; what depends on it cannot be read, and is not.
 //!
-//! A data source or an ephemeral resource that is disabled now may be what a configuration was made from. Where objects of the state are left that can
-//! be reached in no other way, such a configuration is evaluated once more as if `enabled` were true.
+//! A module counts with the instances that it has now and those that the state has objects of: its outputs are what they were.
+//!
+//! A data source, an ephemeral resource or a module that is disabled now may be what a configuration was made from. Where objects of the state are
+//! left that can be reached in no other way, such a configuration is evaluated once more as if `enabled` were true.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, ProviderAddress, Type, Value};
+use pipectl_core::{
+    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, ModulePath, ProviderAddress, Type, Value,
+};
 use pipectl_lang::{Configuration, ObjectBlock, Reference};
 use pipectl_provider::Resource;
 use pipectl_state::State;
@@ -25,6 +29,7 @@ use crate::ephemeral::{OpenValues, Opening};
 use crate::evaluation::{Evaluation, extend_once};
 use crate::expansion::{Expansion, MOST};
 use crate::graph::{Graph, Node};
+use crate::instances::Instances;
 use crate::limits::Limits;
 use crate::objects::attributes;
 use crate::planner::{Arguments, arguments, with_marks_of};
@@ -37,7 +42,9 @@ pub(crate) struct Before {
     providers: Providers,
     /// What is wrong with blocks that could not be evaluated.
     problems: BTreeMap<NodeIndex, Diagnostics>,
-    /// Whether disabled data sources and ephemeral resources count as if they were not.
+    /// Modules that the state has objects in, or in modules inside.
+    modules: Arc<BTreeSet<ModulePath>>,
+    /// Whether disabled data sources, ephemeral resources and modules count as if they were not.
     ignores_enabled: bool,
     /// Provider blocks that need what is disabled, and everything as if it were not.
     formerly: Option<(BTreeSet<NodeIndex>, Box<Before>)>,
@@ -54,8 +61,20 @@ pub(crate) struct Ground<'a> {
 
 impl Before {
     /// Nothing evaluated yet.
-    pub(crate) fn new(engine: &Engine, graph: &Graph, pool: &Arc<Pool>) -> Self {
+    pub(crate) fn new(engine: &Engine, graph: &Graph, pool: &Arc<Pool>, state: &State) -> Self {
+        let mut modules = BTreeSet::new();
+        if graph.has_providers() {
+            for (address, ..) in state.objects() {
+                let mut path = address.module.clone();
+                while let Some((outer, _)) = path.parent()
+                    && modules.insert(path)
+                {
+                    path = outer;
+                }
+            }
+        }
         Self {
+            modules: Arc::new(modules),
             engine: engine.clone(),
             values: Values::new(engine, graph, None),
             providers: Providers::of_state(engine, graph, Arc::clone(pool)),
@@ -74,7 +93,7 @@ impl Before {
         pool: &Arc<Pool>,
         open: &OpenValues,
     ) -> Self {
-        let mut before = Self::new(engine, ground.graph, pool);
+        let mut before = Self::new(engine, ground.graph, pool, state);
         before.visit_from_state(ground, Self::needed(ground.graph), state, open).await;
         before.recall_disabled(ground, state, open).await;
         before
@@ -98,8 +117,9 @@ impl Before {
         }
     }
 
-    /// Evaluates once more the provider blocks that could not be evaluated, that objects of the state were made with, and that need data sources or
-    /// ephemeral resources that may be disabled: as if those were not, from the objects as the state has them. Called when all others are evaluated.
+    /// Evaluates once more the provider blocks that could not be evaluated, that objects of the state were made with, and that need data sources,
+    /// ephemeral resources or modules that may be disabled: as if those were not, from the objects as the state has them. Called when all others
+    /// are evaluated.
     pub(crate) async fn recall_disabled(&mut self, ground: Ground<'_>, state: &State, open: &OpenValues) {
         let is_provider = |node: &NodeIndex| matches!(ground.graph.node(*node), Node::Provider(_));
         let mut failed: BTreeSet<NodeIndex> = self.problems.keys().copied().filter(is_provider).collect();
@@ -120,10 +140,14 @@ impl Before {
             Node::Object(declaration) | Node::Ephemeral(declaration) => {
                 ground.configuration.object(declaration).is_some_and(|block| block.meta.enabled.is_some())
             }
+            Node::Call(name) => {
+                let around = ground.configuration.module(&whole.module(whole.module_of(*node)).path);
+                around.and_then(|around| around.modules.get(name)).is_some_and(|block| block.enabled.is_some())
+            }
             _ => false,
         };
         if nodes.iter().any(may_be_disabled) {
-            let new = Self::new(&self.engine, &whole, self.providers.pool());
+            let new = Self::new(&self.engine, &whole, self.providers.pool(), state);
             let mut formerly = Self { ignores_enabled: true, ..new };
             // Boxed, because this is how the evaluation itself began.
             Box::pin(formerly.visit_from_state(Ground { graph: &whole, ..ground }, nodes, state, open)).await;
@@ -195,9 +219,60 @@ impl Before {
                     self.problems.insert(node, problems);
                 }
             }
+            Node::Call(name) => {
+                if let Err(problems) = self.call(ground, node, name) {
+                    self.problems.insert(node, problems);
+                }
+            }
             // What is wrong with other values is told where they are planned.
             _ => drop(evaluation.evaluate(node)),
         }
+    }
+
+    /// Finds out which instances a module has: those of now, and those that the state has objects in.
+    ///
+    /// # Errors
+    /// When it is disabled, and the state still has objects in it: what it puts out now is not what it put out for them.
+    fn call(&self, ground: Ground<'_>, node: NodeIndex, name: &str) -> Result<(), Diagnostics> {
+        let (graph, values) = (ground.graph, &self.values);
+        let module = graph.module_of(node);
+        let path = &graph.module(module).path;
+        let block = ground.configuration.module(path).and_then(|own| own.modules.get(name));
+        let (Some(block), Some(inside), Some(around)) =
+            (block, graph.find_module(&path.child(name, None)), values.instances(module))
+        else {
+            return Ok(());
+        };
+        let mut expansions = Vec::with_capacity(around.len());
+        for (instance, outer) in around.paths().iter().enumerate() {
+            let scope = values.scope(graph, node, instance);
+            let enabled = block.enabled.as_ref().filter(|_| !self.ignores_enabled);
+            let now = Expansion::evaluate(enabled, block.count.as_ref(), block.for_each.as_ref(), &scope);
+            let keys = self.keys_in_state(outer, name);
+            expansions.push(match now {
+                Ok(Expansion::Disabled) if !keys.is_empty() => {
+                    let detail = format!("{} is disabled.", outer.child(name, None));
+                    return Err(Diagnostic::error("Module disabled", detail).at(block.span.clone()).into());
+                }
+                Ok(now) => now.with_keys(&keys),
+                // What is wrong with it is told where it is planned.
+                Err(_) if keys.is_empty() => return Ok(()),
+                Err(_) => Expansion::of_keys(&keys),
+            });
+        }
+        values.set_instances(inside, Instances::inside(around, name, expansions, ground.configuration));
+        Ok(())
+    }
+
+    /// The instances of a module in an instance of the module around it that the state has objects in.
+    fn keys_in_state(&self, outer: &ModulePath, name: &str) -> Vec<Option<InstanceKey>> {
+        let depth = outer.steps().len();
+        // Whatever is inside of one path comes after it, and before anything else.
+        let of_block = self.modules.range(outer.child(name, None)..).take_while(|path| {
+            path.steps().starts_with(outer.steps()) && path.steps().get(depth).is_some_and(|step| step.name == name)
+        });
+        let direct = of_block.filter(|path| path.steps().len() == depth + 1);
+        direct.map(|path| path.steps()[depth].key.clone()).collect()
     }
 
     /// A data source as it is read from what exists; unknown where it cannot be.
@@ -257,15 +332,21 @@ impl Before {
         if address.kind == AddressKind::Stage || recorded.is_none() && !registry.is_configurable() {
             return Ok(None);
         }
+        let has_client =
+            |address: &ProviderAddress| registry.provider(&address.source).is_some_and(|found| found.is_configurable());
         let Some(recorded) = recorded else {
             let implied = made_with(ground.configuration, address, None);
-            if registry.provider(&implied.source).is_none_or(|provider| !provider.is_configurable()) {
+            if !has_client(&implied) {
                 return Ok(None);
             }
             return Ok(self.chooser(ground).recorded(&implied));
         };
         if let Some(choice) = self.chooser(ground).recorded(recorded) {
             return Ok(Some(choice));
+        }
+        // Where there is nothing to configure, nothing of a configuration is missed.
+        if !has_client(recorded) {
+            return Ok(Some(Choice { node: None, address: recorded.clone() }));
         }
         match self.configured(ground, address) {
             Some(choice) => Ok(Some(choice)),
@@ -366,13 +447,27 @@ impl Before {
         {
             return match &self.formerly {
                 Some((providers, formerly)) if providers.contains(&node) => match formerly.problems.get(&node) {
-                    Some(problems) => Err(problems.clone()),
+                    Some(problems) => Err(self.still_needed(address, problems)),
                     None => formerly.providers.resource(address, choice.as_ref()).await,
                 },
-                _ => Err(problems.clone()),
+                _ => Err(self.still_needed(address, problems)),
             };
         }
         self.providers.resource(address, choice.as_ref()).await
+    }
+
+    /// What is wrong with a provider block, as far as an object needs it that was made with it.
+    fn still_needed(&self, address: &Address, problems: &Diagnostics) -> Diagnostics {
+        let with_way_out = |problem: Diagnostic| {
+            // The same for all objects: it is told once.
+            let detail = format!(
+                "{}\n\nObjects that were made with this provider configuration still exist, and they are read and removed with it. Leave what it is made \
+                 from in the files until they are removed, or remove them from the state.",
+                problem.detail
+            );
+            Diagnostic { detail, ..problem }.hint(self.engine.folders.command("state rm", &format!("'{address}'")))
+        };
+        problems.iter().cloned().map(with_way_out).collect()
     }
 }
 

@@ -6,8 +6,8 @@
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::{
-    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Kind, ModulePath, ProviderAddress, ProviderSource,
-    Span, Type, Value, convert, implied_name,
+    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Kind, Marks, ModulePath, ProviderAddress,
+    ProviderSource, Span, Type, Value, convert, implied_name,
 };
 use pipectl_lang::{
     Configuration, Expression, ModuleBlock, ObjectBlock, ProviderExpression, ProviderReference, Scope, evaluate,
@@ -315,6 +315,9 @@ fn key_of(expression: &Expression, scope: &Scope) -> Result<Option<InstanceKey>,
     };
     if value.is_sensitive() {
         return Err(invalid("The key of a provider configuration is sensitive, and the state shows it."));
+    }
+    if value.marks().contains(Marks::EPHEMERAL) {
+        return Err(invalid("The key of a provider configuration is ephemeral, and the state keeps it."));
     }
     match value.kind() {
         Kind::String(name) => Ok(Some(InstanceKey::Name(name.to_string()))),

@@ -84,6 +84,7 @@ impl Bed {
                 root_name: "main.hcl".to_owned(),
                 work: "work".into(),
                 view: "view".into(),
+                in_commands: "main.hcl".to_owned(),
             },
             is_encrypted: self.is_encrypted,
             workspace: "default".to_owned(),

@@ -56,6 +56,8 @@ async fn what_was_found_again_is_not_removed_without_being_asked() {
     let bed = interrupted(Fault::LostAnswer).await;
     let applied = bed.apply(&behind_a_relay("other")).await;
     assert!(texts(&applied.diagnostics).starts_with("Deferred destroy not allowed"), "{}", texts(&applied.diagnostics));
+    let hints = &applied.diagnostics.iter().next().unwrap().hints;
+    assert_eq!(hints, &["pipectl plan main.hcl", "pipectl apply main.hcl -allow-deferred-destroy"]);
     assert_eq!(render::world(&bed.world), "sim_cluster-c-1\nsim_network-net-1 in sim_cluster-c-1\n");
     assert!(applied.state.object(&address("sim_network.net")).is_some() && applied.state.intents.is_empty());
 }
@@ -171,4 +173,77 @@ async fn what_has_left_something_over_is_removed_too() {
     assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
     assert_eq!(render::world(&bed.world), "sim_instance-new0-1\n");
     assert!(!bed.plan(&text("new", 1)).await.unwrap().plan.has_changes());
+}
+
+/// Two clusters, and something in one of them; `endpoint` of the second is what its provider is made from.
+fn in_one_of_two(alias: &str, count: &str, name: &str, trigger: u32, endpoint: &str) -> String {
+    let cluster = |name: &str, alias: &str, endpoint: &str| {
+        format!(
+            "resource \"sim_cluster\" \"{name}\" {{\n  name = \"{name}\"\n}}\n\
+             provider \"sim\" {{\n  alias    = \"{alias}\"\n  endpoint = {endpoint}\n  token    = sim_cluster.{name}.token\n}}\n"
+        )
+    };
+    format!(
+        "{}{}resource \"terraform_data\" \"trigger\" {{\n  triggers_replace = {trigger}\n}}\n\
+         resource \"sim_network\" \"net\" {{\n  count    = {count}\n  provider = sim.{alias}\n  name     = \"{name}\"\n  \
+         lifecycle {{\n    create_before_destroy = true\n  }}\n}}\n",
+        cluster("c", "inside", "sim_cluster.c.endpoint"),
+        cluster("d", "other", endpoint),
+    )
+}
+
+/// What nobody can be asked about before it is made.
+const RELAYS: &str = "resource \"terraform_data\" \"relay\" {\n  input = terraform_data.trigger.id == \"\" ? \"\" : sim_cluster.d.endpoint\n}\n\
+                      resource \"terraform_data\" \"number\" {\n  input = 1\n}\n";
+
+/// A bed with an object in the first cluster, and a call for its successor in the second whose answer was lost.
+async fn interrupted_elsewhere() -> Bed {
+    let bed = Bed::calm();
+    bed.succeed(&in_one_of_two("inside", "1", "net", 1, "sim_cluster.d.endpoint")).await;
+    bed.world.inject(Operation::Create, "net", Fault::LostAnswer);
+    bed.world.inject(Operation::Find, "net", Fault::FailBefore);
+    let applied = bed.apply(&in_one_of_two("other", "1", "net", 1, "sim_cluster.d.endpoint")).await;
+    assert!(!applied.succeeded() && applied.state.intents.len() == 1, "{}", texts(&applied.diagnostics));
+    let both = "sim_cluster-c-1\nsim_cluster-d-1\nsim_network-net-1 in sim_cluster-c-1\nsim_network-net-2 in sim_cluster-d-1\n";
+    assert_eq!(render::world(&bed.world), both);
+    bed
+}
+
+#[tokio::test]
+async fn what_an_open_call_has_made_is_found_where_its_predecessor_is_removed() {
+    let bed = interrupted_elsewhere().await;
+    let text = in_one_of_two("other", "terraform_data.number.output", "net", 2, "terraform_data.relay.output") + RELAYS;
+    let planned = bed.plan(&text).await.unwrap();
+    let shown = render::plan(&planned.plan);
+    assert_eq!((planned.plan.summary().destroy, planned.plan.summary().deferred), (2, 1), "{shown}");
+    let applied = bed.apply_planned(planned).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    assert_eq!(
+        render::world(&bed.world),
+        "sim_cluster-c-1\nsim_cluster-d-1\nsim_network-net-2 in sim_cluster-d-1\n",
+        "it is neither lost nor made twice"
+    );
+    assert!(applied.state.intents.is_empty());
+    assert!(!bed.plan(&text).await.unwrap().plan.has_changes());
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_could_be_asked_about_is_not_forgotten_for_another() {
+    let bed = interrupted_elsewhere().await;
+    // Something else is to be made, and the provider of the open call is not known.
+    let text = in_one_of_two("inside", "1", "renamed", 2, "terraform_data.relay.output") + RELAYS;
+    let planned = bed.plan(&text).await.unwrap();
+    let shown = render::plan(&planned.plan);
+    assert_eq!(planned.plan.summary().deferred, 1, "{shown}");
+    let applied = bed.apply_planned(planned).await;
+    let told = texts(&applied.diagnostics);
+    assert!(told.starts_with("Interrupted call not settled"), "{told}");
+    assert_eq!(applied.state.intents.len(), 1);
+    // Now it is known, and what was made is no longer anybody's secret.
+    bed.succeed(&text).await;
+    assert_eq!(
+        render::world(&bed.world),
+        "sim_cluster-c-1\nsim_cluster-d-1\nsim_network-renamed-1 in sim_cluster-c-1\n"
+    );
+    assert!(!bed.plan(&text).await.unwrap().plan.has_changes());
 }

@@ -214,3 +214,24 @@ ephemeral "test_laese" "c" {}
     assert!(!found.contains("hunter2"), "{found}");
     assert_eq!(bed.journal.take(), ["open a", "open hunter2-a", "close hunter2-a", "close a"], "the last first");
 }
+
+#[tokio::test]
+async fn what_is_refused_for_being_ephemeral_is_called_that() {
+    let bed = Bed::calm();
+    let variable = |marks: &str| format!("variable \"v\" {{\n  default = \"x\"\n{marks}}}\n");
+    let ephemeral = variable("  ephemeral = true\n");
+    let both = variable("  ephemeral = true\n  sensitive = true\n");
+    let output = "output \"o\" {\n  value = var.v\n}\n";
+    let import =
+        "import {\n  to = sim_network.n\n  id = var.v\n}\nresource \"sim_network\" \"n\" {\n  name = \"n\"\n}\n";
+    let key = "provider \"sim\" {\n  alias    = \"by\"\n  for_each = { x = 1 }\n}\nresource \"sim_network\" \"n\" {\n  \
+               provider = sim.by[var.v]\n  name     = \"n\"\n}\n";
+    let problems = bed.plan(&format!("{both}{output}")).await.err().unwrap();
+    assert!(texts(&problems).contains("something sensitive that is ephemeral, too"), "{}", texts(&problems));
+    assert!(problems.iter().all(|problem| problem.hints.is_empty()), "no mark of the output would help: {problems:?}");
+    for text in [format!("{ephemeral}{import}"), format!("{ephemeral}{key}")] {
+        let problems = bed.plan(&text).await.err().unwrap_or_else(|| panic!("accepted: {text}"));
+        let told = texts(&problems);
+        assert!(told.contains("ephemeral") && !told.contains("sensitive"), "{told}");
+    }
+}

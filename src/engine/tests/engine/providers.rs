@@ -252,3 +252,64 @@ async fn a_state_with_an_instance_that_no_block_could_have_stops_nothing() {
         assert!(bed.apply_planned(planned).await.succeeded());
     }
 }
+
+/// A cluster in a module, and something that lives in it. Both are there only while `on` is true.
+fn in_a_module(module: &str, endpoint: &str) -> String {
+    format!(
+        "variable \"on\" {{\n  type = bool\n}}\nmodule \"m\" {{\n  source   = \"./m\"\n  {module}\n}}\n\
+         provider \"sim\" {{\n  alias    = \"inside\"\n  endpoint = {endpoint}\n  token    = {}\n}}\n\
+         resource \"sim_instance\" \"pod\" {{\n  enabled  = var.on\n  provider = sim.inside\n  name     = \"pod\"\n}}\n",
+        endpoint.replace("endpoint", "token")
+    )
+}
+
+#[tokio::test]
+async fn what_lives_in_a_module_that_is_disabled_with_it_is_removed_first() {
+    let module = "resource \"sim_cluster\" \"c\" {\n  name = \"c\"\n}\noutput \"endpoint\" {\n  value = sim_cluster.c.endpoint\n}\n\
+                  output \"token\" {\n  value     = sim_cluster.c.token\n  sensitive = true\n}\n";
+    for (instances, endpoint) in [
+        ("enabled = var.on", "module.m.endpoint"),
+        ("enabled = var.on", "try(module.m.endpoint, null)"),
+        ("count = var.on ? 1 : 0", "one(module.m[*].endpoint)"),
+        ("count = var.on ? 1 : 0", "module.m[0].endpoint"),
+        ("for_each = toset(var.on ? [\"a\"] : [])", "one(values(module.m)[*].endpoint)"),
+    ] {
+        let mut bed = Bed::calm();
+        bed.modules.0.insert("m".to_owned(), module.to_owned());
+        let text = in_a_module(instances, endpoint);
+        bed.clone().with_variable("on", "true").succeed(&text).await;
+        assert_eq!(render::world(&bed.world), "sim_cluster-c-1\nsim_instance-pod-1 in sim_cluster-c-1\n", "{text}");
+        let off = bed.clone().with_variable("on", "false");
+        let planned = off.plan(&text).await.unwrap_or_else(|problems| panic!("{text}{}", texts(&problems)));
+        assert_eq!(planned.plan.summary().destroy, 2, "{text}{}", render::plan(&planned.plan));
+        let applied = off.apply_planned(planned).await;
+        assert!(applied.succeeded(), "{text}{}", texts(&applied.diagnostics));
+        assert_eq!(render::world(&bed.world), "", "{text}");
+        assert!(!off.plan(&text).await.unwrap().plan.has_changes());
+    }
+}
+
+#[tokio::test]
+async fn what_a_configuration_was_made_from_and_cannot_be_known_is_told_with_a_way_out() {
+    let bed = Bed::calm();
+    let text = "variable \"on\" {\n  type = bool\n}\nlocals {\n  places = { for name in var.on ? [\"home\"] : [] : name => name }\n}\n\
+                provider \"sim\" {\n  alias  = \"there\"\n  region = local.places[\"home\"]\n}\n\
+                resource \"sim_instance\" \"pod\" {\n  enabled  = var.on\n  provider = sim.there\n  name     = \"pod\"\n}\n";
+    bed.clone().with_variable("on", "true").succeed(text).await;
+    let problems = bed.clone().with_variable("on", "false").plan(text).await.err().unwrap();
+    assert!(texts(&problems).contains("Leave what it is made from in the files"), "{}", texts(&problems));
+    assert_eq!(problems.iter().next().unwrap().hints, ["pipectl state rm main.hcl 'sim_instance.pod'"]);
+}
+
+#[tokio::test]
+async fn what_has_nothing_to_configure_is_removed_without_its_configuration() {
+    let text = "provider \"terraform\" {\n  alias    = \"by\"\n  for_each = toset([\"a\", \"b\"])\n}\n\
+                resource \"terraform_data\" \"d\" {\n  for_each = toset([\"a\", \"b\"])\n  provider = terraform.by[each.key]\n  input    = 1\n}\n";
+    let bed = Bed::calm();
+    bed.succeed(text).await;
+    assert!(bed.state().object(&address("terraform_data.d[\"a\"]")).unwrap().provider.is_some());
+    let fewer = text.replace("[\"a\", \"b\"]", "[\"a\"]");
+    bed.succeed(&fewer).await;
+    bed.succeed("").await;
+    assert!(bed.state().resources.is_empty());
+}

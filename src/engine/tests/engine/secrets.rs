@@ -259,3 +259,76 @@ resource "terraform_data" "named" {
     assert!(!all.contains("470815"), "{all}");
     assert!(!bed.plan(text).await.unwrap().plan.has_changes());
 }
+
+#[tokio::test]
+async fn a_secret_that_is_left_alone_is_never_taken_away() {
+    let text = |size: u32| {
+        format!(
+            "resource \"sim_instance\" \"web\" {{\n  name = \"web\"\n  size = {size}\n  tags = {{ token = secret(\"env:TOKEN\") }}\n  \
+             lifecycle {{\n    ignore_changes = [tags]\n  }}\n}}\n"
+        )
+    };
+    let far_side = |bed: &Bed| bed.world.objects()[0].attributes.to_string();
+    let bed = Bed::calm();
+    bed.set_secret("env:TOKEN", "canary-hunter2");
+    bed.succeed(&text(1)).await;
+    bed.set_secret("env:TOKEN", "canary-hunter3");
+    let planned = bed.plan(&text(1)).await.unwrap();
+    assert!(!planned.plan.has_changes(), "{}", render::plan(&planned.plan));
+    let applied = bed.apply_planned(planned).await;
+    assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+    // Another argument cannot be written without it.
+    let found = bed.plan(&text(2)).await.err().unwrap();
+    let told = texts(&found);
+    assert!(
+        told.starts_with("Ignored secret not known: sim_instance.web is to be changed, and `tags.token`"),
+        "{told}"
+    );
+    assert!(!told.contains("hunter") && far_side(&bed).contains("canary-hunter2"), "{told}");
+    bed.set_secret("env:TOKEN", "canary-hunter2");
+    bed.succeed(&text(2)).await;
+    assert!(far_side(&bed).contains("canary-hunter2") && far_side(&bed).contains("size = 2"), "{}", far_side(&bed));
+    bed.set_secret("env:TOKEN", "canary-hunter3");
+    bed.succeed(&text(3).replace("    ignore_changes = [tags]\n", "")).await;
+    assert!(far_side(&bed).contains("canary-hunter3") && far_side(&bed).contains("size = 3"), "{}", far_side(&bed));
+    // The same of a kind that does not tell what it was given.
+    let text = |number: u32| {
+        format!(
+            "resource \"terraform_data\" \"d\" {{\n  input = {{ token = secret(\"env:TOKEN\"), number = {number} }}\n  \
+             lifecycle {{\n    ignore_changes = [input.token]\n  }}\n}}\n"
+        )
+    };
+    let bed = Bed::calm();
+    bed.set_secret("env:TOKEN", "canary-hunter2");
+    bed.succeed(&text(1)).await;
+    bed.set_secret("env:TOKEN", "canary-hunter3");
+    assert!(!bed.succeed(&text(1)).await.diagnostics.has_errors());
+    let told = texts(&bed.plan(&text(2)).await.err().unwrap());
+    assert!(
+        told.starts_with("Ignored secret not known: terraform_data.d is to be changed, and `input.token`"),
+        "{told}"
+    );
+    bed.set_secret("env:TOKEN", "canary-hunter2");
+    bed.succeed(&text(2)).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_left_alone_keeps_its_fingerprint_where_it_is_decided_later() {
+    let text = |release: u32| {
+        format!(
+            "resource \"sim_cluster\" \"c\" {{\n  name    = \"c\"\n  release = {release}\n}}\n\
+             provider \"sim\" {{\n  alias    = \"inside\"\n  endpoint = sim_cluster.c.endpoint\n  token    = sim_cluster.c.token\n}}\n\
+             resource \"sim_instance\" \"web\" {{\n  provider = sim.inside\n  name     = \"web\"\n  size     = 1\n  \
+             tags     = {{ token = secret(\"env:TOKEN\") }}\n  lifecycle {{\n    ignore_changes = [tags]\n  }}\n}}\n"
+        )
+    };
+    let bed = Bed::calm();
+    bed.set_secret("env:TOKEN", "canary-hunter2");
+    bed.succeed(&text(1)).await;
+    let web = crate::bed::address("sim_instance.web");
+    let before = bed.state().object(&web).unwrap().secrets.clone();
+    assert_eq!(before.len(), 1);
+    bed.set_secret("env:TOKEN", "canary-hunter3");
+    bed.succeed(&text(2)).await;
+    assert_eq!(bed.state().object(&web).unwrap().secrets, before);
+}

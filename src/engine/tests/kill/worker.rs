@@ -140,6 +140,7 @@ async fn apply(folder: &Path, version: Version, seed: u64) -> bool {
             root_name: "main.hcl".into(),
             work: "work".into(),
             view: "view".into(),
+            in_commands: String::new(),
         },
         is_encrypted: false,
         workspace: "default".to_owned(),
