@@ -6,7 +6,7 @@ use std::sync::Arc;
 use petgraph::graph::NodeIndex;
 use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{
-    Address, AddressKind, Diagnostic, Diagnostics, Marks, Refinement, Schema, Span, Step, Target, Type, Value,
+    Address, AddressKind, Diagnostic, Diagnostics, Marks, Refinement, Schema, SourceId, Span, Step, Target, Type, Value,
 };
 use pipectl_lang::{Configuration, Expression, IgnoreChanges, ObjectBlock, Reference, Scope, WithoutSecrets, evaluate};
 use pipectl_provider::planning::{with_unknown_computed, without_write_only};
@@ -31,6 +31,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
     let mut diagnostics = configuration.check_references();
     let mut told: Vec<Span> = diagnostics.iter().filter_map(|problem| problem.span.clone()).collect();
     told.extend(configuration.lost_references());
+    let told = Places::of(told);
     diagnostics.extend(check_kinds(engine, configuration));
     diagnostics.extend(check_removed(configuration));
     diagnostics.extend(mistakes_of_imports(configuration));
@@ -102,19 +103,36 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
             }
         };
         // What a wrong reference leads to has been told with it.
-        diagnostics.extend(found.into_iter().filter(|problem| !is_inside(problem, &told)).collect::<Diagnostics>());
+        diagnostics.extend(found.into_iter().filter(|problem| !told.hold(problem)).collect::<Diagnostics>());
         // In validation one instance stands for all.
         values.set_everywhere(node, 1, &value);
     }
     without_repetitions(diagnostics)
 }
 
-/// Whether a finding stands inside of one of these places.
-fn is_inside(problem: &Diagnostic, places: &[Span]) -> bool {
-    let contains = |place: &Span, span: &Span| {
-        place.source == span.source && place.range.start <= span.range.start && span.range.end <= place.range.end
-    };
-    problem.span.as_ref().is_some_and(|span| places.iter().any(|place| contains(place, span)))
+/// Places in files, in the order of their beginnings, each with the furthest end of those that begin no later in its file.
+struct Places(Vec<(SourceId, usize, usize)>);
+
+impl Places {
+    fn of(spans: Vec<Span>) -> Self {
+        let mut places: Vec<(SourceId, usize, usize)> =
+            spans.into_iter().map(|span| (span.source, span.range.start, span.range.end)).collect();
+        places.sort_unstable();
+        for index in 1..places.len() {
+            if places[index - 1].0 == places[index].0 {
+                places[index].2 = places[index].2.max(places[index - 1].2);
+            }
+        }
+        Self(places)
+    }
+
+    /// Whether a finding stands inside of one of them.
+    fn hold(&self, problem: &Diagnostic) -> bool {
+        let Some(span) = &problem.span else { return false };
+        let before = self.0.partition_point(|(source, start, _)| (*source, *start) <= (span.source, span.range.start));
+        let last = before.checked_sub(1).map(|last| self.0[last]);
+        last.is_some_and(|(source, _, end)| source == span.source && span.range.end <= end)
+    }
 }
 
 /// Judges what decides the instances of a module, and lets one stand for all of them.
@@ -364,4 +382,20 @@ fn validate_expansion(
     // What is not known may be known to be of a wrong type, or sensitive, or ephemeral.
     problems.extend(Expansion::evaluate_or_open(None, count, for_each, scope).err().unwrap_or_default());
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_holds_what_stands_inside_of_it() {
+        let span = |source: u32, range: std::ops::Range<usize>| Span { source: SourceId(source), range };
+        let places =
+            Places::of(vec![span(1, 50..60), span(0, 0..100), span(0, 10..20), span(1, 5..9), span(1, 50..55)]);
+        let holds = |source, range| places.hold(&Diagnostic::error("", "").at(span(source, range)));
+        assert!(holds(0, 0..100) && holds(0, 12..90) && holds(1, 50..60) && holds(1, 5..9) && holds(1, 6..6));
+        assert!(!holds(0, 0..101) && !holds(1, 0..9) && !holds(1, 5..10) && !holds(1, 49..60) && !holds(2, 5..6));
+        assert!(!places.hold(&Diagnostic::error("", "")), "what stands nowhere stands in none");
+    }
 }
