@@ -1,6 +1,7 @@
 //! A state as Terraform's state representation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pipectl_core::{Address, Marks, Value, json};
 use pipectl_engine::attributes;
@@ -33,7 +34,7 @@ pub(super) fn with_outputs(registry: &Registry, state: &State, outputs: &BTreeMa
     if state.resources.is_empty() && outputs.is_empty() {
         return json!({ "format_version": FORMAT });
     }
-    let needs = Needs::of(state);
+    let mut needs = Needs::of(state);
     let objects = state.objects().map(|(address, deposed, stored)| {
         let mut json = resource(registry, address, stored);
         if let Some(key) = deposed {
@@ -41,7 +42,7 @@ pub(super) fn with_outputs(registry: &Registry, state: &State, outputs: &BTreeMa
         }
         let needed = needs.all(stored);
         if !needed.is_empty() {
-            json["depends_on"] = needed.into_iter().map(|address| address.to_string()).collect();
+            json["depends_on"] = needed.into();
         }
         (address, json)
     });
@@ -80,26 +81,52 @@ pub(super) fn object(address: &Address, value: &Value, schema_version: u32) -> J
     json
 }
 
-/// What blocks need: the state keeps what each object refers to, Terraform's document lists all that it needs.
-struct Needs(BTreeMap<Address, BTreeSet<Address>>);
+/// What blocks need: the state keeps what each object refers to, Terraform's document lists all that it needs. That is as much text as there are
+/// pairs of objects of which one needs the other, so that nothing else may cost as much: addresses are numbers here, in their order.
+struct Needs {
+    numbers: BTreeMap<Address, usize>,
+    texts: Vec<String>,
+    /// By number: the numbers that its block refers to.
+    direct: Vec<Arc<Vec<usize>>>,
+    /// By number: the last object that it was found for.
+    found_for: Vec<usize>,
+    objects: usize,
+}
 
 impl Needs {
     fn of(state: &State) -> Self {
-        let mut direct: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        let named: BTreeSet<&Address> = state.objects().flat_map(|(_, _, object)| &object.dependencies).collect();
+        let numbers: BTreeMap<Address, usize> =
+            named.iter().enumerate().map(|(number, address)| ((*address).clone(), number)).collect();
+        let mut blocks: BTreeMap<Address, BTreeSet<usize>> = BTreeMap::new();
         for (address, _, object) in state.objects() {
-            direct.entry(address.block()).or_default().extend(object.dependencies.iter().cloned());
+            let own = object.dependencies.iter().map(|dependency| numbers[dependency]);
+            blocks.entry(address.block()).or_default().extend(own);
         }
-        Self(direct)
+        let blocks: BTreeMap<Address, Arc<Vec<usize>>> =
+            blocks.into_iter().map(|(block, needs)| (block, Arc::new(needs.into_iter().collect()))).collect();
+        Self {
+            texts: named.iter().map(|address| address.to_string()).collect(),
+            direct: named.iter().map(|address| blocks.get(&address.block()).cloned().unwrap_or_default()).collect(),
+            found_for: vec![0; named.len()],
+            numbers,
+            objects: 0,
+        }
     }
 
-    fn all(&self, object: &ObjectState) -> BTreeSet<Address> {
-        let mut open: Vec<&Address> = object.dependencies.iter().collect();
-        let mut found = BTreeSet::new();
-        while let Some(address) = open.pop() {
-            if found.insert(address.clone()) {
-                open.extend(self.0.get(&address.block()).into_iter().flatten());
+    /// Everything that an object of the state needs, however far away.
+    fn all(&mut self, object: &ObjectState) -> Vec<&str> {
+        self.objects += 1;
+        let mut open: Vec<usize> = object.dependencies.iter().map(|address| self.numbers[address]).collect();
+        let mut found = Vec::new();
+        while let Some(number) = open.pop() {
+            if self.found_for[number] != self.objects {
+                self.found_for[number] = self.objects;
+                found.push(number);
+                open.extend(self.direct[number].iter());
             }
         }
-        found
+        found.sort_unstable();
+        found.into_iter().map(|number| self.texts[number].as_str()).collect()
     }
 }
