@@ -128,7 +128,8 @@ impl Import {
     }
 
     /// What we have written ourselves.
-    fn ours(&mut self, json: Json) -> Result<(), TerraformStateError> {
+    fn ours(&mut self, mut json: Json) -> Result<(), TerraformStateError> {
+        numbers::unmark(&mut json);
         let ours: Ours = serde_json::from_value(json).map_err(|error| shape(&format!("`pipectl`: {error}")))?;
         self.state.root = ours.root;
         self.state.resources.extend(ours.resources);
@@ -161,7 +162,7 @@ impl Head {
     fn instance(&self, members: &Map<String, Json>) -> Result<Instance, LeftOut> {
         let key = match members.get("index_key") {
             None | Some(Json::Null) => Ok(None),
-            Some(Json::String(name)) => Ok(Some(InstanceKey::Name(name.clone()))),
+            Some(Json::String(name)) => Ok(Some(InstanceKey::Name(numbers::plain(name)))),
             Some(number) => number.as_u64().map(|index| Some(InstanceKey::Index(index))).ok_or(()),
         };
         let block = Address::new(AddressKind::Resource, &self.type_name, &self.name);
@@ -242,9 +243,9 @@ fn path_of(json: &Json) -> Option<AttributePath> {
     let step = |step: &Json| {
         let value = step.get("value")?;
         match step.get("type")?.as_str()? {
-            "get_attr" => Some(PathStep::Name(value.as_str()?.to_owned())),
+            "get_attr" => Some(PathStep::Name(numbers::plain(value.as_str()?))),
             "index" => match value.get("value")? {
-                Json::String(key) => Some(PathStep::Name(key.clone())),
+                Json::String(key) => Some(PathStep::Name(numbers::plain(key))),
                 index => Some(PathStep::Index(usize::try_from(index.as_u64()?).ok()?)),
             },
             _ => None,
@@ -267,7 +268,7 @@ fn shape(message: &str) -> TerraformStateError {
 
 fn text_of(json: Option<Json>) -> String {
     match json {
-        Some(Json::String(text)) => text,
+        Some(Json::String(text)) => numbers::plain(&text),
         _ => String::new(),
     }
 }

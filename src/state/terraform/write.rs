@@ -6,6 +6,7 @@ use pipectl_core::json::{from_json, type_from_json, type_to_json};
 use pipectl_core::{Address, AddressKind, InstanceKey, ProviderAddress, ProviderSource, Type, implied_name};
 use serde_json::{Map, Value as Json, json};
 
+use super::numbers::Meant;
 use super::read::{configuration_of, object_of_instance};
 use super::{CHECK_RESULTS, OurRest, Ours, TerraformRest, VERSION, has_open_type, numbers, split_module};
 use crate::{AttributePath, ObjectState, OutputState, PathStep, State};
@@ -75,7 +76,7 @@ fn ours(state: &State, providers: &BTreeMap<Address, String>) -> Option<Json> {
     }
     let is_needed =
         !ours.resources.is_empty() || !ours.objects.is_empty() || !ours.intents.is_empty() || !ours.root.is_empty();
-    is_needed.then(|| serde_json::to_value(ours).expect("a state is plain data"))
+    is_needed.then(|| numbers::escaped(serde_json::to_value(ours).expect("a state is plain data")))
 }
 
 fn resources(state: &State, rest: &TerraformRest, providers: &BTreeMap<Address, String>) -> Vec<Json> {
@@ -161,7 +162,7 @@ fn instance(
             members.insert("index_key".to_owned(), json!(index));
         }
         Some(InstanceKey::Name(name)) => {
-            members.insert("index_key".to_owned(), json!(name));
+            members.insert("index_key".to_owned(), numbers::escaped(json!(name)));
         }
     }
     if object.tainted {
@@ -198,17 +199,17 @@ fn attributes(address: &Address, object: &ObjectState) -> Json {
     let each = attributes.iter().map(|(name, value)| {
         let ty = object.types.get(name);
         let is_open = has_open_type(&address.type_name, name);
-        let value = match ty.and_then(type_from_json) {
+        let written = match ty.and_then(type_from_json) {
             Some(ty) => with_numbers(value, &ty),
-            None => value.clone(),
+            None => numbers::escaped(value.clone()),
         };
-        let written = match value {
+        let written = match written {
             Json::Null => Json::Null,
-            value if is_open => {
-                let ty = ty.cloned().unwrap_or_else(|| type_to_json(&from_json(&value).ty()));
-                json!({ "value": value, "type": ty })
+            written if is_open => {
+                let ty = ty.cloned().unwrap_or_else(|| type_to_json(&from_json(value).ty()));
+                json!({ "value": written, "type": ty })
             }
-            value => value,
+            written => written,
         };
         (name.clone(), written)
     });
@@ -218,7 +219,7 @@ fn attributes(address: &Address, object: &ObjectState) -> Json {
 /// A value with every number marked that is kept as a string, because a double does not hold it.
 fn with_numbers(value: &Json, ty: &Type) -> Json {
     match (value, ty) {
-        (Json::String(text), Type::Number) => Json::String(format!("{}{text}", numbers::MARK)),
+        (Json::String(text), Type::Number) => numbers::number(text),
         (Json::Array(elements), Type::List(element) | Type::Set(element)) => {
             elements.iter().map(|value| with_numbers(value, element)).collect()
         }
@@ -231,19 +232,19 @@ fn with_numbers(value: &Json, ty: &Type) -> Json {
         }
         (Json::Object(members), Type::Object(fields)) => {
             let each = members.iter().map(|(name, value)| {
-                let value = fields.get(name).map_or_else(|| value.clone(), |field| with_numbers(value, &field.ty));
+                let value = with_numbers(value, fields.get(name).map_or(&Type::Any, |field| &field.ty));
                 (name.clone(), value)
             });
             each.collect()
         }
-        (value, _) => value.clone(),
+        (value, _) => numbers::escaped(value.clone()),
     }
 }
 
 fn output_json(output: &OutputState) -> Json {
     let value = match type_from_json(&output.ty) {
         Some(ty) => with_numbers(&output.value, &ty),
-        None => output.value.clone(),
+        None => numbers::escaped(output.value.clone()),
     };
     let mut members = Map::new();
     members.insert("value".to_owned(), value);
@@ -267,8 +268,10 @@ fn path_json(address: &Address, object: &ObjectState, path: &AttributePath) -> J
                 _ => Type::Any,
             };
             match is_map {
-                true => json!({ "type": "index", "value": { "value": name, "type": "string" } }),
-                false => json!({ "type": "get_attr", "value": name }),
+                true => {
+                    json!({ "type": "index", "value": { "value": numbers::escaped(json!(name)), "type": "string" } })
+                }
+                false => json!({ "type": "get_attr", "value": numbers::escaped(json!(name)) }),
             }
         }
         PathStep::Index(index) => {
@@ -317,9 +320,9 @@ fn pretty(out: &mut String, json: &Json, depth: usize) {
             indent(out, depth);
             out.push('}');
         }
-        Json::String(string) => match numbers::digits(string) {
-            Some(digits) => out.push_str(digits),
-            None => text(out, string.strip_prefix(numbers::MARK).unwrap_or(string)),
+        Json::String(string) => match numbers::meant(string) {
+            Meant::Number(digits) => out.push_str(digits),
+            Meant::Text(plain) => text(out, plain),
         },
         Json::Null | Json::Bool(_) | Json::Number(_) => out.push_str(&json.to_string()),
     }

@@ -239,6 +239,32 @@ fn a_state_of_ours_becomes_a_file_of_terraform() {
 }
 
 #[test]
+fn text_that_looks_like_a_number_stays_text() {
+    let text = "\0number:1";
+    let file = json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "l",
+        "outputs": { "o": { "value": text, "type": "string" } },
+        "resources": [
+            { "mode": "data", "type": "a_b", "name": "d", "provider": "p", "instances": [{ "attributes": { "x": text } }] },
+            { "mode": "managed", "type": "terraform_data", "name": "m", "provider": "provider[\"terraform.io/builtin/terraform\"]",
+              "instances": [{ "schema_version": 0, "attributes": { "id": text, "input": { "value": text, "type": "string" } },
+                              "sensitive_attributes": [], "private": text }] },
+        ],
+        "check_results": null,
+    });
+    let read = read(&serde_json::to_string_pretty(&file).unwrap()).unwrap();
+    assert_eq!(read.left_out, []);
+    assert_eq!(read.state.outputs["o"].value, text);
+    let object = read.state.object(&"terraform_data.m".parse().unwrap()).unwrap();
+    assert_eq!((&object.attributes["id"], &object.attributes["input"]), (&json!(text), &json!(text)));
+    let written: Json = serde_json::from_str(&write(&committed(&read.state))).unwrap();
+    assert_eq!(written["outputs"], file["outputs"]);
+    assert_eq!(written["resources"][0]["instances"][0]["attributes"]["input"]["value"], text);
+    assert_eq!(written["resources"][0]["instances"][0]["private"], text);
+    assert_eq!(written["resources"][1]["instances"], file["resources"][0]["instances"]);
+}
+
+#[test]
 fn stages_and_announced_calls_survive_pull_and_push() {
     let mut state = State { lineage: "l".to_owned(), root: "hep.hcl".to_owned(), ..State::default() };
     for (index, changes) in pipectl_state::conformance::every_change()[..4].iter().enumerate() {
@@ -305,6 +331,8 @@ fn any_json() -> impl Strategy<Value = Json> {
         any::<i64>().prop_map(Json::from),
         any::<f64>().prop_filter("JSON has no infinities", |number| number.is_finite()).prop_map(Json::from),
         ".{0,12}".prop_map(Json::from),
+        // What looks like a mark of ours is text all the same.
+        prop::sample::select(vec!["\0number:1", "\0number:", "\0text:\0number:1", "\0"]).prop_map(Json::from),
     ];
     leaf.prop_recursive(3, 20, 4, |inner| {
         prop_oneof![
