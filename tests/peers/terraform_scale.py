@@ -8,7 +8,8 @@ seconds, peak memory and bytes written of both programs, and how many times less
 `terraform_data`, which both have built in, so nothing but the engines is measured. Terraform is `terraform` on the PATH.
 
 kinds   blocks: N blocks that need nothing; foreach: one block with `for_each` over a set of N; layers: ten layers, each
-        block with two parents in the layer before; chain: each block refers to the one before
+        block with two parents in the layer before; chain: each block refers to the one before; deferred: blocks of which it
+        is known only after apply how many instances they have, which Terraform refuses
 
 Terraform takes hours for some of this: beyond 1,000 nodes it runs only where it ends within minutes (plans of blocks and
 layers), and beyond 10,000 not at all. --all lifts the first limit; with --alone it does not run.
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ["blocks", "foreach", "layers", "chain"]
+KINDS = ["blocks", "foreach", "layers", "chain", "deferred"]
 # What runs of Terraform end within a few minutes: largest number of nodes by kind and operation.
 TERRAFORM_LIMITS = {
     ("blocks", "plan"): 10_000,
@@ -62,6 +63,12 @@ def configuration(kind: str, nodes: int) -> str:
         return "".join(block(number, parents(number)) for number in range(width * 10))
     if kind == "chain":
         return "".join(block(n, f"terraform_data.b{n - 1}.id" if n else '"first"') for n in range(nodes))
+    if kind == "deferred":
+        number = 'resource "terraform_data" "number" {\n  input = 1\n}\n'
+        count = "count = terraform_data.number.output"
+        return number + "".join(
+            f'resource "terraform_data" "b{n}" {{\n  {count}\n  input = {n}\n}}\n' for n in range(nodes - 1)
+        )
     raise ValueError(kind)
 
 
@@ -102,7 +109,7 @@ def operations(program: str) -> list[tuple[str, list[str]]]:
 
 
 def terraform_runs(terraform: str | None, kind: str, operation: str, nodes: int, everything: bool) -> bool:
-    if terraform is None:
+    if terraform is None or kind == "deferred":
         return False
     limit = TERRAFORM_LIMITS.get((kind, operation), TERRAFORM_LIMIT)
     return nodes <= (10_000 if everything else limit)
