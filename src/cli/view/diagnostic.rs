@@ -40,7 +40,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, paint: Paint) -> Str
             let marked = visible(&source.text, span);
             // Only the line that is shown: the renderer looks at all that it is given, for each diagnostic.
             let line = line_around(&source.text, marked.start);
-            let number = source.text[..line.start].matches('\n').count() + 1;
+            let number = number_of_line(&source.text, line.start);
             let inside = marked.start - line.start..marked.end - line.start;
             title.element(
                 Snippet::source(&source.text[line])
@@ -105,6 +105,12 @@ fn visible(text: &str, span: &Span) -> std::ops::Range<usize> {
     start..trimmed.max(start)
 }
 
+/// The number of the line that a byte of a text is in. Thousands of findings may stand in one file: bytes are counted many at once, and characters
+/// are not searched for one by one.
+fn number_of_line(text: &str, byte: usize) -> usize {
+    text.as_bytes()[..byte].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
 /// The line that a byte of a text is in, with its end.
 fn line_around(text: &str, byte: usize) -> std::ops::Range<usize> {
     let start = text[..byte].rfind('\n').map_or(0, |position| position + 1);
@@ -146,7 +152,7 @@ fn position(text: &str, byte: usize) -> Json {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |position| position + 1);
     json!({
-        "line": before.matches('\n').count() + 1,
+        "line": number_of_line(text, before.len()),
         "column": before[line_start..].chars().count() + 1,
         "byte": byte,
     })
