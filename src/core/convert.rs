@@ -189,11 +189,38 @@ fn unified_elements(
     };
     let each = |(index, value): (usize, &Value)| convert_at(value, &element, &path.index(index));
     let converted: Vec<Value> = elements.iter().enumerate().map(each).collect::<Result<_, _>>()?;
+    // A common type may have gaps that elements fill differently: those of a list are brought together once more, those of a set are not.
+    if collection == "set" {
+        return of_one_type(element, converted).ok_or_else(|| {
+            ConvertError::new(path, format!("cannot convert tuple to {collection} of any single type"))
+        });
+    }
     let ty = common_type(converted.iter())
         .ok_or_else(|| ConvertError::new(path, "cannot find a common base type for all elements"))?;
     let each = |(index, value): (usize, &Value)| convert_at(value, &ty, &path.index(index));
-    let unified = converted.iter().enumerate().map(each).collect::<Result<_, _>>()?;
-    Ok((ty, unified))
+    let unified: Vec<Value> = converted.iter().enumerate().map(each).collect::<Result<_, _>>()?;
+    of_one_type(ty, unified)
+        .ok_or_else(|| ConvertError::new(path, format!("cannot convert tuple to {collection} of any single type")))
+}
+
+/// Elements that all have one type but for those whose type is open, which get it. Nothing where there are several types.
+fn of_one_type(wanted: Type, elements: Vec<Value>) -> Option<(Type, Vec<Value>)> {
+    let mut types = elements.iter().map(Value::ty).filter(|ty| *ty != Type::Any);
+    let Some(first) = types.next() else { return Some((wanted.without_optional(), elements)) };
+    if types.any(|other| other != first) {
+        return None;
+    }
+    let elements = elements.into_iter().map(|value| typed(value, &first)).collect();
+    Some((first, elements))
+}
+
+/// The value, with a type if its own is open.
+fn typed(value: Value, ty: &Type) -> Value {
+    match value.kind() {
+        Kind::Null(Type::Any) => Value::null_of(ty.clone()).marked(value.marks()),
+        Kind::Unknown(unknown) if unknown.ty == Type::Any => Value::unknown(ty.clone()).marked(value.marks()),
+        _ => value,
+    }
 }
 
 /// Attributes of an object, or elements of a map whose type is `given`, as a map.
@@ -225,17 +252,10 @@ fn named_as(
         .ok_or_else(|| ConvertError::new(path, "cannot find a common base type for all elements"))?;
     let unified = convert_to(&converted, &ty)?;
     // A common type may have gaps that values fill differently.
-    let mut types = unified.values().map(Value::ty).filter(|ty| *ty != Type::Any);
-    let Some(first) = types.next() else { return Ok(Value::map(ty, unified)) };
-    if types.any(|other| other != first) {
-        return Err(ConvertError::new(path, "all map elements must have the same type"));
-    }
-    let typed = |value: Value| match value.kind() {
-        Kind::Null(Type::Any) => Value::null_of(first.clone()).marked(value.marks()),
-        Kind::Unknown(unknown) if unknown.ty == Type::Any => Value::unknown(first.clone()).marked(value.marks()),
-        _ => value,
-    };
-    Ok(Value::map(first.clone(), unified.into_iter().map(|(name, value)| (name, typed(value)))))
+    let (names, values): (Vec<String>, Vec<Value>) = unified.into_iter().unzip();
+    let (ty, values) =
+        of_one_type(ty, values).ok_or_else(|| ConvertError::new(path, "all map elements must have the same type"))?;
+    Ok(Value::map(ty, names.into_iter().zip(values)))
 }
 
 fn common_type<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Type> {

@@ -26,7 +26,7 @@ pub fn to_json(value: &Value) -> Option<Json> {
 }
 
 fn number_to_json(number: &Number) -> Json {
-    if let Some(small) = number.to_i64() {
+    if let Some(small) = number.to_i64().filter(|small| *small != 0 || !number.is_sign_negative()) {
         return Json::from(small);
     }
     let double = number.to_f64();

@@ -1,7 +1,8 @@
 //! Numbers as Terraform computes with them: binary floating point with a 512-bit mantissa, half to even.
 //!
 //! Small integers, nearly all numbers in practice, take a path through `i64`. Infinities are values (`1/0`), not-a-number is not.
-//! The text of a number is the shortest decimal that reads back as the same 512-bit value.
+//! The text of a number is the shortest decimal that Go finds for its bits: nearly always it reads back as the same value. Zero has a sign,
+//! which shows in that text and in what is divided by it, and in nothing else.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,10 +17,12 @@ use dashu_int::{IBig, UBig};
 
 /// Bits of the mantissa.
 pub const PRECISION: usize = 512;
-/// Decimal digits that are always enough to tell two 512-bit mantissas apart.
-const MAX_DECIMAL_DIGITS: usize = 156;
+/// Bits of the mantissa of a double.
+const DOUBLE_PRECISION: usize = f64::MANTISSA_DIGITS as usize;
 /// Exponents beyond this are refused, so that `1e999999999` cannot exhaust memory.
-const MAX_DECIMAL_EXPONENT: u64 = 20_000;
+const MAX_DECIMAL_EXPONENT: u64 = 100_000;
+/// The same of exponents of two, as in `1p4`.
+const MAX_BINARY_EXPONENT: u64 = 300_000;
 
 type Binary = FBig<HalfEven, 2>;
 
@@ -34,6 +37,8 @@ enum Repr {
     Big(Box<Binary>),
     /// What a computation with doubles gave: exact as any number, but shown with as many digits as tell it from other doubles.
     Double(f64),
+    /// What zero times, or over, a negative number gives.
+    NegativeZero,
     Infinity,
     NegativeInfinity,
 }
@@ -80,10 +85,22 @@ impl Number {
         if !value.is_finite() {
             return Self::from_f64(value);
         }
+        if value == 0.0 {
+            return Some(Self::zero(value.is_sign_negative()));
+        }
         if value.fract() == 0.0 && value.abs() < EXACT {
             return Some(Self::from(value as i64));
         }
         Some(Number(Repr::Double(value)))
+    }
+
+    fn zero(is_negative: bool) -> Self {
+        if is_negative { Number(Repr::NegativeZero) } else { Self::ZERO }
+    }
+
+    /// Whether the number has a minus sign: negative numbers, and the zero that has one.
+    pub fn is_sign_negative(&self) -> bool {
+        matches!(self.0, Repr::NegativeZero) || self.signum() < 0
     }
 
     /// The nearest double.
@@ -92,6 +109,7 @@ impl Number {
             Repr::Small(value) => *value as f64,
             Repr::Big(value) => value.to_f64().value(),
             Repr::Double(value) => *value,
+            Repr::NegativeZero => -0.0,
             Repr::Infinity => f64::INFINITY,
             Repr::NegativeInfinity => f64::NEG_INFINITY,
         }
@@ -105,6 +123,7 @@ impl Number {
                 Repr::Small(value) => Some(value),
                 _ => None,
             },
+            Repr::NegativeZero => Some(0),
             Repr::Big(_) | Repr::Infinity | Repr::NegativeInfinity => None,
         }
     }
@@ -122,7 +141,7 @@ impl Number {
     /// Whether the number has no fractional part. Infinities are not whole.
     pub fn is_whole(&self) -> bool {
         match &self.0 {
-            Repr::Small(_) => true,
+            Repr::Small(_) | Repr::NegativeZero => true,
             Repr::Big(value) => value.repr().is_int(),
             Repr::Double(value) => value.fract() == 0.0,
             Repr::Infinity | Repr::NegativeInfinity => false,
@@ -131,7 +150,7 @@ impl Number {
 
     /// Whether the number is neither infinity.
     pub fn is_finite(&self) -> bool {
-        matches!(self.0, Repr::Small(_) | Repr::Big(_) | Repr::Double(_))
+        !matches!(self.0, Repr::Infinity | Repr::NegativeInfinity)
     }
 
     /// -1, 0 or 1.
@@ -143,6 +162,7 @@ impl Number {
                 Sign::Negative => -1,
             },
             Repr::Double(value) => value.signum() as i32,
+            Repr::NegativeZero => 0,
             Repr::Infinity => 1,
             Repr::NegativeInfinity => -1,
         }
@@ -161,7 +181,7 @@ impl Number {
     /// What the text of a computed double says, where that is another number.
     fn as_told(&self) -> Option<Self> {
         match self.0 {
-            Repr::Double(value) if value.fract() != 0.0 => Self::from_f64(value),
+            Repr::Double(value) if value.fract() != 0.0 => self.to_string().parse().ok(),
             _ => None,
         }
     }
@@ -177,7 +197,7 @@ impl Number {
     /// Two doubles make a double, unless that is too large or too small for one.
     fn with_double(&self, other: &Self, operation: fn(f64, f64) -> f64) -> Option<Self> {
         let (Repr::Double(a), Repr::Double(b)) = (&self.0, &other.0) else { return None };
-        Self::from_computed_f64(Some(operation(*a, *b)).filter(|result| result.is_normal() || *result == 0.0)?)
+        Self::from_computed_f64(Some(operation(*a, *b)).filter(|result| result.is_normal())?)
     }
 
     /// Sum.
@@ -189,6 +209,9 @@ impl Number {
             && let Some(sum) = a.checked_add(*b)
         {
             return Ok(Self::from(sum));
+        }
+        if self.signum() == 0 && other.signum() == 0 {
+            return Ok(Self::zero(self.is_sign_negative() && other.is_sign_negative()));
         }
         match (self.is_finite(), other.is_finite()) {
             (true, true) => Ok(Self::from_binary(sum(self.binary(), other.binary()))),
@@ -211,10 +234,14 @@ impl Number {
         }
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0)
             && let Some(product) = a.checked_mul(*b)
+            && product != 0
         {
             return Ok(Self::from(product));
         }
         if self.is_finite() && other.is_finite() {
+            if self.signum() == 0 || other.signum() == 0 {
+                return Ok(Self::zero(self.is_sign_negative() != other.is_sign_negative()));
+            }
             return Ok(Self::from_binary(product(self.binary(), other.binary())));
         }
         match self.signum() * other.signum() {
@@ -230,6 +257,7 @@ impl Number {
             return Ok(result);
         }
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0)
+            && *a != 0
             && *b != 0
             && a.checked_rem(*b) == Some(0)
         {
@@ -237,10 +265,13 @@ impl Number {
         }
         match (self.is_finite(), other.is_finite()) {
             (false, false) => Err(NumberError::NotANumber),
-            (true, false) => Ok(Self::ZERO),
+            (true, false) => Ok(Self::zero(self.is_sign_negative() != other.is_sign_negative())),
             (finite, true) => {
+                if self.signum() == 0 && other.signum() != 0 {
+                    return Ok(Self::zero(self.is_sign_negative() != other.is_sign_negative()));
+                }
                 if other.signum() == 0 || !finite {
-                    let sign = self.signum() * if other.signum() < 0 { -1 } else { 1 };
+                    let sign = self.signum() * if other.is_sign_negative() { -1 } else { 1 };
                     return match sign {
                         0 => Err(NumberError::NotANumber),
                         sign if sign > 0 => Ok(Self::INFINITY),
@@ -263,6 +294,9 @@ impl Number {
         if let (Repr::Small(a), Repr::Small(b)) = (&self.0, &other.0) {
             return Ok(Self::from(a.checked_rem(*b).unwrap_or(0)));
         }
+        if self.signum() == 0 {
+            return Ok(Self::zero(self.is_sign_negative() && !other.is_sign_negative()));
+        }
         if self.magnitude() < other.magnitude() {
             return Ok(self.clone());
         }
@@ -278,6 +312,8 @@ impl Number {
     /// The number with the other sign.
     pub fn negate(&self) -> Self {
         match &self.0 {
+            Repr::Small(0) => Self::zero(true),
+            Repr::NegativeZero => Self::ZERO,
             Repr::Small(value) => match value.checked_neg() {
                 Some(negated) => Self::from(negated),
                 None => Self::from_binary(-self.binary()),
@@ -291,7 +327,7 @@ impl Number {
 
     /// The magnitude.
     pub fn magnitude(&self) -> Self {
-        if self.signum() < 0 { self.negate() } else { self.clone() }
+        if self.is_sign_negative() { self.negate() } else { self.clone() }
     }
 
     /// The greatest whole number not above.
@@ -299,6 +335,7 @@ impl Number {
         match &self.0 {
             Repr::Big(value) => Self::from_binary(value.floor()),
             Repr::Double(value) => Self::from_computed_f64(value.floor()).unwrap_or_else(|| self.clone()),
+            Repr::NegativeZero => Self::ZERO,
             Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.clone(),
         }
     }
@@ -307,7 +344,9 @@ impl Number {
     pub fn ceil(&self) -> Self {
         match &self.0 {
             Repr::Big(value) => Self::from_binary(value.ceil()),
-            Repr::Double(value) => Self::from_computed_f64(value.ceil()).unwrap_or_else(|| self.clone()),
+            // Adding zero takes the sign from one.
+            Repr::Double(value) => Self::from_computed_f64(value.ceil() + 0.0).unwrap_or_else(|| self.clone()),
+            Repr::NegativeZero => Self::ZERO,
             Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.clone(),
         }
     }
@@ -364,7 +403,7 @@ impl Number {
     fn exact_digits(&self) -> (bool, String, i64) {
         let text = match &self.0 {
             Repr::Big(_) | Repr::Double(_) => exact_text(&self.binary()),
-            Repr::Small(_) | Repr::Infinity | Repr::NegativeInfinity => self.to_string(),
+            Repr::Small(_) | Repr::NegativeZero | Repr::Infinity | Repr::NegativeInfinity => self.to_string(),
         };
         let unsigned = text.trim_start_matches('-');
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
@@ -381,12 +420,13 @@ impl Number {
             Repr::Double(value) => {
                 Binary::try_from(*value).expect("the double is finite").with_precision(PRECISION).value()
             }
+            Repr::NegativeZero => binary_from_integer(IBig::ZERO),
             Repr::Infinity | Repr::NegativeInfinity => unreachable!("infinities are handled before arithmetic"),
         }
     }
 
     fn from_binary(value: Binary) -> Self {
-        // There is no negative zero: dividing by it would go wrong.
+        // The library's negative zero would go wrong where it is divided by.
         if value.repr().significand().is_zero() && !value.repr().is_infinite() {
             return Self::ZERO;
         }
@@ -492,10 +532,10 @@ fn exact_text(value: &Binary) -> String {
 impl FromStr for Number {
     type Err = NumberError;
 
-    /// Reads what Terraform reads: a sign, digits with or without a point, an exponent; or `Inf`.
+    /// Reads what Terraform reads: a sign, digits with or without a point, an exponent of ten after `e` or one of two after `p`; or `Inf`.
     fn from_str(text: &str) -> Result<Self, NumberError> {
         if let Ok(small) = text.parse::<i64>() {
-            return Ok(Self::from(small));
+            return Ok(if small == 0 { Self::zero(text.starts_with('-')) } else { Self::from(small) });
         }
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -503,6 +543,19 @@ impl FromStr for Number {
         };
         if matches!(unsigned, "Inf" | "inf") {
             return Ok(if negative { Self::NEGATIVE_INFINITY } else { Self::INFINITY });
+        }
+        if let Some((mantissa, exponent)) = unsigned.split_once(['p', 'P']) {
+            let whole = exponent.parse::<i64>().map_err(|_| NumberError::Syntax)?;
+            if mantissa.contains(['e', 'E', 'i', 'I', '+', '-']) {
+                return Err(NumberError::Syntax);
+            }
+            if whole.unsigned_abs() > MAX_BINARY_EXPONENT {
+                return Err(NumberError::Range);
+            }
+            let power =
+                Self::from_binary(Binary::from_parts(IBig::ONE, whole as isize).with_precision(PRECISION).value());
+            let magnitude = mantissa.parse::<Self>()?.multiply(&power)?;
+            return Ok(if negative { magnitude.negate() } else { magnitude });
         }
         let mut parts = unsigned.splitn(2, ['e', 'E']);
         let mantissa = parts.next().unwrap_or("");
@@ -530,52 +583,65 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Small(value) => write!(f, "{value}"),
+            Repr::NegativeZero => f.write_str("-0"),
             Repr::Infinity => f.write_str("+Inf"),
             Repr::NegativeInfinity => f.write_str("-Inf"),
-            Repr::Big(value) => f.write_str(&shortest(value)),
-            Repr::Double(value) => f.write_str(&shortest_of_double(*value)),
+            Repr::Big(value) => f.write_str(&shortest(value, PRECISION)),
+            Repr::Double(_) => f.write_str(&shortest(&self.binary(), DOUBLE_PRECISION)),
         }
     }
 }
 
-/// The shortest decimal text, without an exponent, that reads back as `value`.
-fn shortest(value: &Binary) -> String {
-    let number = Number(Repr::Big(Box::new(value.clone())));
-    let (negative, digits, point) = number.exact_digits();
-    let magnitude = value.clone().abs();
-    let reads_back = |keep: usize| -> Option<String> {
-        let rounded = round_digits(&digits, keep as i64);
-        // Rounding up may have made a digit more.
-        let text = positional(&rounded, point + (rounded.len().saturating_sub(keep.min(rounded.len()))) as i64);
-        (parse_decimal(&text).ok()? == magnitude).then_some(text)
+/// The shortest decimal text, without an exponent, that stands for `value` among numbers with so many bits, as Go's `big.Float` finds it.
+///
+/// The bounds are half a unit of the last bit away on both sides, below a power of two as well, where the next number is nearer than that; and
+/// of two digits either of which would do, the one nearer to the value is taken.
+fn shortest(value: &Binary, precision: usize) -> String {
+    let (significand, exponent) = value.clone().into_repr().into_parts();
+    let (sign, magnitude) = significand.into_parts();
+    // One bit more than the precision has, so that the last one is half a unit.
+    let shift = (precision + 1).saturating_sub(magnitude.bit_len());
+    let halves = magnitude << shift;
+    let is_even = !halves.bit(1);
+    let exponent = exponent - shift as isize;
+    // m / 2^k is m 5^k / 10^k.
+    let (unit, places) = match usize::try_from(exponent) {
+        Ok(exponent) => (UBig::ONE << exponent, 0),
+        Err(_) => (UBig::from(5_u8).pow(exponent.unsigned_abs()), exponent.unsigned_abs()),
     };
-    // Doubles and hand-written decimals are short; the rest is found by bisection.
-    let (mut low, mut high) = (0, digits.len().min(MAX_DECIMAL_DIGITS));
-    for known in [1, 2, 3, 4, 6, 9, 17] {
-        if known < high && reads_back(known).is_some() {
-            high = known;
-            break;
-        }
-        low = known.min(high);
+    let middle = halves * &unit;
+    let (lower, upper) = (significant(&middle - &unit), significant(&middle + &unit));
+    let all = middle.to_string();
+    let point = all.len() as i64 - places as i64;
+    let digits = all.trim_end_matches('0');
+    let at = |text: &str, index: usize| text.as_bytes().get(index).copied().unwrap_or(b'0');
+    for (index, digit) in digits.bytes().enumerate() {
+        let (low, high) = (at(&lower, index), at(&upper, index));
+        let may_go_down = low != digit || (is_even && index + 1 == lower.len());
+        let may_go_up = digit != high && (is_even || digit + 1 < high || index + 1 < upper.len());
+        let keep = index + 1;
+        let chosen = match (may_go_down, may_go_up) {
+            (true, true) => round_digits(digits, keep as i64),
+            (true, false) => digits[..keep].to_owned(),
+            (false, true) => incremented(&digits[..keep]),
+            (false, false) => continue,
+        };
+        // Rounding up may have made a digit more.
+        let carried = chosen.len() as i64 - keep as i64;
+        return signed(sign, positional(&chosen, point + carried));
     }
-    while low + 1 < high {
-        let middle = low.midpoint(high);
-        if reads_back(middle).is_some() { high = middle } else { low = middle }
-    }
-    let text = reads_back(high).unwrap_or_else(|| exact_text(&magnitude));
-    if negative { format!("-{text}") } else { text }
+    signed(sign, positional(digits, point))
 }
 
-/// The shortest decimal text, without an exponent, that tells a finite double from others. Of two that are equally near it is the even one, as in
-/// Go, Python and JSON; the standard library takes the larger.
-fn shortest_of_double(value: f64) -> String {
-    let mut buffer = zmij::Buffer::new();
-    let text = buffer.format_finite(value.abs());
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent: i64 = exponent.parse().expect("an exponent is a small whole number");
-    let text = positional(&format!("{whole}{fraction}"), whole.len() as i64 + exponent);
-    if value.is_sign_negative() { format!("-{text}") } else { text }
+fn signed(sign: Sign, text: String) -> String {
+    if sign == Sign::Negative { format!("-{text}") } else { text }
+}
+
+/// The digits of a whole number without the zeros at its end.
+fn significant(number: UBig) -> String {
+    let mut text = number.to_string();
+    text.truncate(text.trim_end_matches('0').len());
+    text
 }
 
 /// Digits of which `point` stand before the point, without zeros at the end of the fraction.
@@ -601,10 +667,12 @@ fn round_digits(digits: &str, keep: i64) -> String {
         b'5' => beyond_half || odd,
         digit => digit > b'5',
     };
-    if !up {
-        return kept.to_owned();
-    }
-    let mut bytes = kept.as_bytes().to_vec();
+    if up { incremented(kept) } else { kept.to_owned() }
+}
+
+/// Digits of a number that is one greater in the last of them; there may be one more.
+fn incremented(digits: &str) -> String {
+    let mut bytes = digits.as_bytes().to_vec();
     for digit in bytes.iter_mut().rev() {
         if *digit < b'9' {
             *digit += 1;
@@ -679,6 +747,8 @@ impl Hash for Number {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0 {
             Repr::Big(_) | Repr::Double(_) if self.is_whole() => exact_text(&self.binary()).hash(state),
+            // The two zeros are equal.
+            Repr::NegativeZero => Self::ZERO.hash(state),
             _ => self.to_string().hash(state),
         }
     }

@@ -104,9 +104,14 @@ fn unify_objects(types: &[&Type]) -> Option<Type> {
     Some(Type::object(first.keys().map(each).collect::<Option<Vec<_>>>()?))
 }
 
+/// Objects that have no attribute at all say nothing about the elements of a map.
 fn objects_as_map(types: &[&Type]) -> Option<Type> {
-    let attributes =
-        types.iter().filter_map(|ty| fields_of(ty)).flat_map(|fields| fields.values().map(|field| &field.ty));
+    let mut attributes = types
+        .iter()
+        .filter_map(|ty| fields_of(ty))
+        .flat_map(|fields| fields.values().map(|field| &field.ty))
+        .peekable();
+    attributes.peek()?;
     usable(Type::map(unify(attributes)?), types)
 }
 
@@ -121,7 +126,8 @@ fn unify_tuples(types: &[&Type]) -> Option<Type> {
 }
 
 fn tuples_as_list(types: &[&Type]) -> Option<Type> {
-    let elements = types.iter().filter_map(|ty| elements_of(ty)).flatten();
+    let mut elements = types.iter().filter_map(|ty| elements_of(ty)).flatten().peekable();
+    elements.peek()?;
     usable(Type::list(unify(elements)?), types)
 }
 

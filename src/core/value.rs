@@ -469,7 +469,10 @@ impl Value {
         };
         match (&self.kind, &other.kind) {
             (Kind::Bool(a), Kind::Bool(b)) => a.cmp(b),
-            (Kind::Number(a), Kind::Number(b)) => a.cmp(b),
+            // Both zeros may be in a set, though they are equal.
+            (Kind::Number(a), Kind::Number(b)) => {
+                a.cmp(b).then_with(|| b.is_sign_negative().cmp(&a.is_sign_negative()))
+            }
             (Kind::String(a), Kind::String(b)) => a.cmp(b),
             (
                 Kind::List(_, a) | Kind::Set(_, a) | Kind::Tuple(a),

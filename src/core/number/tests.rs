@@ -111,8 +111,7 @@ fn reads_numbers_as_terraform_does() {
 }
 
 #[test]
-fn zero_has_no_sign() {
-    let number = |text: &str| text.parse::<Number>().expect("a number");
+fn what_is_left_of_a_division_is_zero() {
     for (a, b) in [("-2.5", "-2.5"), ("2.5", "2.5"), ("-0.5", "0.25"), ("-7.5", "2.5")] {
         let zero = number(a).remainder(&number(b)).expect("both are finite");
         assert_eq!(zero, Number::ZERO, "{a} % {b}");
@@ -120,7 +119,75 @@ fn zero_has_no_sign() {
         assert_eq!(number("3").remainder(&zero).expect("anything may be divided"), number("3"));
         assert_eq!(number("1.5").divide(&zero).expect("that is infinity"), Number::INFINITY);
     }
-    assert_eq!(number("-0.0"), Number::ZERO);
+}
+
+/// Each as `terraform console` says it.
+#[test]
+fn zero_has_a_sign_that_shows() {
+    let zero = || number("-0");
+    assert_eq!((zero().to_string().as_str(), zero().signum(), zero().to_i64()), ("-0", 0, Some(0)));
+    assert_eq!(zero(), Number::ZERO);
+    assert_eq!(std::collections::HashSet::from([zero(), Number::ZERO]).len(), 1);
+    let texts = [
+        (Number::ZERO.negate(), "-0"),
+        (zero().negate(), "0"),
+        (zero().magnitude(), "0"),
+        (zero().floor(), "0"),
+        (number("-0.5").ceil(), "0"),
+        (Number::from_computed_f64(-0.0).expect("finite"), "-0"),
+        (Number::from_computed_f64(-0.5).expect("finite").ceil(), "0"),
+    ];
+    for (number, text) in texts {
+        assert_eq!(number.to_string(), text);
+    }
+    type Operation = fn(&Number, &Number) -> Result<Number, NumberError>;
+    let operations: [(&str, Operation, &str, &str); 16] = [
+        ("0", Number::multiply, "-1", "-0"),
+        ("-0.5", Number::multiply, "0", "-0"),
+        ("-0", Number::multiply, "-1", "0"),
+        ("0", Number::divide, "-5", "-0"),
+        ("0", Number::divide, "-Inf", "-0"),
+        ("-1", Number::divide, "Inf", "-0"),
+        ("1", Number::divide, "-0", "-Inf"),
+        ("-0", Number::add, "-0", "-0"),
+        ("-0", Number::add, "0", "0"),
+        ("0", Number::subtract, "0", "0"),
+        ("-0", Number::subtract, "0", "-0"),
+        ("1", Number::subtract, "1", "0"),
+        ("-0", Number::remainder, "5", "-0"),
+        ("-0", Number::remainder, "-5", "0"),
+        ("-0", Number::remainder, "0", "-0"),
+        ("-5", Number::remainder, "5", "0"),
+    ];
+    for (index, (a, operation, b, expected)) in operations.into_iter().enumerate() {
+        let result = operation(&number(a), &number(b)).expect("a number");
+        assert_eq!(result.to_string(), expected, "{index}: {a} and {b}");
+    }
+    assert_eq!(zero().to_fixed(2), "-0.00");
+    let json = crate::json::to_json(&crate::Value::from(zero())).expect("known");
+    assert_eq!(crate::json::from_json(&json).to_string(), "-0");
+}
+
+/// Each as `terraform console` says it, whatever would read back as the same double.
+#[test]
+fn texts_of_powers_of_two_are_those_of_go() {
+    for (power, text) in [(60, "1152921504606847000"), (64, "18446744073709550000"), (-24, "0.00000005960464477539062")]
+    {
+        assert_eq!(Number::from_computed_f64(2_f64.powi(power)).expect("finite").to_string(), text, "2^{power}");
+    }
+    let smallest = Number::from_computed_f64(f64::from_bits(1)).expect("finite").to_string();
+    assert!(smallest.ends_with("004940656458412465"), "{smallest}");
+}
+
+#[test]
+fn exponents_of_two_stand_after_p() {
+    for (text, expected) in [("1p4", "16"), ("1.5p2", "6"), ("-1P+4", "-16"), ("1p-2", "0.25")] {
+        assert_eq!(number(text), number(expected), "{text}");
+    }
+    for text in ["p4", "1p", "1e2p3", "1p1.5", "Infp2", "-p2"] {
+        assert_eq!(text.parse::<Number>(), Err(NumberError::Syntax), "{text}");
+    }
+    assert_eq!("1p999999999".parse::<Number>(), Err(NumberError::Range));
 }
 
 proptest::proptest! {
