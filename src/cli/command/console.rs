@@ -3,12 +3,13 @@
 //! As with Terraform: at a terminal every line is answered; otherwise the answer to the last one is printed, and the first error ends it.
 //! A line that leaves a bracket open goes on in the next. With `-json` all of standard input is one expression.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 
-use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceId, SourceMap, Value};
+use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceId, SourceMap, Value};
 use pipectl_engine::{Inspection, objects_of, resolve_variables};
-use pipectl_lang::parse_expression;
+use pipectl_lang::{Configuration, Expression, Reference, open_brackets, parse_expression};
 
 use crate::app::{App, Effort};
 use crate::arguments::ConsoleArguments;
@@ -59,8 +60,10 @@ pub fn run(app: &App, arguments: &ConsoleArguments) -> Exit {
     };
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     // Where nothing is planned, functions that use the clock or randomness have results.
-    let inspection = engine.inspect(configuration, values, objects_of(&app.registry, &state), (None, true));
-    let session = Session { app, inspection, sources };
+    let objects: Vec<(Address, Value)> = objects_of(&app.registry, &state).into_iter().collect();
+    let stored = objects.iter().map(|(address, _)| address.block()).collect();
+    let inspection = engine.inspect(configuration, values, objects, (None, true));
+    let session = Session { app, configuration, stored, inspection, sources };
     match (arguments.json, app.console.is_interactive()) {
         (true, _) => session.json(),
         (false, true) => session.interactive(),
@@ -78,6 +81,9 @@ fn project(app: &App, path: Option<&Path>) -> Result<Project, Exit> {
 
 struct Session<'a> {
     app: &'a App,
+    configuration: &'a Configuration,
+    /// The blocks of the objects in the state: they may be referred to though the configuration no longer declares them.
+    stored: BTreeSet<Address>,
     inspection: Inspection<'a>,
     /// The files of the configuration; what is typed in comes after them.
     sources: SourceMap,
@@ -137,7 +143,7 @@ impl Session<'_> {
             };
             let is_last = line.is_empty() && !open.is_empty();
             open.push_str(line.trim());
-            if !is_last && open_brackets(&open).is_some_and(|open| open > 0) {
+            if !is_last && goes_on(&open) {
                 open.push('\n');
                 continue;
             }
@@ -164,7 +170,7 @@ impl Session<'_> {
             }
             let is_last = line.trim().is_empty() && !open.is_empty();
             open.push_str(line.trim());
-            if !is_last && open_brackets(&open).is_some_and(|open| open > 0) {
+            if !is_last && goes_on(&open) {
                 open.push('\n');
                 continue;
             }
@@ -187,7 +193,7 @@ impl Session<'_> {
             "help" => return Ok(Answer::Text(HELP.to_owned())),
             _ => {}
         }
-        Ok(Answer::Text(match self.evaluate(line)? {
+        Ok(Answer::Text(match self.evaluate(&whole(line))? {
             Evaluated::Value(value) => literal::literal(&value),
             Evaluated::Type(text) => text,
         }))
@@ -202,17 +208,32 @@ impl Session<'_> {
         if let Some(inside) = inside_of_type(text)
             && let Ok(expression) = parse_expression(inside, id)
         {
-            return Ok(Evaluated::Type(literal::type_text(&self.inspection.evaluate(&expression)?.ty())));
+            return Ok(Evaluated::Type(literal::type_text(&self.value(&expression)?.ty())));
         }
-        Ok(Evaluated::Value(self.inspection.evaluate(&parse_expression(text, id)?)?))
+        Ok(Evaluated::Value(self.value(&parse_expression(text, id)?)?))
+    }
+
+    /// What is not declared is an error even where nothing asks for its value, as in a configuration.
+    fn value(&self, expression: &Expression) -> Result<Value, Diagnostics> {
+        let is_stored = |reference: &Reference| match reference {
+            Reference::Object(address) => self.stored.contains(&address.block()),
+            _ => false,
+        };
+        let wrong = self.configuration.check_expression(expression, &is_stored);
+        if wrong.has_errors() { Err(wrong) } else { self.inspection.evaluate(expression) }
     }
 
     fn complain(&self, text: &str, problems: &Diagnostics) -> Exit {
         let mut sources = self.sources.clone();
-        sources.add(INPUT, text);
+        sources.add(INPUT, whole(text));
         self.app.complain(problems, &sources);
         Exit::Failure
     }
+}
+
+/// Whether brackets or a heredoc are open at the end of the lines.
+fn goes_on(lines: &str) -> bool {
+    open_brackets(&format!("{lines}\n")).is_some_and(|open| open > 0)
 }
 
 enum Evaluated {
@@ -230,7 +251,7 @@ fn whole(text: &str) -> String {
     }
     let wrapped = format!("(\n{trimmed}\n)");
     // What closes more than it opens must not be closed by our parenthesis.
-    if open_brackets(trimmed) == Some(0) && parses(&wrapped) { wrapped } else { trimmed.to_owned() }
+    if open_brackets(&format!("{trimmed}\n")) == Some(0) && parses(&wrapped) { wrapped } else { trimmed.to_owned() }
 }
 
 /// What stands in `type(...)` when the text is a call of that function and nothing else.
@@ -255,74 +276,12 @@ fn write_json(value: &Value) -> Result<String, Diagnostic> {
         .map_err(|why| Diagnostic::error("Value without JSON", format!("The value cannot be written: {why}.")))
 }
 
-/// How many brackets are open at the end of the text, strings and comments left out; `None` when it closes more than it opens.
-fn open_brackets(text: &str) -> Option<usize> {
-    let mut depth: usize = 0;
-    let mut rest = text.chars().peekable();
-    // For each template sequence that is open inside a string: the depth at which it closes.
-    let mut sequences: Vec<usize> = Vec::new();
-    let mut in_string = false;
-    while let Some(c) = rest.next() {
-        match (in_string, c) {
-            (true, '\\') => {
-                rest.next();
-            }
-            (true, '"') => in_string = false,
-            (true, '$' | '%') if rest.peek() == Some(&'{') => {
-                rest.next();
-                sequences.push(depth);
-                depth += 1;
-                in_string = false;
-            }
-            (true, '$' | '%') => {
-                // `$${` is no template sequence.
-                let mut ahead = rest.clone();
-                if ahead.next() == Some(c) && ahead.next() == Some('{') {
-                    rest = ahead;
-                }
-            }
-            (true, _) => {}
-            (false, '"') => in_string = true,
-            (false, '#') => while rest.next_if(|c| *c != '\n').is_some() {},
-            (false, '/') if rest.peek() == Some(&'/') => while rest.next_if(|c| *c != '\n').is_some() {},
-            (false, '(' | '[' | '{') => depth += 1,
-            (false, ')' | ']' | '}') => {
-                depth = depth.checked_sub(1)?;
-                if c == '}' && sequences.last() == Some(&depth) {
-                    sequences.pop();
-                    in_string = true;
-                }
-            }
-            (false, _) => {}
-        }
-    }
-    Some(depth)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn open_brackets_are_counted() {
-        for (text, open) in [
-            ("1 + 1", 0),
-            ("[1, {", 2),
-            ("\"(\"", 0),
-            ("\"${f(\"", 2),
-            ("\"${f(\"x\")} (\"", 0),
-            ("\"$${ (\"", 0),
-            ("\"\\\"(\" + (", 1),
-            ("( # )", 1),
-            ("( // )\n)", 0),
-        ] {
-            assert_eq!(open_brackets(text), Some(open), "{text}");
-        }
-    }
-
-    #[test]
-    fn brackets_that_were_never_opened_are_not_counted() {
-        assert_eq!(open_brackets("1) + (2"), None);
+    fn brackets_that_were_never_opened_are_not_closed() {
         assert_eq!(whole("1) +\n(2"), "1) +\n(2");
     }
 
@@ -330,7 +289,8 @@ mod tests {
     fn expressions_may_go_over_lines() {
         for (text, expected) in [
             ("1 + 1\n", "1 + 1"),
-            ("\n1 +\n2 # three\n", "(\n1 +\n2 # three\n)"),
+            ("\n1 +\n2 # three\n", "1 +\n2 # three"),
+            ("<<EOT\na\nEOT\n", "(\n<<EOT\na\nEOT\n)"),
             ("[\n1\n]\n", "[\n1\n]"),
             ("1 +", "1 +"),
         ] {
