@@ -1,6 +1,6 @@
 //! Which brackets, quotes and heredocs are open while the tokens of a text are read in order.
 
-use crate::scan::{Token, TokenKind};
+use crate::scan::{Token, TokenKind, scan};
 
 /// The openers that are not closed yet, as indices of tokens, outside in.
 #[derive(Clone, Debug, Default)]
@@ -49,9 +49,51 @@ impl Brackets {
     }
 }
 
+/// How many brackets, template sequences and heredocs are open at the end of a text; `None` where it closes what it did not open.
+pub fn open_brackets(text: &str) -> Option<usize> {
+    let tokens = scan(text);
+    let mut brackets = Brackets::default();
+    for index in 0..tokens.len() {
+        let change = brackets.take(&tokens, index);
+        if change != Change::Fits && tokens[index].kind != TokenKind::QuotedNewline {
+            return None;
+        }
+    }
+    Some(brackets.open().iter().filter(|opener| tokens[**opener].kind != TokenKind::OpenQuote).count())
+}
+
 /// Whether a brace opens a block rather than an object constructor: a name or a label stands before it.
 pub(crate) fn opens_block(tokens: &[Token], opener: usize) -> bool {
     opener > 0
         && tokens[opener].kind == TokenKind::OpenBrace
         && matches!(tokens[opener - 1].kind, TokenKind::Identifier | TokenKind::CloseQuote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_brackets_are_counted() {
+        for (text, open) in [
+            ("1 + 1", Some(0)),
+            ("[1, {", Some(2)),
+            ("\"(\"", Some(0)),
+            ("\"${f(\"", Some(2)),
+            ("\"${f(\"x\")} (\"", Some(0)),
+            ("\"$${ (\"", Some(0)),
+            ("\"\\\"(\" + (", Some(1)),
+            ("( # )", Some(1)),
+            ("( // )\n)", Some(0)),
+            ("/* ( */ 1", Some(0)),
+            ("f(1/*x*//*y*/+1)", Some(0)),
+            ("\"a\" /* ) */", Some(0)),
+            ("<<EOT\n(\n", Some(1)),
+            ("<<EOT\n(\nEOT\n", Some(0)),
+            ("1) + (2", None),
+            ("(]", None),
+        ] {
+            assert_eq!(open_brackets(text), open, "{text}");
+        }
+    }
 }

@@ -46,6 +46,22 @@ impl Configuration {
         diagnostics
     }
 
+    /// Reports what an expression outside of all blocks refers to and this module does not declare; what `is_known` otherwise is left out.
+    pub fn check_expression(&self, expression: &Expression, is_known: &dyn Fn(&Reference) -> bool) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        expression.visit_references(&mut |reference, span, next| {
+            let diagnostic = match reference {
+                Ok(reference) if is_known(&reference) => None,
+                Ok(reference) => self
+                    .undeclared(&reference, Place::default(), true)
+                    .or_else(|| Some(self.wrong_instance(&reference, next?)?.0)),
+                Err(invalid) => Some(Diagnostic::error(invalid.summary, invalid.detail)),
+            };
+            diagnostics.extend(diagnostic.map(|diagnostic| diagnostic.at(span)));
+        });
+        diagnostics
+    }
+
     /// Where, in this module and all below, names are used that may be declared in text that is wrong. What is said about their absence
     /// follows from that mistake alone.
     pub fn lost_references(&self) -> Vec<Span> {

@@ -21,6 +21,7 @@ mod network;
 mod number;
 mod pattern;
 pub(crate) mod quote;
+mod regular_expression;
 mod rsa;
 mod secret;
 mod sets;

@@ -43,6 +43,7 @@ mod variable_value;
 use pipectl_core::{Diagnostics, SourceId};
 
 pub use body::{Argument, Body, NestedBlock};
+pub use brackets::open_brackets;
 pub use claim::Takes;
 pub use configuration::{
     CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle, LocalValue, Meta,

@@ -173,7 +173,11 @@ impl<'a> Lower<'a> {
 
     /// hcl-edit reads numbers as doubles; the text has all digits.
     fn number(&mut self, range: &Range<usize>) -> Node {
-        let text: String = self.written(range).chars().filter(|c| !c.is_whitespace()).collect();
+        let written = self.written(range);
+        // A comment may stand between the sign and the digits.
+        let (before, digits) = written.rsplit_once("*/").unwrap_or(("", written));
+        let sign = if before.starts_with('-') { "-" } else { "" };
+        let text: String = sign.chars().chain(digits.chars()).filter(|c| !c.is_whitespace()).collect();
         match text.parse::<Number>() {
             Ok(number) => Node::Literal(Value::from(number)),
             Err(error) => {

@@ -351,17 +351,27 @@ fn number_length(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut at = digits(0);
-    if bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
-        at += 1 + digits(at + 1);
-    }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        let exponent = digits((at + 1 + sign).min(bytes.len()));
-        if exponent > 0 {
-            at += 1 + sign + exponent;
+    if bytes.get(at) == Some(&b'.') {
+        if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
+            at += 1 + digits(at + 1);
+        } else if exponent_length(&bytes[at + 1..]) > 0 {
+            at += 1;
         }
     }
-    at
+    at + exponent_length(&bytes[at..])
+}
+
+/// The length of the exponent that stands at the start: none, if no digit is in it.
+fn exponent_length(bytes: &[u8]) -> usize {
+    let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !matches!(bytes.first(), Some(b'e' | b'E')) {
+        return 0;
+    }
+    let sign = usize::from(matches!(bytes.get(1), Some(b'+' | b'-')));
+    match digits((1 + sign).min(bytes.len())) {
+        0 => 0,
+        digits => 1 + sign + digits,
+    }
 }
 
 fn comment_length(rest: &str) -> Option<usize> {

@@ -13,7 +13,7 @@ use crate::expression::Expression;
 use crate::lower::Lower;
 use crate::lower_template;
 use crate::origin::{Origin, in_order};
-use crate::scan::{Token, TokenKind, is_identifier_start, scan, scan_template};
+use crate::scan::{Token, TokenKind, is_identifier_continue, is_identifier_start, scan, scan_template};
 use crate::syntax_error;
 use crate::syntax_mistake::Whole;
 
@@ -118,18 +118,45 @@ fn item_at(text: &str, place: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Parses one expression that is all of `text`.
+/// Parses one expression that is all of `text`. Line breaks mean nothing in it, as if it stood in parentheses.
 pub(crate) fn parse_expression(text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
-    if let Some(diagnostic) = syntax_error::unbalanced(text, &scan(text), origin) {
+    if let Some(bare) = without_breaks(text) {
+        let start = bare.len() - bare.trim_start().len();
+        return parse_bare(bare.trim(), &text[start..start + bare.trim().len()], &origin.beginning_at(start));
+    }
+    parse_bare(text, text, origin)
+}
+
+/// The text with spaces for line breaks and comments outside of all brackets. Nothing where there is none of them.
+fn without_breaks(text: &str) -> Option<String> {
+    let tokens = scan(text);
+    let mut brackets = Brackets::default();
+    let mut bare: Option<String> = None;
+    for (index, token) in tokens.iter().enumerate() {
+        brackets.take(&tokens, index);
+        // The line break after a heredoc belongs to it.
+        let breaks = matches!(token.kind, TokenKind::Newline | TokenKind::Comment)
+            && (index == 0 || tokens[index - 1].kind != TokenKind::CloseHeredoc);
+        if breaks && brackets.open().is_empty() && !syntax_error::is_unclosed_comment(&text[token.range.clone()]) {
+            let bare = bare.get_or_insert_with(|| text.to_owned());
+            bare.replace_range(token.range.clone(), &" ".repeat(token.range.len()));
+        }
+    }
+    bare
+}
+
+/// Parses an expression that is shown to the parser as `shown` and stands in the source as `text`.
+fn parse_bare(shown: &str, text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
+    if let Some(diagnostic) = syntax_error::unbalanced(shown, &scan(shown), origin) {
         return (None, diagnostic.into());
     }
-    match parse_masked(text, parser::parse_expr) {
+    match parse_masked(shown, parser::parse_expr) {
         Ok((expression, masked)) => {
             let mut lower = Lower::new(text, origin, masked);
             let expression = lower.expression(&expression, &(0..text.len()));
             (Some(expression), lower.diagnostics)
         }
-        Err(error) => (None, syntax_error::explain(text, &scan(text), origin, Whole::Expression, &error).into()),
+        Err(error) => (None, syntax_error::explain(shown, &scan(shown), origin, Whole::Expression, &error).into()),
     }
 }
 
@@ -150,14 +177,14 @@ pub(crate) fn parse_template(text: &str, origin: &Origin) -> (Option<Expression>
 /// Parses `text` around faults of hcl-edit, which is shown another text of the same length.
 ///
 /// It refuses a key that stands twice in an object constructor, where the last one counts: the repeated key gets another name. It
-/// does not see the end of a heredoc without lines: that is shown as an empty string. It refuses line breaks inside of brackets in
-/// some places, and numbers that no double holds: only when it refuses a text, they are shown as spaces and as other numbers. Returns
-/// where keys were renamed.
+/// does not see the end of a heredoc without lines, nor that a line which only begins with the marker is none: see [`misread`]. It
+/// refuses line breaks and comments inside of brackets in some places, and numbers that no double holds: only when it refuses a text,
+/// they are shown as spaces and as other numbers. Returns where keys were renamed.
 fn parse_masked<T>(
     text: &str,
     parse: impl Fn(&str) -> Result<T, parser::Error>,
 ) -> Result<(T, Vec<Range<usize>>), parser::Error> {
-    let mut shown = without_empty_heredocs(text);
+    let mut shown = misread(text);
     let mut masked: Vec<Range<usize>> = Vec::new();
     let mut refused: Option<parser::Error> = None;
     loop {
@@ -201,6 +228,11 @@ fn simplified(text: &str) -> Option<String> {
         let breaks = matches!(token.kind, TokenKind::Newline | TokenKind::Comment)
             && index > 0
             && tokens[index - 1].kind != TokenKind::CloseHeredoc;
+        if token.kind == TokenKind::Comment && number.starts_with("/*") && !number.contains('\n') {
+            // Wherever it stands it is no more than a space.
+            simpler.replace_range(range, &" ".repeat(length));
+            continue;
+        }
         let Some(innermost) = brackets.open().last() else { continue };
         let joins = match tokens[*innermost].kind {
             TokenKind::OpenBracket
@@ -225,18 +257,42 @@ fn is_for(text: &str, tokens: &[Token], opener: usize) -> bool {
     first && inside.next().is_some_and(|token| token.kind == TokenKind::Identifier)
 }
 
-fn without_empty_heredocs(text: &str) -> Cow<'_, str> {
+/// The text with other words for what hcl-edit accepts but misreads: an empty string for a heredoc without lines, other letters for a line of a
+/// heredoc that begins with the marker and goes on after a space, other digits for a number like `1.e5`.
+fn misread(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
-    if text.contains("<<") {
-        for pair in scan(text).windows(2) {
-            if let [
-                Token { kind: TokenKind::OpenHeredoc, range: open },
-                Token { kind: TokenKind::CloseHeredoc, range: close },
-            ] = pair
-            {
-                let length = close.end - open.start;
-                shown.to_mut().replace_range(open.start..close.end, &format!("\"\"{}", " ".repeat(length - 2)));
+    if !["<<", ".e", ".E"].iter().any(|suspect| text.contains(suspect)) {
+        return shown;
+    }
+    let tokens = scan(text);
+    let mut markers: Vec<&str> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let part = &text[token.range.clone()];
+        match token.kind {
+            TokenKind::Number if part.contains(".e") || part.contains(".E") => {
+                shown.to_mut().replace_range(token.range.clone(), &"1".repeat(part.len()));
             }
+            TokenKind::OpenHeredoc if tokens[index + 1].kind == TokenKind::CloseHeredoc => {
+                let length = tokens[index + 1].range.end - token.range.start;
+                let empty = format!("\"\"{}", " ".repeat(length - 2));
+                shown.to_mut().replace_range(token.range.start..tokens[index + 1].range.end, &empty);
+                markers.push("");
+            }
+            TokenKind::OpenHeredoc => markers.push(part.trim_start_matches(['<', '-']).trim_end()),
+            TokenKind::CloseHeredoc => {
+                markers.pop();
+            }
+            TokenKind::HeredocText if text[..token.range.start].ends_with('\n') => {
+                let line = part.trim_start_matches([' ', '\t']);
+                let marker = markers.last().copied().unwrap_or_default();
+                if !marker.is_empty()
+                    && line.strip_prefix(marker).is_some_and(|rest| !rest.starts_with(is_identifier_continue))
+                {
+                    let start = token.range.end - line.len();
+                    shown.to_mut().replace_range(start..start + marker.len(), &"#".repeat(marker.len()));
+                }
+            }
+            _ => {}
         }
     }
     shown

@@ -55,7 +55,8 @@ pub(crate) fn unbalanced(text: &str, tokens: &[Token], origin: &Origin) -> Optio
     brackets.open().last().map(|opener| never_closed(text, tokens, *opener).at(at(&tokens[*opener])))
 }
 
-fn is_unclosed_comment(text: &str) -> bool {
+/// Whether it is a comment that is never closed.
+pub(crate) fn is_unclosed_comment(text: &str) -> bool {
     text.strip_prefix("/*").is_some_and(|inside| !inside.ends_with("*/"))
 }
 

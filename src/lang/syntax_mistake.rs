@@ -135,6 +135,12 @@ pub(crate) fn mistake(text: &str, tokens: &[Token], here: usize, whole: Whole) -
             here,
             None,
         )),
+        (None, _) if whole == Whole::Expression => Some((
+            "Invalid expression",
+            "Expected the start of an expression, but found an invalid expression token.".to_owned(),
+            here,
+            None,
+        )),
         (None | Some(TokenKind::OpenBrace), kind) if !around.in_object && !around.line_is_argument && kind != TokenKind::Equals => Some((
             "Argument or block definition required",
             DEFINITION_REQUIRED.to_owned(),

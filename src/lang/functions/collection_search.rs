@@ -153,8 +153,12 @@ fn distinct(call: &Arguments<'_>) -> Result<Value, Failure> {
     let mut kept: Vec<usize> = Vec::with_capacity(order.len());
     for (position, index) in order.iter().enumerate() {
         let before = position.checked_sub(1).map(|before| &elements[order[before]]);
-        if before.is_none_or(|before| equal(before, &elements[*index]) != Some(true)) {
-            kept.push(*index);
+        match kept.last_mut() {
+            // The two zeros are equal though one is sorted before the other.
+            Some(last) if before.is_some_and(|before| equal(before, &elements[*index]) == Some(true)) => {
+                *last = (*last).min(*index);
+            }
+            _ => kept.push(*index),
         }
     }
     kept.sort_unstable();
@@ -271,12 +275,15 @@ fn sum(call: &Arguments<'_>) -> Result<Value, Failure> {
     if !list.is_wholly_known() {
         return Ok(Value::unknown(ValueType::Number));
     }
-    let mut total = Number::ZERO;
+    let mut total: Option<Number> = None;
     for element in call.elements(0) {
         const NUMBERS: &str = "argument must be list, set, or tuple of number values";
         let converted = convert(element, &ValueType::Number).map_err(|_| Failure::argument(0, NUMBERS))?;
         let number = converted.as_number().ok_or_else(|| Failure::argument(0, NUMBERS))?;
-        total = total.add(number).map_err(|_| Failure::call("can't compute sum of opposing infinities"))?;
+        total = Some(match total {
+            Some(total) => total.add(number).map_err(|_| Failure::call("can't compute sum of opposing infinities"))?,
+            None => number.clone(),
+        });
     }
-    Ok(Value::from(total))
+    Ok(Value::from(total.unwrap_or(Number::ZERO)))
 }

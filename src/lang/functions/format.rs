@@ -301,7 +301,8 @@ fn assembled(verb: &Verb<'_>, negative: bool, prefix: &str, digits: &str) -> Str
 }
 
 fn integer(verb: &Verb<'_>, number: &Number) -> String {
-    let decimal = number.magnitude().to_string();
+    // All digits: the number's own text is rounded where the number is a computed double.
+    let decimal = number.magnitude().to_fixed(0);
     let (radix, prefix) = match verb.letter {
         'b' => (2, "0b"),
         'o' => (8, "0"),
@@ -309,6 +310,10 @@ fn integer(verb: &Verb<'_>, number: &Number) -> String {
         'X' => (16, "0X"),
         _ => (10, ""),
     };
+    if verb.precision == Some(0) && number.signum() == 0 {
+        // As in C, not even the width counts here.
+        return String::new();
+    }
     let mut digits = if radix == 10 { decimal } else { in_radix(&decimal, radix) };
     if verb.letter == 'X' {
         digits = digits.to_uppercase();
@@ -356,5 +361,5 @@ fn float(verb: &Verb<'_>, number: &Number) -> String {
             number.magnitude().to_general(verb.precision, exponent)
         }
     };
-    assembled(verb, number.signum() < 0, "", &digits)
+    assembled(verb, number.is_sign_negative(), "", &digits)
 }

@@ -141,7 +141,7 @@ fn matches(pattern: &[char], name: &[char]) -> bool {
 
 /// The length of the class that a pattern begins with, and whether a character is in it.
 fn class(pattern: &[char], c: char) -> Option<(usize, bool)> {
-    let negated = matches!(pattern.get(1), Some('^' | '!'));
+    let negated = pattern.get(1) == Some(&'^');
     let mut at = 1 + usize::from(negated);
     if pattern.get(at) == Some(&']') {
         return None;
@@ -181,7 +181,8 @@ mod tests {
             ("a?c", "abc", Ok(true)),
             ("[a-c]x", "bx", Ok(true)),
             ("[^a-c]x", "bx", Ok(false)),
-            ("[!a]x", "bx", Ok(true)),
+            ("[!a]x", "!x", Ok(true)),
+            ("[!a]x", "bx", Ok(false)),
             (r"\*x", "*x", Ok(true)),
             ("*", "", Ok(true)),
             ("[", "a", Err(BadPattern)),

@@ -145,6 +145,22 @@ fn parsed(text: &str) -> Result<Value, Failure> {
     })
 }
 
+/// Whether a value that stands in JSON can be read as one of a type.
+fn conforms(value: &Value, ty: &ValueType) -> bool {
+    match (value.kind(), ty) {
+        // Of an open type the value would have to name its own.
+        (_, ValueType::Any) => false,
+        (Kind::Null(_), _) => true,
+        (Kind::Tuple(elements), ValueType::Tuple(types)) => {
+            elements.len() == types.len() && elements.iter().zip(types).all(|(value, ty)| conforms(value, ty))
+        }
+        (Kind::Object(attributes), ValueType::Object(fields)) => {
+            attributes.iter().all(|(name, value)| fields.get(name).is_some_and(|field| conforms(value, &field.ty)))
+        }
+        (_, ty) => ty.is_primitive() && pipectl_core::convert::convert(value, ty).is_ok(),
+    }
+}
+
 /// A JSON parser: serde_json would read numbers as doubles.
 struct Parser<'a> {
     text: &'a str,
@@ -155,9 +171,10 @@ impl<'a> Parser<'a> {
     fn whole(&mut self) -> Result<Value, &'static str> {
         let value = self.value(0)?;
         self.spaces();
-        match self.at == self.text.len() {
-            true => Ok(value),
-            false => Err("extraneous data after JSON object"),
+        // As with Terraform, nothing is looked at behind a bracket that closes nothing.
+        match self.rest().chars().next() {
+            None | Some(']' | '}') => Ok(value),
+            Some(_) => Err("extraneous data after JSON object"),
         }
     }
 
@@ -217,7 +234,9 @@ impl<'a> Parser<'a> {
 
     fn object(&mut self, depth: usize) -> Result<Value, &'static str> {
         self.at += 1;
-        let mut attributes = BTreeMap::new();
+        let mut attributes: BTreeMap<String, Value> = BTreeMap::new();
+        // Values of keys that come again.
+        let mut earlier: Vec<(String, Value)> = Vec::new();
         self.spaces();
         if self.take("}") {
             return Ok(Value::object(attributes));
@@ -232,9 +251,16 @@ impl<'a> Parser<'a> {
             if !self.take(":") {
                 return Err("invalid character after object key");
             }
-            attributes.insert(name, self.value(depth + 1)?);
+            let value = self.value(depth + 1)?;
+            if let Some(first) = attributes.insert(name.clone(), value) {
+                earlier.push((name, first));
+            }
             self.spaces();
             if self.take("}") {
+                let fits = |(name, value): &(String, Value)| conforms(value, &attributes[name].ty());
+                if !earlier.iter().all(fits) {
+                    return Err("a key stands twice, and its first value does not have the type of its last");
+                }
                 return Ok(Value::object(attributes));
             }
             if !self.take(",") {

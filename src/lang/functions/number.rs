@@ -22,14 +22,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The logarithm of a number to a base.",
         &[NUM, Parameter::new("base", Type::Number)],
         Type::Number,
-        |call| float(ln(call.number(0).to_f64()) / ln(call.number(1).to_f64())),
+        |call| float(ln(double(call, 0)?) / ln(double(call, 1)?)),
     ),
     plain(
         "pow",
         "A number to the power of another.",
         &[NUM, Parameter::new("power", Type::Number)],
         Type::Number,
-        |call| float(power(call.number(0).to_f64(), call.number(1).to_f64())),
+        |call| float(power(double(call, 0)?, double(call, 1)?)),
     ),
     plain("signum", "-1, 0 or 1: the sign of a whole number.", &[NUM], Type::Number, |call| {
         Ok(Value::from(call.whole(0, None)?.signum()))
@@ -179,6 +179,18 @@ fn power(x: f64, y: f64) -> f64 {
     steps.iter().fold(result, |result, step| result * 2_f64.powi((*step).clamp(-1022, 1023) as i32))
 }
 
+/// An argument as a double, which must not be too large for one.
+fn double(call: &Arguments<'_>, index: usize) -> Result<f64, Failure> {
+    let number = call.number(index);
+    let double = number.to_f64();
+    if double.is_infinite() && number.is_finite() {
+        let most = f64::MAX;
+        let message = format!("value must be between {:.6} and {most:.6} inclusive", -most);
+        return Err(Failure::telling(None, message, "the value is too large for a double"));
+    }
+    Ok(double)
+}
+
 /// What a computation with doubles gives.
 fn float(result: f64) -> Result<Value, Failure> {
     Number::from_computed_f64(result).map(Value::from).ok_or_else(|| Failure::call("the result is not a number"))
@@ -219,5 +231,6 @@ fn parseint(call: &Arguments<'_>) -> Result<Value, Failure> {
         let next = sum.multiply(&Number::from(base)).and_then(|product| product.add(&Number::from(value)));
         sum = next.map_err(|_| wrong())?;
     }
-    Ok(Value::from(if negative { sum.negate() } else { sum }))
+    // What is read here is a whole number, so that zero has no sign.
+    Ok(Value::from(if negative && sum.signum() != 0 { sum.negate() } else { sum }))
 }

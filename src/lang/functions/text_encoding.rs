@@ -160,9 +160,10 @@ fn encoded(text: &str, how: How) -> Option<Vec<u8>> {
     }
 }
 
-/// Bytes that Windows code pages do not define are control characters in the WHATWG standard, which is more than Terraform takes.
+/// Bytes that Windows code pages and those of ISO do not define are control characters in the WHATWG standard, which is more than Terraform takes.
 fn holds_undefined(text: &str, encoding: &'static encoding_rs::Encoding) -> bool {
-    encoding.name().starts_with("windows-") && text.contains(|c| ('\u{80}'..='\u{9f}').contains(&c))
+    ["windows-", "ISO-8859-"].iter().any(|family| encoding.name().starts_with(family))
+        && text.contains(|c| ('\u{80}'..='\u{9f}').contains(&c))
 }
 
 fn byte_of(page: &str, c: char) -> Option<u8> {

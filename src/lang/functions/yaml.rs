@@ -20,6 +20,8 @@ use crate::functions::{Failure, Function, Parameter, plain};
 const MAX_DEPTH: usize = 1000;
 const MAX_VALUES: usize = 1 << 20;
 
+const UNKNOWN_ESCAPE: &str = "found unknown escape character";
+const AFTER_TAG: &str = "did not find expected whitespace or line break";
 const PREFIX: &str = "tag:yaml.org,2002:";
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -50,14 +52,38 @@ fn decoded(text: &str) -> Result<Value, Failure> {
 }
 
 fn decode(text: &str) -> Result<Value, String> {
-    let text = if text.is_empty() { "\n" } else { text };
+    if text.ends_with('\\') || TAG_AND_COMMA.is_match(text) {
+        // The parser looks behind a backslash in quotes without asking whether anything is there, and gives up where a comma follows a tag.
+        // Let it find what is no escape sequence and no tag there; anywhere else these letters change no more than the text of a scalar.
+        let suffix = if text.ends_with('\\') { "q" } else { "" };
+        match read(&format!("{}{suffix}", TAG_AND_COMMA.replace_all(text, "$1^,")), false) {
+            Err(problem) if problem.ends_with(UNKNOWN_ESCAPE) || problem.ends_with(AFTER_TAG) => return Err(problem),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    // Nor does it ask at the end of a block scalar whether a line break is there.
+    match text.is_empty() || (text.contains(['|', '>']) && !text.ends_with('\n')) {
+        true => read(&format!("{text}\n"), true),
+        false => read(text, false),
+    }
+}
+
+/// Reads a text, of which the last line break was added if it `lacked_break`.
+fn read(text: &str, lacked_break: bool) -> Result<Value, String> {
     let mut parser = Parser::new();
     parser.set_input(text.as_bytes());
-    let mut reader = Reader { parser, anchors: BTreeMap::new(), pending: Vec::new(), depth: 0, values: 0 };
+    let (anchors, pending) = (BTreeMap::new(), Vec::new());
+    let mut reader = Reader { text, lacked_break, parser, anchors, pending, depth: 0, values: 0 };
     reader.next()?;
     let start = reader.next()?;
-    if !matches!(start.data, EventData::DocumentStart { .. }) {
-        return Err(at(start.start_mark, "missing start of document"));
+    match start.data {
+        EventData::DocumentStart { version_directive: Some(version), .. }
+            if (version.major, version.minor) != (1, 1) =>
+        {
+            return Err(at(start.start_mark, "found incompatible YAML document"));
+        }
+        EventData::DocumentStart { .. } => {}
+        _ => return Err(at(start.start_mark, "missing start of document")),
     }
     let event = reader.next()?;
     let value = reader.value(event)?;
@@ -78,6 +104,9 @@ fn at(mark: Mark, problem: impl std::fmt::Display) -> String {
 }
 
 struct Reader<'a> {
+    text: &'a str,
+    /// Whether the last line break of the text was added to it.
+    lacked_break: bool,
     parser: Parser<&'a [u8]>,
     anchors: BTreeMap<String, Value>,
     /// Anchors whose values are being read.
@@ -103,9 +132,10 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, event: Event) -> Result<Value, String> {
-        let mark = event.start_mark;
+        let (mark, end) = (event.start_mark, event.end_mark);
         match event.data {
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
+                let value = self.as_written(value, style, mark, end)?;
                 let tag = tag.unwrap_or_default();
                 let scalar = resolve(&tag, &value, style).map_err(|problem| at(mark, problem))?;
                 let found = match scalar {
@@ -155,10 +185,43 @@ impl Reader<'_> {
         }
     }
 
+    /// A scalar's content where this parser and Terraform's differ: one that lacked its last line break has none, and `\/` is no escape sequence.
+    fn as_written(&self, mut value: String, style: ScalarStyle, start: Mark, end: Mark) -> Result<String, String> {
+        match style {
+            ScalarStyle::Literal | ScalarStyle::Folded
+                if self.lacked_break && end.index as usize >= self.text.len() && value.ends_with('\n') =>
+            {
+                let last_line = self.text.trim_end_matches('\n').rsplit('\n').next().unwrap_or_default();
+                let is_blank = last_line.bytes().all(|byte| byte == b' ');
+                // A blank last line counts only where all line breaks at the end are kept.
+                if !is_blank || value == "\n" || value.ends_with("\n\n") {
+                    value.pop();
+                }
+            }
+            ScalarStyle::DoubleQuoted => {
+                let source = self.text.get(start.index as usize..end.index as usize).unwrap_or_default();
+                let mut characters = source.chars();
+                let mut line = start.line;
+                while let Some(character) = characters.next() {
+                    line += u64::from(character == '\n');
+                    if character == '\\' && characters.next() == Some('/') {
+                        return Err(match line {
+                            0 => UNKNOWN_ESCAPE.to_owned(),
+                            line => format!("on line {}, column 1: {UNKNOWN_ESCAPE}", line + 1),
+                        });
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(value)
+    }
+
     fn item(&mut self, event: Event, attributes: &mut BTreeMap<String, Value>) -> Result<(), String> {
         const NO_STRING: &str = "only strings are allowed as mapping keys";
-        let mark = event.start_mark;
+        let (mark, end) = (event.start_mark, event.end_mark);
         let EventData::Scalar { tag, value: key, style, .. } = event.data else { return Err(at(mark, NO_STRING)) };
+        let key = self.as_written(key, style, mark, end)?;
         let scalar = resolve(&tag.unwrap_or_default(), &key, style)?;
         let event = match &scalar {
             Scalar::Value(key) if key.is_null() => return Err(at(mark, "mapping key cannot be null")),
@@ -302,6 +365,9 @@ fn named(text: &str) -> Option<Value> {
     })
 }
 
+static TAG_AND_COMMA: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(!(?:<[^>\s]*>|[^\s,<][^\s,]*)?),").expect("the pattern is valid"));
+
 static WHOLE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\A([-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\z").expect("the pattern is valid"));
 
@@ -363,4 +429,35 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     let valid = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
     let valid = valid && clock[0] < 24 && clock[1] < 60 && clock[2] < 60;
     valid.then(|| Timestamp::from_civil(year, month, day, clock, 0, offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        // A failure file beside the crates would be taken for a crate.
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 4000, failure_persistence: None, ..Default::default() })]
+
+        /// Whatever the text is, there is an answer.
+        #[test]
+        fn no_text_is_too_strange(text in "[-|>+\\n \\t\"'\\\\:#{}\\[\\],&*!%@?<~.=0-9ax\u{85}\u{2028}é]{0,16}") {
+            let _ = decode(&text);
+        }
+
+        #[test]
+        fn no_block_scalar_is_too_strange(text in "(- |a: |--- |\\? |)[|>][-+0-9]{0,2}( #)?\n[ \n\tx|>#\\r]{0,12}") {
+            let _ = decode(&text);
+        }
+
+        #[test]
+        fn no_tag_is_too_strange(text in "[\\[{'\" ]{0,2}[!,<>a%TG: \n'\"]{0,12}") {
+            let _ = decode(&text);
+        }
+
+        #[test]
+        fn no_quoted_scalar_is_too_strange(text in "\"[ \nx0uUéN/\\\\\"-]{0,12}") {
+            let _ = decode(&text);
+        }
+    }
 }
