@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Diagnostic, Diagnostics, Kind, Marks, ModulePath, Type, Value};
+use pipectl_core::{Diagnostic, Diagnostics, Kind, Marks, ModulePath, Number, Type, Value};
 use pipectl_lang::{Configuration, OutputBlock, Scope, decode, decode_model, evaluate};
 
 use crate::conditions::Conditions;
@@ -312,7 +312,16 @@ pub(crate) fn evaluate_output(
         return Ok(if block.sensitive { value.marked(Marks::SENSITIVE) } else { value });
     }
     let (plain, _) = value.unmark_deep();
+    // A zero with a sign does not outlive a plan of Terraform's.
+    let plain = if module.is_root() { plain.map_deep(&without_sign_of_zero) } else { plain };
     Ok(if block.sensitive { plain.marked(Marks::SENSITIVE) } else { plain })
+}
+
+fn without_sign_of_zero(value: Value) -> Value {
+    match value.kind() {
+        Kind::Number(number) if number.signum() == 0 => Value::from(Number::ZERO).marked(value.marks()),
+        _ => value,
+    }
 }
 
 /// Whether nothing is known of a value: something in it failed, and that has been reported.
