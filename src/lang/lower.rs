@@ -174,10 +174,12 @@ impl<'a> Lower<'a> {
     /// hcl-edit reads numbers as doubles; the text has all digits.
     fn number(&mut self, range: &Range<usize>) -> Node {
         let written = self.written(range);
-        // A comment may stand between the sign and the digits.
-        let (before, digits) = written.rsplit_once("*/").unwrap_or(("", written));
+        // Blanks, line breaks and comments may stand between the sign and the digits.
+        let is_between = |c: char| !c.is_ascii_digit() && !['e', 'E', '.', '+', '-'].contains(&c);
+        let end = written.char_indices().rfind(|(_, c)| is_between(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+        let (before, digits) = written.split_at(end);
         let sign = if before.starts_with('-') { "-" } else { "" };
-        let text: String = sign.chars().chain(digits.chars()).filter(|c| !c.is_whitespace()).collect();
+        let text = format!("{sign}{digits}");
         match text.parse::<Number>() {
             Ok(number) => Node::Literal(Value::from(number)),
             Err(error) => {
