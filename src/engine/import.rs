@@ -108,6 +108,13 @@ impl Engine {
             let way_out = self.folders.command("state rm", &format!("'{address}'"));
             return Err(problem("Resource already managed", detail).hint(way_out).into());
         }
+        if state.intents.contains_key(address) {
+            let detail = format!(
+                "An interrupted run may have made {address}, and nobody has looked yet. The next plan looks, and takes what it finds."
+            );
+            let way_out = self.folders.command("plan", "");
+            return Err(problem("Interrupted call not settled", detail).hint(way_out).into());
+        }
         if self.registry.resource(address.kind, &address.type_name).is_none() {
             let detail = format!("There is no kind `{}` that objects can be imported for.", address.type_name);
             return Err(problem("Unknown kind", detail).at(block.span.clone()).into());

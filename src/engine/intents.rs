@@ -2,7 +2,7 @@
 //!
 //! Who asks, and when, is the business of the planner, and of an apply where the planner could not.
 
-use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
 use pipectl_provider::{Instance, Intent, Resource};
 use pipectl_state::{Change, IntentState, ObjectState, StoredSecret};
 use serde_json::Value as Json;
@@ -18,6 +18,12 @@ pub(crate) const FOUND_AGAIN: &str = "it was made by an interrupted run, and has
 /// What a kind is asked about an announced call.
 pub(crate) fn question(intent: &IntentState) -> Intent {
     Intent { token: intent.token.clone(), arguments: intent.arguments.clone(), recorded: intent.recorded.clone() }
+}
+
+/// Whether two instances are of one object: they have the same `id`.
+pub(crate) fn is_same(one: &Instance, other: &Instance) -> bool {
+    let id = |instance: &Instance| instance.attributes.attribute("id").and_then(Value::as_str).map(str::to_owned);
+    id(one).is_some_and(|one| id(other).is_some_and(|other| one == other))
 }
 
 /// An object that an announced call has made.
@@ -84,12 +90,7 @@ pub(crate) fn ambiguous(address: &Address, candidates: &[String]) -> Diagnostic 
 
 /// The token of the call for an object: that of an announced call that has left nothing, when this is the same call. What that one was to make
 /// may yet come to light.
-pub(crate) fn token(
-    seed: Seed,
-    address: &Address,
-    unanswered: Option<&IntentState>,
-    config: &pipectl_core::Value,
-) -> String {
+pub(crate) fn token(seed: Seed, address: &Address, unanswered: Option<&IntentState>, config: &Value) -> String {
     match unanswered {
         Some(intent) if is_same_call(&intent.arguments, &known_arguments(config)) => intent.token.clone(),
         _ => seed.draw(&address.to_string()),

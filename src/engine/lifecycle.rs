@@ -115,7 +115,7 @@ pub(crate) fn prevent_destroy_without_module(
     }
     let detail = format!(
         "{address} has a `prevent_destroy` that is made from values of {module}, of which there is no such instance any more, and {what}. To let \
-         this go ahead, apply the module with a value that makes it false first, or set it to false.",
+         this go ahead, write `prevent_destroy = false` there until it is done, or leave the object out with -target or -exclude.",
         module = address.module
     );
     forbidden(detail, &expression.span(), address)

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::object::{keeping, key_for};
 use super::{Run, child};
 use crate::ResourceChange;
-use crate::instance::known_arguments;
+use crate::instance::{instance_of, known_arguments};
 use crate::intents;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
@@ -192,7 +192,12 @@ pub(super) async fn make(
             Some(prior) => bounded(run, address, &cx.cancel, limits.timeout, kind.update(cx, prior, planned)).await,
         };
         let (outcome, came_back) = match ended {
-            Ended::Back(outcome) => (redacted_outcome(outcome, &planned.attributes, address), true),
+            Ended::Back(outcome) => {
+                let outcome = redacted_outcome(outcome, &planned.attributes, address);
+                // What it was may be quoted, too.
+                let before = prior.as_ref().map(|prior| &prior.attributes);
+                (before.into_iter().fold(outcome, |outcome, before| redacted_outcome(outcome, before, address)), true)
+            }
             Ended::GivenUp(problem) => (ApplyOutcome::failed(None, problem), false),
         };
         let had_intent = announced.is_stored();
@@ -201,7 +206,7 @@ pub(super) async fn make(
             // A new object that came half way is there: repeating the call would make a second one.
             (true, true) => return Called { outcome, is_settled: true, had_intent },
             (true, false) if failed && had_intent => {
-                match ask(kind.as_ref(), &announced.context(run), &announced, outcome, address).await {
+                match ask(run, kind.as_ref(), &announced, outcome, address).await {
                     Asked::Settled(outcome) => return Called { outcome, is_settled: true, had_intent },
                     Asked::Open(outcome) => outcome,
                 }
@@ -241,8 +246,13 @@ enum Asked {
 }
 
 /// The answer of a call may have been lost on its way: asks whether the object is there.
-async fn ask(kind: &dyn Resource, cx: &Cx, announced: &Announced, outcome: ApplyOutcome, address: &Address) -> Asked {
-    match kind.find(cx, &announced.question()).await {
+async fn ask(run: &Run, kind: &dyn Resource, announced: &Announced, outcome: ApplyOutcome, address: &Address) -> Asked {
+    let before = run.before.object(address).and_then(|object| instance_of(address, object, kind).ok());
+    match kind.find(&announced.context(run), &announced.question()).await {
+        // A kind that looks for names has found what is to be replaced.
+        Ok(Found::One(instance)) if before.is_some_and(|before| intents::is_same(&before, &instance)) => {
+            Asked::Open(outcome)
+        }
         Ok(Found::One(instance)) => {
             let why = outcome.diagnostics.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>().join(" ");
             let warning = Diagnostic::warning(

@@ -258,6 +258,17 @@ async fn decision(
     Ok(Decided::Work(Box::new(Work { change, settled, kind, now })))
 }
 
+/// Whether an object that was found is the one that the state has.
+fn is_there(
+    address: &Address,
+    stored: Option<&ObjectState>,
+    kind: &Arc<dyn Resource>,
+    found: &Instance,
+) -> Result<bool, Diagnostics> {
+    let Some(stored) = stored else { return Ok(false) };
+    Ok(intents::is_same(&instance_of(address, stored, kind.as_ref())?, found))
+}
+
 /// Looks at an object, now that its provider can be asked. What the state says wrongly is corrected in it.
 async fn look(
     run: &Run,
@@ -279,6 +290,11 @@ async fn look(
             // With another configuration it would be another call.
             Found::None if other.is_some() => unanswered = None,
             Found::None => {}
+            // Nothing was made: a kind that looks for names has found what was there before.
+            Found::One(instance) if is_there(address, stored, kind, &instance)? => {
+                commit(run, address, vec![Change::RemoveIntent { address: address.clone() }]).await?;
+                unanswered = None;
+            }
             Found::One(instance) => {
                 let keeping = (&run.engine, &run.secrets);
                 let found = FoundAgain::of(keeping, asked.as_ref(), address, intent, *instance, stored.is_some())?;

@@ -4,7 +4,7 @@
 //! An apply right after its plan takes what the refresh has seen; only a saved plan, or one that did not look, makes calls. Nothing here is
 //! committed: the state with these values lives in memory alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::json::to_json;
@@ -15,8 +15,6 @@ use pipectl_state::{ObjectState, PathStep, State};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
-use crate::Engine;
-use crate::Plan;
 use crate::ephemeral::OpenValues;
 use crate::instance::instance_of;
 use crate::planner::context;
@@ -24,6 +22,7 @@ use crate::providers::before::Ground;
 use crate::providers::{Before, Bound, Pool};
 use crate::secrets::{for_provider, places_to_read, told};
 use crate::walk::each;
+use crate::{Action, Engine, Plan, ResourceChange};
 
 /// The state, with everything in its objects that it only has fingerprints of and that can be read again.
 ///
@@ -46,6 +45,13 @@ pub(super) async fn read_again(
     let seen: BTreeMap<&Address, &Value> =
         changes.filter_map(|change| Some((&change.address, change.before.as_ref()?))).collect();
     missing.retain(|address| !take_from_plan(engine, seen.get(address).copied(), &mut state, address));
+    // What is left out of the plan, is removed or is replaced because it is tainted may be out of reach, or gone: whoever needs its value all the same
+    // says that it is not known.
+    let goes_on = |change: &&ResourceChange| {
+        change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget | Action::Replace { .. })
+    };
+    let planned: BTreeSet<&Address> = plan.changes.iter().filter(goes_on).map(|change| &change.address).collect();
+    let is_needed = |address: &Address| planned.contains(address);
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
     // What one object gives may configure the provider of another.
     while !missing.is_empty() {
@@ -54,9 +60,11 @@ pub(super) async fn read_again(
         let mut later = Vec::new();
         for address in missing {
             let Some((kind, stored, object)) = stored(engine, &state, &address)? else { continue };
-            match before.resource(ground, &address, object.provider.as_ref()).await? {
-                Bound::Ready(bound) => calls.push((address, kind, bound, stored)),
-                Bound::NotYet(_) => later.push(address),
+            match before.resource(ground, &address, object.provider.as_ref()).await {
+                Ok(Bound::Ready(bound)) => calls.push((address, kind, bound, stored)),
+                Ok(Bound::NotYet(_)) => later.push(address),
+                Err(problems) if is_needed(&address) => return Err(problems),
+                Err(_) => {}
             }
         }
         if calls.is_empty() {
@@ -67,7 +75,11 @@ pub(super) async fn read_again(
             async move { (read(&engine, &address, &*bound, &stored).await, address, kind) }
         };
         for (seen, address, kind) in each(calls, &permits, read).await {
-            fill(&mut state, &address, kind.as_ref(), &seen?);
+            match seen {
+                Ok(seen) => fill(&mut state, &address, kind.as_ref(), &seen),
+                Err(problems) if is_needed(&address) => return Err(problems),
+                Err(_) => {}
+            }
         }
         missing = later;
     }

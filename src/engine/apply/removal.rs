@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostic, Diagnostics};
-use pipectl_provider::Resource;
+use pipectl_provider::planning::without_write_only;
+use pipectl_provider::{Instance, Resource};
 use pipectl_state::{Change, ObjectState};
 
 use super::call::{self, Called};
 use super::object::{deposed_key, not_recorded};
 use super::{Run, not_configured};
 use crate::instance::{Keeping, instance_of, object_of};
+use crate::planner::with_marks_of;
 use crate::providers::Bound;
 use crate::secrets::for_provider;
 use crate::{Action, ApplyEnd, ResourceChange};
@@ -96,6 +98,9 @@ pub(super) async fn remove_object(
         });
     } else if let Some(instance) = outcome.instance {
         // A removal that failed half way may have changed the object.
+        let left = without_write_only(kind.schema(), instance.attributes);
+        let left = run.engine.mark(kind.schema(), with_marks_of(&prior.attributes, left));
+        let instance = Instance { attributes: left, ..instance };
         let keeping = Keeping {
             dependencies: object.dependencies.clone(),
             tainted: object.tainted,

@@ -17,7 +17,7 @@ use crate::ephemeral::OpenValues;
 use crate::evaluation::{about, extend_once};
 use crate::graph::Node;
 use crate::instance::{Keeping, instance_of, object_of, shown_id};
-use crate::intents::{self, FOUND_AGAIN, FoundAgain};
+use crate::intents::{self, FOUND_AGAIN, FoundAgain, is_same};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
@@ -399,6 +399,12 @@ fn settle(
             if intent.operation == Operation::Create {
                 observations.unanswered.insert(address, intent);
             }
+        }
+        // Nothing was made: a kind that looks for names has found what was there before.
+        Found::One(instance)
+            if observations.priors.get(&address).is_some_and(|prior| is_same(&prior.instance, &instance)) =>
+        {
+            observations.changes.push(Change::RemoveIntent { address });
         }
         Found::One(instance) => {
             let Some(kind) = engine.registry.resource(address.kind, &address.type_name) else { return };

@@ -256,7 +256,6 @@ impl Before {
                 }
                 Ok(now) => now.with_keys(&keys),
                 // What is wrong with it is told where it is planned.
-                Err(_) if keys.is_empty() => return Ok(()),
                 Err(_) => Expansion::of_keys(&keys),
             });
         }

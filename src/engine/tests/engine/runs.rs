@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipectl_engine::{ApplyEnd, Event, Mode};
+use pipectl_engine::{ApplyEnd, Event, Mode, Seed};
 use pipectl_provider::Stop;
 use pipectl_sim::{Fault, Operation, Settings};
 use pipectl_state::StateStore;
@@ -176,6 +176,38 @@ async fn objects_found_by_name_only_may_be_ambiguous() {
     bed.world.remove("sim_network-a-2");
     let problems = bed.plan(&both).await;
     assert!(problems.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_to_be_replaced_is_not_found_as_its_own_successor() {
+    let text = |cidr: &str| {
+        format!(
+            "resource \"sim_network\" \"x\" {{\n  name = \"a\"\n  cidr = \"{cidr}\"\n  lifecycle {{\n    create_before_destroy = true\n  }}\n}}\n"
+        )
+    };
+    let bed = Bed::new(Settings { tokens: false, ..Settings::default() });
+    bed.succeed(&text("10.0.0.0/16")).await;
+    bed.world.inject(Operation::Create, "a", Fault::FailBefore);
+    assert!(!bed.apply(&text("10.1.0.0/16")).await.succeeded());
+    // By its name the old object is found, during the apply and when the next plan is made.
+    assert_eq!((bed.state().intents.len(), bed.world.objects().len()), (1, 1));
+    let planned = bed.plan(&text("10.0.0.0/16")).await.unwrap();
+    assert!(!planned.plan.has_changes(), "{}", render::plan(&planned.plan));
+    bed.succeed(&text("10.1.0.0/16")).await;
+    let objects = bed.world.objects();
+    assert_eq!(objects.iter().map(|object| object.id.as_str()).collect::<Vec<_>>(), ["sim_network-a-2"]);
+    assert!(bed.state().intents.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_imported_where_a_call_is_open() {
+    let bed = Bed::calm();
+    bed.world.inject(Operation::Create, "a", Fault::FailBefore);
+    bed.apply(CHAIN).await;
+    let (engine, configuration, state) = (bed.engine(), bed.configuration(CHAIN).unwrap(), bed.state());
+    let network = address("sim_network.a");
+    let refused = engine.import(&configuration, &[], &state, &network, "sim_network-a-1", Seed([7; 32])).await;
+    assert!(texts(&refused.unwrap_err()).contains("Interrupted call not settled"));
 }
 
 #[tokio::test]
