@@ -290,7 +290,7 @@ mod tests {
         for (text, expected) in [
             ("1 + 1\n", "1 + 1"),
             ("\n1 +\n2 # three\n", "1 +\n2 # three"),
-            ("<<EOT\na\nEOT\n", "(\n<<EOT\na\nEOT\n)"),
+            ("<<EOT\na\nEOT\n", "<<EOT\na\nEOT"),
             ("[\n1\n]\n", "[\n1\n]"),
             ("1 +", "1 +"),
         ] {
