@@ -16,6 +16,8 @@ use crate::functions::timestamp::{Timestamp, days_in};
 use crate::functions::yaml_encode::encode;
 use crate::functions::{Failure, Function, Parameter, plain};
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// How deep sequences and mappings may be nested, and how many values aliases may make.
 const MAX_DEPTH: usize = 1000;
 const MAX_VALUES: usize = 1 << 20;
@@ -70,8 +72,12 @@ fn decode(text: &str) -> Result<Value, String> {
 
 /// Reads a text, of which the last line break was added if it `lacked_break`.
 fn read(text: &str, lacked_break: bool) -> Result<Value, String> {
+    // The parser takes the first byte of U+F000 to U+FFFF for that of a byte order mark, which it does not count in places.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let looks_marked = text.starts_with(|first: char| ('\u{f000}'..='\u{ffff}').contains(&first));
+    let marked = looks_marked.then(|| format!("{BYTE_ORDER_MARK}{text}"));
     let mut parser = Parser::new();
-    parser.set_input(text.as_bytes());
+    parser.set_input(marked.as_deref().unwrap_or(text).as_bytes());
     let (anchors, pending) = (BTreeMap::new(), Vec::new());
     let mut reader = Reader { text, lacked_break, parser, anchors, pending, depth: 0, values: 0 };
     reader.next()?;
@@ -441,7 +447,7 @@ mod tests {
 
         /// Whatever the text is, there is an answer.
         #[test]
-        fn no_text_is_too_strange(text in "[-|>+\\n \\t\"'\\\\:#{}\\[\\],&*!%@?<~.=0-9ax\u{85}\u{2028}é]{0,16}") {
+        fn no_text_is_too_strange(text in "[-|>+\\n \\t\"'\\\\:#{}\\[\\],&*!%@?<~.=0-9ax\u{85}\u{2028}\u{feff}éＡ]{0,16}") {
             let _ = decode(&text);
         }
 
