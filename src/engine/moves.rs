@@ -390,7 +390,10 @@ fn other_types(statements: &[Statement], moved: &[Moved]) -> Diagnostics {
             _ => false,
         };
         let detail = format!("{from} cannot become {to}: an object keeps its type.");
-        let span = statements.iter().find(changes_type).and_then(|statement| statement.span.as_ref());
+        // Where several statements have moved it on, none may end where it has come to.
+        let moved_it = |statement: &&Statement| changes_type(statement) && statement.absolute_to().contains(to);
+        let statement = statements.iter().find(moved_it).or_else(|| statements.iter().find(changes_type));
+        let span = statement.and_then(|statement| statement.span.as_ref());
         Diagnostic::error("Resource type mismatch", detail).or_at(span)
     };
     mismatched.map(each).collect()

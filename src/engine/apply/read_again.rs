@@ -129,7 +129,10 @@ async fn read(
         ReadOutcome::Present { instance, .. } => Ok(instance.attributes),
         ReadOutcome::Gone => {
             let detail = format!("{address} was there when the plan was made, and is gone. Nothing was done.");
-            Err(Diagnostic::error("Object gone since the plan", detail).about(address).hint("pipectl plan").into())
+            Err(Diagnostic::error("Object gone since the plan", detail)
+                .about(address)
+                .hint(engine.folders.command("plan", ""))
+                .into())
         }
     }
 }

@@ -8,7 +8,7 @@ use pipectl_provider::{Instance, Resource};
 use pipectl_state::{Change, ObjectState};
 
 use super::call::{self, Called};
-use super::object::{deposed_key, not_recorded};
+use super::object::{deposed_key, key_for, not_recorded};
 use super::{Run, not_configured};
 use crate::instance::{Keeping, instance_of, object_of};
 use crate::planner::with_marks_of;
@@ -109,6 +109,7 @@ pub(super) async fn remove_object(
             secrets: run.secrets.of_observed(&address, &object.secrets, &instance.attributes),
         };
         let now = object_of(kind.schema(), &instance, keeping).filter(|now| now != object);
+        changes.extend(now.as_ref().and_then(|now| key_for(run, &now.secrets)));
         changes.extend(now.map(|object| match deposed {
             None => Change::SetObject { address: address.clone(), object },
             Some(key) => Change::SetDeposed { address: address.clone(), key, object },
