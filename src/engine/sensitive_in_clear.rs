@@ -2,7 +2,7 @@
 //! in an encrypted state only, unless Terraform's own provider keeps it in every state: the object is refused. Everything else is kept as
 //! Terraform keeps it, and that is said.
 
-use pipectl_core::{Address, Attribute, Diagnostic, Marks, Path, Schema, Value};
+use pipectl_core::{Address, Attribute, Block, Diagnostic, Marks, Path, Schema, Value};
 
 use crate::secrets::withheld;
 use crate::{Action, OutputAction, OutputChange, ResourceChange};
@@ -22,7 +22,14 @@ pub(crate) fn refuse_imported(schema: &Schema, address: &Address, attributes: &V
     let has_one = |name: &str| attributes.attribute(name).is_some_and(|value| !value.is_null());
     let mut own = schema.attributes.iter();
     let own = own.find(|(name, attribute)| attribute.needs_encryption() && !attribute.optional && has_one(name));
-    own.map(|(name, _)| refused(address, name))
+    let is_inside = |name: &str, block: &Block| {
+        let is_empty = |value: &Value| value.as_slice().is_some_and(<[Value]>::is_empty);
+        block.has_attribute(Attribute::needs_encryption)
+            && has_one(name)
+            && !attributes.attribute(name).is_some_and(is_empty)
+    };
+    let inside = || schema.blocks.iter().find(|(name, block)| is_inside(name, block)).map(|(name, _)| name);
+    own.map(|(name, _)| name).or_else(inside).map(|name| refused(address, name))
 }
 
 fn refused(address: &Address, name: &str) -> Diagnostic {

@@ -62,6 +62,22 @@ pub(crate) struct Ground<'a> {
 impl Before {
     /// Nothing evaluated yet.
     pub(crate) fn new(engine: &Engine, graph: &Graph, pool: &Arc<Pool>, state: &State) -> Self {
+        Self::with_modules(engine, graph, pool, Arc::new(Self::modules_of(graph, state)))
+    }
+
+    fn with_modules(engine: &Engine, graph: &Graph, pool: &Arc<Pool>, modules: Arc<BTreeSet<ModulePath>>) -> Self {
+        Self {
+            modules,
+            engine: engine.clone(),
+            values: Values::new(engine, graph, None),
+            providers: Providers::of_state(engine, graph, Arc::clone(pool)),
+            problems: BTreeMap::new(),
+            ignores_enabled: false,
+            formerly: None,
+        }
+    }
+
+    fn modules_of(graph: &Graph, state: &State) -> BTreeSet<ModulePath> {
         let mut modules = BTreeSet::new();
         if graph.has_providers() {
             for (address, ..) in state.objects() {
@@ -73,15 +89,7 @@ impl Before {
                 }
             }
         }
-        Self {
-            modules: Arc::new(modules),
-            engine: engine.clone(),
-            values: Values::new(engine, graph, None),
-            providers: Providers::of_state(engine, graph, Arc::clone(pool)),
-            problems: BTreeMap::new(),
-            ignores_enabled: false,
-            formerly: None,
-        }
+        modules
     }
 
     /// The configurations that follow from a state as it is, without looking at any of its objects. Ephemeral values that they are made from
@@ -147,7 +155,7 @@ impl Before {
             _ => false,
         };
         if nodes.iter().any(may_be_disabled) {
-            let new = Self::new(&self.engine, &whole, self.providers.pool(), state);
+            let new = Self::with_modules(&self.engine, &whole, self.providers.pool(), Arc::clone(&self.modules));
             let mut formerly = Self { ignores_enabled: true, ..new };
             // Boxed, because this is how the evaluation itself began.
             Box::pin(formerly.visit_from_state(Ground { graph: &whole, ..ground }, nodes, state, open)).await;
