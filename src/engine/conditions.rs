@@ -5,9 +5,6 @@ use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluat
 
 use crate::{CheckResult, CheckStatus, Checked};
 
-/// What the value of a variable is called that breaks a rule.
-pub(crate) const BROKEN_RULE: &str = "Invalid value for variable";
-
 /// How a condition stands.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -135,7 +132,7 @@ impl<'a> Conditions<'a> {
             before: 0,
             module,
             subject: Checked::Variable(block.name.clone()),
-            summary: BROKEN_RULE,
+            summary: "Invalid value for variable",
         }
     }
 

@@ -250,12 +250,17 @@ pub(crate) fn evaluate_output(
     module: &ModulePath,
     results: &mut Vec<CheckResult>,
 ) -> Result<Value, Diagnostics> {
-    let address = qualified(module, &format!("output.{}", block.name));
     let judged = Conditions::of_output(block, module).judge(scope);
     results.extend(judged.results);
     if judged.problems.has_errors() {
         return Err(judged.problems);
     }
+    value_of_output(block, scope, module)
+}
+
+/// The value of an output in an instance of a module, whatever its preconditions say.
+pub(crate) fn value_of_output(block: &OutputBlock, scope: &Scope, module: &ModulePath) -> Result<Value, Diagnostics> {
+    let address = qualified(module, &format!("output.{}", block.name));
     if module.is_root() && block.ephemeral {
         let detail = "The outputs of a root module are stored and shown, so none of them can be ephemeral. Those of other modules can.";
         return Err(Diagnostic::error("Ephemeral output not allowed", detail)
@@ -313,7 +318,7 @@ pub(crate) fn evaluate_output(
     }
     let (plain, _) = value.unmark_deep();
     // A zero with a sign does not outlive a plan of Terraform's.
-    let plain = if module.is_root() { plain.map_deep(&without_sign_of_zero) } else { plain };
+    let plain = plain.map_deep(&without_sign_of_zero);
     Ok(if block.sensitive { plain.marked(Marks::SENSITIVE) } else { plain })
 }
 

@@ -39,6 +39,7 @@ use crate::{
     Planned, ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
+pub(crate) use refresh::drop_words_on_secrets;
 
 pub(crate) use deferral::new_action;
 pub(crate) use import::mistakes as mistakes_of_imports;

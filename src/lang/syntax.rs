@@ -261,7 +261,11 @@ fn is_for(text: &str, tokens: &[Token], opener: usize) -> bool {
 /// heredoc that begins with the marker and goes on after a space, other digits for a number like `1.e5`.
 fn misread(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
-    if !["<<", ".e", ".E"].iter().any(|suspect| text.contains(suspect)) {
+    let has_number = || {
+        let begins = |three: &[u8]| three[0].is_ascii_digit() && three[1] == b'.' && matches!(three[2], b'e' | b'E');
+        text.as_bytes().windows(3).any(begins)
+    };
+    if !text.contains("<<") && !has_number() {
         return shown;
     }
     let tokens = scan(text);

@@ -6,34 +6,26 @@ use pipectl_core::convert::convert;
 use pipectl_core::{Diagnostic, Diagnostics, ObjectField, Span, Type, Value};
 
 use crate::evaluate::evaluate;
-use crate::expression::{Call, Expression, Key, Node, Source, Traversal};
+use crate::expression::{Call, Expression, Key, Node};
 use crate::scope::Scope;
 
 const INVALID: &str = "Invalid type specification";
 
 /// The type that the `type` argument of a variable writes: `list` and `map` alone are lists and maps of anything.
 pub(crate) fn parse(expression: &Expression) -> Result<Type, Diagnostics> {
-    match expression.node() {
-        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps })
-            if steps.is_empty() && name == "list" =>
-        {
-            Ok(Type::list(Type::Any))
-        }
-        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps })
-            if steps.is_empty() && name == "map" =>
-        {
-            Ok(Type::map(Type::Any))
-        }
+    match expression.keyword() {
+        Some("list") => Ok(Type::list(Type::Any)),
+        Some("map") => Ok(Type::map(Type::Any)),
         _ => constraint(expression),
     }
 }
 
 /// The type that `expression` writes.
 fn constraint(expression: &Expression) -> Result<Type, Diagnostics> {
+    if let Some(name) = expression.keyword() {
+        return keyword(name, expression.span());
+    }
     match expression.node() {
-        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps }) if steps.is_empty() => {
-            keyword(name, expression.span())
-        }
         Node::Call(call) => constructor(call, expression.span()),
         Node::Literal(value) if value.as_str().is_some() => {
             let text = value.as_str().unwrap_or_default();

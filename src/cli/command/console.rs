@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 
-use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceId, SourceMap, Value};
+use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceMap, Value};
 use pipectl_engine::{Inspection, objects_of, resolve_variables};
 use pipectl_lang::{Configuration, Expression, Reference, open_brackets, parse_expression};
 
@@ -110,18 +110,18 @@ impl Session<'_> {
                 return self.app.fail(error);
             }
         };
-        let text = whole(&text);
-        let written = match self.evaluate(&text) {
+        let text = text.trim();
+        let written = match self.evaluate(text) {
             Ok(Evaluated::Value(value)) => write_json(&value),
             Ok(Evaluated::Type(text)) => Ok(serde_json::Value::from(text).to_string()),
-            Err(problems) => return self.complain(&text, &problems),
+            Err(problems) => return self.complain(text, &problems),
         };
         match written {
             Ok(json) => {
                 self.app.console.print(&json);
                 Exit::Success
             }
-            Err(problem) => self.complain(&text, &problem.into()),
+            Err(problem) => self.complain(text, &problem.into()),
         }
     }
 
@@ -193,7 +193,7 @@ impl Session<'_> {
             "help" => return Ok(Answer::Text(HELP.to_owned())),
             _ => {}
         }
-        Ok(Answer::Text(match self.evaluate(&whole(line))? {
+        Ok(Answer::Text(match self.evaluate(line.trim())? {
             Evaluated::Value(value) => literal::literal(&value),
             Evaluated::Type(text) => text,
         }))
@@ -225,7 +225,7 @@ impl Session<'_> {
 
     fn complain(&self, text: &str, problems: &Diagnostics) -> Exit {
         let mut sources = self.sources.clone();
-        sources.add(INPUT, whole(text));
+        sources.add(INPUT, text.trim());
         self.app.complain(problems, &sources);
         Exit::Failure
     }
@@ -240,18 +240,6 @@ enum Evaluated {
     Value(Value),
     /// Of the console's own function `type`.
     Type(String),
-}
-
-/// An expression that may go over several lines, begin or end with blanks, and hold comments: in parentheses where it has to be.
-fn whole(text: &str) -> String {
-    let trimmed = text.trim();
-    let parses = |text: &str| parse_expression(text, SourceId(0)).is_ok();
-    if inside_of_type(trimmed).is_some() || parses(trimmed) {
-        return trimmed.to_owned();
-    }
-    let wrapped = format!("(\n{trimmed}\n)");
-    // What closes more than it opens must not be closed by our parenthesis.
-    if open_brackets(&format!("{trimmed}\n")) == Some(0) && parses(&wrapped) { wrapped } else { trimmed.to_owned() }
 }
 
 /// What stands in `type(...)` when the text is a call of that function and nothing else.
@@ -279,25 +267,6 @@ fn write_json(value: &Value) -> Result<String, Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn brackets_that_were_never_opened_are_not_closed() {
-        assert_eq!(whole("1) +\n(2"), "1) +\n(2");
-    }
-
-    #[test]
-    fn expressions_may_go_over_lines() {
-        for (text, expected) in [
-            ("1 + 1\n", "1 + 1"),
-            ("\n1 +\n2 # three\n", "1 +\n2 # three"),
-            ("<<EOT\na\nEOT\n", "<<EOT\na\nEOT"),
-            ("[\n1\n]\n", "[\n1\n]"),
-            ("1 +", "1 +"),
-        ] {
-            assert_eq!(whole(text), expected, "{text}");
-        }
-        assert!(parse_expression(&whole("<<EOT\na\nEOT\n"), SourceId(0)).is_ok());
-    }
 
     #[test]
     fn only_a_whole_call_is_of_type() {

@@ -26,7 +26,7 @@ use crate::graph::Node;
 use crate::instance::instance_of;
 use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::lifecycle::{ignore_changes, prevent_destroy};
-use crate::planner::{Arguments, arguments, context, new_action, with_marks_of};
+use crate::planner::{Arguments, arguments, context, drop_words_on_secrets, new_action, with_marks_of};
 use crate::proposal::{Proposal, Question};
 use crate::providers::locate::{made_with, remembered};
 use crate::providers::{Bound, Choice};
@@ -320,7 +320,8 @@ async fn look(
     let read =
         kind.read(&cx, &for_provider(&stored)).await.map_err(|problems| told(problems, &stored.attributes, address));
     let now = match read? {
-        ReadOutcome::Present { instance, drift } => {
+        ReadOutcome::Present { instance, mut drift } => {
+            drop_words_on_secrets(&mut drift, &object.secrets);
             let attributes = with_marks_of(&stored.attributes, instance.attributes.clone());
             let attributes = run.engine.mark(kind.schema(), attributes);
             here(Instance { attributes, ..*instance }, drift)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, Path, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Marks, Path, Value};
 use pipectl_lang::{ObjectBlock, Reference, Scope};
 use pipectl_provider::planning::{with_unknown_computed, with_write_only, without_write_only};
 use pipectl_provider::{Effect, Instance, Resource};
@@ -20,7 +20,7 @@ use crate::lifecycle::{ignore_changes, is_ignored};
 use crate::planner::{Arguments, arguments, as_warnings, provider_mistake, with_marks_of};
 use crate::proposal::{Proposal, Question};
 use crate::providers::{Bound, Choice};
-use crate::secrets::with_what_was_read;
+use crate::secrets::{for_provider, with_what_was_read};
 use crate::{Action, ApplyEnd, ResourceChange};
 
 /// Applies a change that makes, changes, runs or reads. Whether it worked.
@@ -400,12 +400,7 @@ fn judge_result(address: &Address, planned: &Value, result: &Value) -> Diagnosti
 
 /// The object as the state keeps it. What a provider wrongly left unknown is null there.
 fn store(run: &Run, kind: &dyn Resource, address: &Address, instance: &mut Instance, tainted: bool) -> ObjectState {
-    if !instance.attributes.is_wholly_known() {
-        instance.attributes = instance.attributes.map_deep(&|value| match value.kind() {
-            Kind::Unknown(unknown) => Value::null_of(unknown.ty.clone()).marked(value.marks()),
-            _ => value,
-        });
-    }
+    *instance = for_provider(instance);
     let keeping = with_secrets(run, address, &instance.attributes, keeping(run, address, tainted));
     object_of(kind.schema(), instance, keeping).expect("nothing is unknown any more")
 }

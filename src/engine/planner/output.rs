@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, ModulePath, Span, Value};
-use pipectl_lang::{Configuration, OutputBlock, Scope};
+use pipectl_lang::{Configuration, Scope};
 use pipectl_state::{OutputState, State};
 
 use super::{Run, as_warnings};
-use crate::conditions::{BROKEN_RULE, Conditions, Judged, Verdict, judge};
-use crate::evaluation::{Evaluation, evaluate_output, extend_once};
+use crate::conditions::{Conditions, Judged, Verdict, judge};
+use crate::evaluation::{Evaluation, extend_once, value_of_output};
 use crate::instance::output_value;
 use crate::{CheckResult, CheckStatus, Checked, Mode, OutputAction, OutputChange};
 
@@ -17,20 +17,18 @@ use crate::{CheckResult, CheckStatus, Checked, Mode, OutputAction, OutputChange}
 pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: Option<&OutputState>) -> bool {
     let Some(block) = run.configuration.outputs.get(name) else { return false };
     let scope = run.values.scope(&run.graph, node, 0);
-    let mut results = Vec::new();
-    let mut value = evaluate_output(block, &scope, &ModulePath::ROOT, &mut results);
-    let is_broken = results.iter().any(|result| result.status == CheckStatus::Fail)
-        && results.iter().all(|result| result.status != CheckStatus::Error);
-    if run.options.mode == Mode::RefreshOnly
-        && is_broken
-        && let Err(problems) = value
-    {
-        // What does not hold is no reason to refuse what refresh saw.
-        run.report(as_warnings(problems));
-        let unconditional = OutputBlock { preconditions: Vec::new(), ..block.clone() };
-        value = evaluate_output(&unconditional, &scope, &ModulePath::ROOT, &mut Vec::new());
-    }
+    let Judged { results, problems } = Conditions::of_output(block, &ModulePath::ROOT).judge(&scope);
     run.judged(results);
+    let is_broken = problems.iter().all(|problem| problem.kind == Some(DiagnosticKind::FailedCondition));
+    let value = match (problems.has_errors(), run.options.mode) {
+        (true, Mode::RefreshOnly) if is_broken => {
+            // What does not hold is no reason to refuse what refresh saw.
+            run.report(as_warnings(problems));
+            value_of_output(block, &scope, &ModulePath::ROOT)
+        }
+        (true, _) => Err(problems),
+        (false, _) => value_of_output(block, &scope, &ModulePath::ROOT),
+    };
     let value = match value {
         Ok(value) => value,
         Err(problems) => {
@@ -180,7 +178,7 @@ impl<'a> Origin<'a> {
         };
         let call = self.call;
         match problem.span.as_ref().and_then(place) {
-            Some(rule) if problem.summary == BROKEN_RULE => {
+            Some(rule) if problem.kind == Some(DiagnosticKind::FailedCondition) => {
                 let detail =
                     format!("{}\n\nThe value is given in module {call:?}. The rule is at {rule}.", problem.detail);
                 Diagnostic { detail, span: Some(self.argument.clone()), ..problem }

@@ -310,8 +310,7 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
         observations.drift.push(Drift { address, notes: vec!["it is gone".to_owned()] });
         return;
     };
-    // Of an attribute with a secret the provider has seen null: what it says of a difference there means nothing.
-    drift.retain(|note| !arguments_of(&object.secrets).any(|name| note.contains(&format!("`{name}`"))));
+    drop_words_on_secrets(&mut drift, &object.secrets);
     let secrets = secrets.of_observed(&address, &object.secrets, &instance.attributes);
     let keeping = Keeping {
         dependencies: object.dependencies.clone(),
@@ -339,6 +338,11 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
             observations.priors.insert(address, prior);
         }
     }
+}
+
+/// Of an attribute with a secret the provider has seen null: what it says of a difference there means nothing.
+pub(crate) fn drop_words_on_secrets(drift: &mut Vec<String>, secrets: &[StoredSecret]) {
+    drift.retain(|note| !arguments_of(secrets).any(|name| note.contains(&format!("`{name}`"))));
 }
 
 /// The attributes in which there are secrets.

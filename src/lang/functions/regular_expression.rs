@@ -281,11 +281,9 @@ fn class(text: &str) -> Result<(String, &str), Wrong> {
             rest = after;
             continue;
         }
-        let member = |rest: &str| match rest {
-            "" => wrong("missing closing ]", text),
-            _ => Ok(()),
-        };
-        member(rest)?;
+        if rest.is_empty() {
+            return wrong("missing closing ]", text);
+        }
         let range = rest;
         let (low, after) = character(rest)?;
         rest = after;

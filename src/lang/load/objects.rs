@@ -262,12 +262,7 @@ fn is_instance_key(key: &Expression) -> bool {
 fn ignore_changes(reader: &mut Reader<'_>) -> IgnoreChanges {
     let Some(written) = reader.expression("ignore_changes") else { return IgnoreChanges::default() };
     match written.node() {
-        Node::Traversal(traversal)
-            if matches!(&traversal.source, Source::Root { name, .. } if name == "all")
-                && traversal.steps.is_empty() =>
-        {
-            IgnoreChanges::All
-        }
+        _ if written.keyword() == Some("all") => IgnoreChanges::All,
         Node::Tuple(elements) => {
             let mut paths = Vec::new();
             for element in elements {

@@ -4,7 +4,7 @@ use pipectl_core::Diagnostic;
 
 use crate::body::NestedBlock;
 use crate::configuration::PipelineBlock;
-use crate::expression::{Expression, Node, Source, Traversal};
+use crate::expression::Expression;
 use crate::load::Loader;
 use crate::load::reader::Reader;
 
@@ -74,14 +74,14 @@ impl Loader {
 
 /// An error where another edition of the language is asked for than the one that there is.
 fn wrong_language(written: &Expression) -> Option<Diagnostic> {
-    let (summary, detail) = match written.node() {
-        Node::Traversal(Traversal { source: Source::Root { name, .. }, steps }) if steps.is_empty() => {
-            if name == EDITION {
-                return None;
-            }
+    let (summary, detail) = match written.keyword() {
+        Some(EDITION) => return None,
+        Some(name) => {
             ("Unsupported language edition", format!("There is no edition {name} of the language, only {EDITION}."))
         }
-        _ => ("Invalid language edition", format!("The edition of the language is written without quotes: {EDITION}.")),
+        None => {
+            ("Invalid language edition", format!("The edition of the language is written without quotes: {EDITION}."))
+        }
     };
     Some(Diagnostic::error(summary, detail).at(written.span()))
 }

@@ -79,8 +79,8 @@ fn is_exact(token: &str) -> bool {
 pub(super) fn unmark(json: &mut Json) {
     match json {
         Json::String(text) => {
-            if let Some(plain) = text.strip_prefix(NUMBER).or_else(|| text.strip_prefix(TEXT)) {
-                *text = plain.to_owned();
+            if text.starts_with('\0') {
+                *text = plain(text);
             }
         }
         Json::Array(elements) => elements.iter_mut().for_each(unmark),
