@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use pipectl_core::{Diagnostics, Schema, Value};
 use pipectl_provider::{Cx, Ephemeral, Opened};
 
-use crate::arguments::is_given;
 use crate::kept::{Kept, make};
 use crate::planning::Defaults;
+use pipectl_provider::arguments::is_given;
 
 /// A [`Kept`] kind as an ephemeral one: another value each time.
 pub(crate) struct Drawn<K> {

@@ -14,8 +14,8 @@ use pipectl_provider::{Cx, DataSource, Environment, Event, PlainProvider, Stop};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Identity, Method, NoProxy, Proxy, Response, StatusCode};
 
-use crate::arguments::{filled, flag, integer, map_of_text, text, text_map};
-use crate::rules::{at_least, conflicts, one_of, requires};
+use pipectl_provider::arguments::{filled, flag, integer, map_of_text, text, text_map};
+use pipectl_provider::rules::{at_least, conflicts, one_of, requires};
 
 /// Waits between attempts where none are given: those of HashiCorp's client.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);

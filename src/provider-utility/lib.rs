@@ -11,7 +11,6 @@
 #![cfg_attr(not(all(feature = "http", feature = "tls")), allow(dead_code))]
 
 pub mod archive;
-mod arguments;
 mod digests;
 mod draw;
 mod drawn;
@@ -23,7 +22,6 @@ mod moment;
 pub mod null;
 mod planning;
 pub mod random;
-mod rules;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;

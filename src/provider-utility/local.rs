@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_provider::{Cx, PlainProvider};
 
-use crate::arguments::text;
 use crate::kept::KeptResource;
+use pipectl_provider::arguments::text;
 
 /// The provider: `local_file` and `local_sensitive_file`, each as a resource and as a data source.
 pub fn provider() -> PlainProvider {

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, DataSource, PlainProvider, PlanRequest, PlanResponse};
 
-use crate::arguments::{filled, map_of_text};
 use crate::draw::Draw;
 use crate::kept::{Kept, KeptResource};
 use crate::planning::plan_with_map;
+use pipectl_provider::arguments::{filled, map_of_text};
 
 /// The provider: `null_resource` and the data source `null_data_source`.
 pub fn provider() -> PlainProvider {

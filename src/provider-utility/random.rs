@@ -13,10 +13,10 @@ mod uuid;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::{PlainProvider, PlanRequest, PlanResponse};
 
-use crate::arguments::{integer, map_of_text};
 use crate::drawn::Drawn;
 use crate::kept::KeptResource;
 use crate::planning::{Defaults, plan_with_map};
+use pipectl_provider::arguments::{integer, map_of_text};
 
 #[cfg(feature = "tls")]
 pub(crate) use id::decimal;

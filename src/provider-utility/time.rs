@@ -10,9 +10,9 @@ mod sleep;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Schema, Type, Value};
 use pipectl_provider::PlainProvider;
 
-use crate::arguments::map_of_text;
 use crate::kept::KeptResource;
 use crate::moment::Moment;
+use pipectl_provider::arguments::map_of_text;
 
 /// The provider: `time_offset`, `time_rotating`, `time_sleep` and `time_static`.
 pub fn provider() -> PlainProvider {
@@ -50,7 +50,7 @@ fn no_triggers() -> (&'static str, Value) {
 
 /// A timestamp argument must be one.
 fn timestamp(config: &Value, name: &str) -> Diagnostics {
-    let given = crate::arguments::text(config, name);
+    let given = pipectl_provider::arguments::text(config, name);
     given.and_then(|text| Moment::parse_attribute(name, text).err()).unwrap_or_default()
 }
 

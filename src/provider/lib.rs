@@ -3,6 +3,7 @@
 //! Knows no HCL, no engine, no cloud. Shapes stay mappable one to one to Terraform's plugin protocol 6.
 //! The engine calls these traits; providers and stages implement them; `cli` brings both together.
 
+pub mod arguments;
 pub mod artifacts;
 pub mod cancel;
 pub mod context;
@@ -16,6 +17,7 @@ pub mod planning;
 pub mod provider;
 pub mod registry;
 pub mod resource;
+pub mod rules;
 
 pub use artifacts::{ArtifactError, ArtifactStore, FileEntry, Manifest, ViewState};
 pub use cancel::{Cancel, Stop};

@@ -9,8 +9,8 @@ use pipectl_core::Value;
 use pipectl_provider::Cx;
 
 use super::{ArchiveError, Entry};
-use crate::arguments::{blocks, flag, is_given, text, texts};
 use crate::local::path_of;
+use pipectl_provider::arguments::{blocks, flag, is_given, text, texts};
 
 /// Permissions of content that no file has.
 const CONTENT_MODE: u32 = 0o644;

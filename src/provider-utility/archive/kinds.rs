@@ -11,12 +11,12 @@ use pipectl_provider::{Cx, DataSource, Effect, PlanRequest, PlanResponse, Reason
 
 use super::entries::{entries, file_mode};
 use super::{ArchiveError, tar, zip};
-use crate::arguments::{blocks, filled, is_unknown, text};
 use crate::digests::{Digests, with_digests};
 use crate::kept::Kept;
 use crate::local::{file_error, path_of};
 use crate::planning::plan;
-use crate::rules::conflicts;
+use pipectl_provider::arguments::{blocks, filled, is_unknown, text};
+use pipectl_provider::rules::conflicts;
 
 const SOURCES: [&str; 5] = ["source", "source_content", "source_content_filename", "source_dir", "source_file"];
 /// What follows from the archive's bytes.

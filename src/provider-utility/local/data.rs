@@ -9,8 +9,8 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, DataSource};
 
 use super::{file_error, path_of};
-use crate::arguments::{filled, text};
 use crate::digests::{Digests, with_digests};
+use pipectl_provider::arguments::{filled, text};
 
 pub(super) struct FileContent {
     schema: Schema,

@@ -10,11 +10,11 @@ use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value
 use pipectl_provider::{Cx, Instance, PlanRequest, PlanResponse, ReadOutcome, Reason};
 
 use super::{file_error, path_of};
-use crate::arguments::{is_given, text};
 use crate::digests::{Digests, sha1_hex, with_digests};
 use crate::kept::Kept;
 use crate::planning::{Defaults, plan, replaced};
-use crate::rules::exactly_one_of;
+use pipectl_provider::arguments::{is_given, text};
+use pipectl_provider::rules::exactly_one_of;
 
 pub(super) struct LocalFile;
 

@@ -6,11 +6,11 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::Cx;
 
 use super::{bad_import, no_keepers, with_keepers};
-use crate::arguments::{filled, integer};
 use crate::digests::hex;
 use crate::draw::Draw;
 use crate::kept::Kept;
-use crate::rules::at_least;
+use pipectl_provider::arguments::{filled, integer};
+use pipectl_provider::rules::at_least;
 
 /// The most bytes that one object may have: far more than any key, and little enough to stand in a state.
 pub(super) const MOST: i64 = 1 << 20;

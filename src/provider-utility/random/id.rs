@@ -6,11 +6,11 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, PlanRequest, PlanResponse};
 
 use super::{bad_import, no_keepers, plan_with_keepers, with_keepers};
-use crate::arguments::{filled, integer, optional_text, text};
 use crate::digests::hex;
 use crate::draw::Draw;
 use crate::kept::Kept;
-use crate::rules::at_least;
+use pipectl_provider::arguments::{filled, integer, optional_text, text};
+use pipectl_provider::rules::at_least;
 
 pub(super) struct RandomId;
 

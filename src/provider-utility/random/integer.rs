@@ -4,10 +4,10 @@ use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value
 use pipectl_provider::{Cx, PlanRequest, PlanResponse};
 
 use super::{bad_import, no_keepers, plan_with_keepers, with_keepers};
-use crate::arguments::{filled, integer, optional_text, text};
 use crate::draw::Draw;
 use crate::kept::Kept;
-use crate::rules::whole;
+use pipectl_provider::arguments::{filled, integer, optional_text, text};
+use pipectl_provider::rules::whole;
 
 pub(super) struct RandomInteger;
 

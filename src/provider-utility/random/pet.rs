@@ -7,11 +7,11 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, PlanRequest, PlanResponse};
 
 use super::{at_most, plan_with_keepers, with_keepers};
-use crate::arguments::{filled, integer, text};
 use crate::draw::Draw;
 use crate::kept::Kept;
 use crate::planning::Defaults;
-use crate::rules::whole;
+use pipectl_provider::arguments::{filled, integer, text};
+use pipectl_provider::rules::whole;
 
 pub(super) struct RandomPet;
 

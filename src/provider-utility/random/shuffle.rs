@@ -4,10 +4,10 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, PlanRequest, PlanResponse};
 
 use super::{at_most, plan_with_keepers, with_keepers};
-use crate::arguments::{filled, integer, text};
 use crate::draw::Draw;
 use crate::kept::Kept;
-use crate::rules::at_least;
+use pipectl_provider::arguments::{filled, integer, text};
+use pipectl_provider::rules::at_least;
 
 pub(super) struct RandomShuffle;
 

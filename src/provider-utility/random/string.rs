@@ -6,11 +6,11 @@ use pipectl_provider::{Cx, Effect, PlanRequest, PlanResponse, Reason};
 use serde_json::Value as Json;
 
 use super::{at_most, no_keepers, plan_with_keepers, with_keepers};
-use crate::arguments::{filled, flag, integer, text};
 use crate::draw::{Draw, fill};
 use crate::kept::Kept;
 use crate::planning::Defaults;
-use crate::rules::{at_least, at_least_sum};
+use pipectl_provider::arguments::{filled, flag, integer, text};
+use pipectl_provider::rules::{at_least, at_least_sum};
 
 const DIGITS: &str = "0123456789";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";

@@ -4,10 +4,10 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, PlanRequest, PlanResponse};
 
 use super::{bad_import, no_keepers, plan_with_keepers, with_keepers};
-use crate::arguments::filled;
 use crate::digests::hex;
 use crate::draw::Draw;
 use crate::kept::Kept;
+use pipectl_provider::arguments::filled;
 
 pub(super) struct RandomUuid;
 

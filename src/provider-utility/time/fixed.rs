@@ -4,9 +4,9 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::Cx;
 
 use super::{no_triggers, timestamp, with_fields, with_triggers};
-use crate::arguments::{filled, text};
 use crate::kept::Kept;
 use crate::moment::Moment;
+use pipectl_provider::arguments::{filled, text};
 
 pub(super) struct TimeStatic;
 

@@ -4,11 +4,11 @@ use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{Cx, Effect, PlanRequest, PlanResponse};
 
 use super::{FIELDS, bad_id, no_triggers, numbers, timestamp, with_fields, with_triggers};
-use crate::arguments::{filled, integer, is_unknown, optional_integer, text};
 use crate::kept::Kept;
 use crate::moment::{Moment, out_of_range};
 use crate::planning::plan;
-use crate::rules::{at_least_one_of, whole};
+use pipectl_provider::arguments::{filled, integer, is_unknown, optional_integer, text};
+use pipectl_provider::rules::{at_least_one_of, whole};
 
 const OFFSETS: [&str; 6] =
     ["offset_years", "offset_months", "offset_days", "offset_hours", "offset_minutes", "offset_seconds"];

@@ -7,11 +7,11 @@ use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value
 use pipectl_provider::{Cx, Effect, PlanRequest, PlanResponse, Reason};
 
 use super::{FIELDS, bad_id, no_triggers, numbers, timestamp, with_fields, with_triggers};
-use crate::arguments::{filled, integer, is_given, is_unknown, optional_integer, text};
 use crate::kept::Kept;
 use crate::moment::{Moment, out_of_range};
 use crate::planning::{plan, replaced};
-use crate::rules::{at_least, at_least_one_of};
+use pipectl_provider::arguments::{filled, integer, is_given, is_unknown, optional_integer, text};
+use pipectl_provider::rules::{at_least, at_least_one_of};
 
 const ROTATIONS: [&str; 5] =
     ["rotation_years", "rotation_months", "rotation_days", "rotation_hours", "rotation_minutes"];
@@ -106,7 +106,7 @@ impl Kept for TimeRotating {
             return Err(bad_id(id, ID));
         }
         let known = ROTATIONS.into_iter().zip(counts.map(optional_integer));
-        let due = crate::arguments::optional_text(due);
+        let due = pipectl_provider::arguments::optional_text(due);
         let known = known.chain([no_triggers(), ("rfc3339", (*base).into()), ("rotation_rfc3339", due)]);
         rotation(&Value::object(known), Moment::parse_attribute("id", base)?)
     }

@@ -7,9 +7,9 @@ use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value
 use pipectl_provider::{ApplyOutcome, Cx, Event, Instance, Progress, ReadOutcome, Resource, Stop};
 
 use super::{bad_id, no_triggers, with_triggers};
-use crate::arguments::{filled, optional_text, text};
 use crate::moment::Moment;
-use crate::rules::at_least_one_of;
+use pipectl_provider::arguments::{filled, optional_text, text};
+use pipectl_provider::rules::at_least_one_of;
 
 const DURATIONS: [&str; 2] = ["create_duration", "destroy_duration"];
 const ID: &str = "CREATEDURATION,DESTROYDURATION where at least one value is non-empty";

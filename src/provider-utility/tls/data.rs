@@ -8,10 +8,10 @@ use super::key::PrivateKey;
 use super::parse::Parsed;
 use super::private_key::{public_attributes, public_schema};
 use super::{name, parse, pem, ssh};
-use crate::arguments::{filled, text};
 use crate::digests::sha1_hex;
 use crate::random::decimal;
-use crate::rules::{conflicts, exactly_one_of};
+use pipectl_provider::arguments::{filled, text};
+use pipectl_provider::rules::{conflicts, exactly_one_of};
 
 pub(super) struct PublicKeyData {
     schema: Schema,

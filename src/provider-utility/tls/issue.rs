@@ -6,12 +6,12 @@ use pipectl_provider::{Cx, Effect, Instance, PlanRequest, PlanResponse, ReadOutc
 use super::certificate::{Certificate, usage_names};
 use super::key::{PrivateKey, key_identifier};
 use super::pem;
-use crate::arguments::{filled, flag, integer, is_unknown, text, texts};
 use crate::draw::fill;
 use crate::moment::{Moment, out_of_range};
 use crate::planning::{Defaults, plan, replaced};
 use crate::random::decimal;
-use crate::rules::{at_least, each_one_of};
+use pipectl_provider::arguments::{filled, flag, integer, is_unknown, text, texts};
+use pipectl_provider::rules::{at_least, each_one_of};
 
 const HOUR: i64 = 3600;
 

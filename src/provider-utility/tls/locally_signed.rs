@@ -6,9 +6,9 @@ use pipectl_provider::{Cx, Event, Instance, PlanRequest, PlanResponse, ReadOutco
 use super::issue::{self, Parties, issue};
 use super::request::private_key;
 use super::{TlsError, parse, pem};
-use crate::arguments::text;
 use crate::kept::Kept;
 use crate::planning::Defaults;
+use pipectl_provider::arguments::text;
 
 pub(super) struct LocallySignedCert;
 

@@ -4,8 +4,8 @@ use pipectl_core::{Attribute, Block, Schema, Type, Value};
 
 use super::TlsError;
 use super::der::{self, IA5_STRING, OID, Reader, SEQUENCE, SET, element, oid, sequence, set};
-use crate::arguments::{blocks, text, texts};
 use crate::digests::hex;
+use pipectl_provider::arguments::{blocks, text, texts};
 
 /// An attribute of a subject: the argument, the object identifier, and the name in text.
 const ATTRIBUTES: [(&str, &str, &str); 9] = [

@@ -8,11 +8,11 @@ use super::curve::Curve;
 use super::key::{PrivateKey, RSA_BITS};
 use super::request::trimmed;
 use super::{pem, ssh};
-use crate::arguments::{filled, integer, text};
 use crate::digests::sha1_hex;
 use crate::kept::Kept;
 use crate::planning::Defaults;
-use crate::rules::{one_of, whole};
+use pipectl_provider::arguments::{filled, integer, text};
+use pipectl_provider::rules::{one_of, whole};
 
 const ALGORITHMS: [&str; 3] = ["RSA", "ECDSA", "ED25519"];
 

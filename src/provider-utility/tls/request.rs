@@ -5,9 +5,9 @@ use pipectl_provider::Cx;
 
 use super::key::PrivateKey;
 use super::{certificate, name, pem};
-use crate::arguments::{blocks, filled, text, texts};
 use crate::digests::sha1_hex;
 use crate::kept::Kept;
+use pipectl_provider::arguments::{blocks, filled, text, texts};
 
 pub(super) struct CertRequest;
 

@@ -15,7 +15,7 @@ fn list(names: &[&str]) -> String {
 }
 
 /// A whole number of at least `minimum`.
-pub(crate) fn at_least(config: &Value, name: &str, minimum: i64) -> Diagnostics {
+pub fn at_least(config: &Value, name: &str, minimum: i64) -> Diagnostics {
     let mut found = whole(config, name);
     if let Some(number) = integer(config, name)
         && number < minimum
@@ -27,7 +27,7 @@ pub(crate) fn at_least(config: &Value, name: &str, minimum: i64) -> Diagnostics 
 }
 
 /// A whole number within 64 bits.
-pub(crate) fn whole(config: &Value, name: &str) -> Diagnostics {
+pub fn whole(config: &Value, name: &str) -> Diagnostics {
     let number = config.attribute(name).and_then(Value::as_number);
     let Some(number) = number.filter(|number| number.to_i64().is_none()) else { return Diagnostics::new() };
     let detail = format!("Attribute {name} value must be a whole number that fits in 64 bits, got: {number}.");
@@ -35,7 +35,7 @@ pub(crate) fn whole(config: &Value, name: &str) -> Diagnostics {
 }
 
 /// A whole number of at least the sum of others; absent ones count 0.
-pub(crate) fn at_least_sum(config: &Value, name: &str, summands: &[&str]) -> Diagnostics {
+pub fn at_least_sum(config: &Value, name: &str, summands: &[&str]) -> Diagnostics {
     let Some(number) = integer(config, name) else { return Diagnostics::new() };
     if summands.iter().any(|summand| is_unknown(config, summand)) {
         return Diagnostics::new();
@@ -49,7 +49,7 @@ pub(crate) fn at_least_sum(config: &Value, name: &str, summands: &[&str]) -> Dia
 }
 
 /// One of some words.
-pub(crate) fn one_of(config: &Value, name: &str, words: &[&str]) -> Diagnostics {
+pub fn one_of(config: &Value, name: &str, words: &[&str]) -> Diagnostics {
     match text(config, name) {
         Some(given) if !words.contains(&given) => {
             let known: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
@@ -61,7 +61,7 @@ pub(crate) fn one_of(config: &Value, name: &str, words: &[&str]) -> Diagnostics 
 }
 
 /// Each element of a list one of some words.
-pub(crate) fn each_one_of(config: &Value, name: &str, words: &[&str]) -> Diagnostics {
+pub fn each_one_of(config: &Value, name: &str, words: &[&str]) -> Diagnostics {
     let elements = config.attribute(name).and_then(Value::as_slice).unwrap_or_default();
     let wrong = elements.iter().enumerate().filter_map(|(index, element)| {
         let given = element.as_str().filter(|given| !words.contains(given))?;
@@ -72,7 +72,7 @@ pub(crate) fn each_one_of(config: &Value, name: &str, words: &[&str]) -> Diagnos
 }
 
 /// Exactly one of some arguments.
-pub(crate) fn exactly_one_of(config: &Value, names: &[&str]) -> Diagnostics {
+pub fn exactly_one_of(config: &Value, names: &[&str]) -> Diagnostics {
     let given: Vec<&&str> = names.iter().filter(|name| is_given(config, name)).collect();
     let all = list(names);
     match given.as_slice() {
@@ -97,7 +97,7 @@ pub(crate) fn exactly_one_of(config: &Value, names: &[&str]) -> Diagnostics {
 }
 
 /// At least one of some arguments.
-pub(crate) fn at_least_one_of(config: &Value, names: &[&str]) -> Diagnostics {
+pub fn at_least_one_of(config: &Value, names: &[&str]) -> Diagnostics {
     if names.iter().any(|name| is_given(config, name)) {
         return Diagnostics::new();
     }
@@ -106,7 +106,7 @@ pub(crate) fn at_least_one_of(config: &Value, names: &[&str]) -> Diagnostics {
 }
 
 /// None of `others` beside `name`.
-pub(crate) fn conflicts(config: &Value, name: &str, others: &[&str]) -> Diagnostics {
+pub fn conflicts(config: &Value, name: &str, others: &[&str]) -> Diagnostics {
     if !is_given(config, name) || is_unknown(config, name) {
         return Diagnostics::new();
     }
@@ -120,7 +120,7 @@ pub(crate) fn conflicts(config: &Value, name: &str, others: &[&str]) -> Diagnost
 }
 
 /// `other` too, where `name` is.
-pub(crate) fn requires(config: &Value, name: &str, other: &str) -> Diagnostics {
+pub fn requires(config: &Value, name: &str, other: &str) -> Diagnostics {
     if !is_given(config, name) || is_given(config, other) {
         return Diagnostics::new();
     }
