@@ -21,11 +21,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("lang", &["core"]),
     ("provider", &["core"]),
+    ("http", &["core"]),
     ("state", &["core"]),
     ("engine", &["core", "lang", "provider", "state"]),
     ("sim", &["core", "provider"]),
     ("provider-terraform", &["core", "provider", "state"]),
-    ("provider-utility", &["core", "provider"]),
+    ("provider-utility", &["core", "provider", "http"]),
     ("stage", &["core", "provider"]),
     ("artifact", &["core", "provider"]),
     ("worker", &["core", "provider", "stage", "artifact"]),
@@ -91,9 +92,12 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("petgraph", &["engine"]),
     ("petname", &["provider-utility"]),
     ("plotters", &["stage-evaluate"]),
-    ("reqwest", &["provider-utility"]),
+    ("reqwest", &["http"]),
     ("rsa", &["lang", "provider-utility"]),
-    ("tokio*", &["provider", "engine", "sim", "stage", "worker", "cli", "provider-terraform", "provider-utility"]),
+    (
+        "tokio*",
+        &["provider", "http", "engine", "sim", "stage", "worker", "cli", "provider-terraform", "provider-utility"],
+    ),
 ];
 
 /// What may lie at the top, beside files and folders whose name begins with a dot.

@@ -1,0 +1,155 @@
+//! What may be shown of requests and answers.
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName};
+use serde_json::Value as Json;
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "(sensitive value)";
+
+/// A URL without user, password and query: any of them may be a credential.
+pub fn url(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// Header fields that tell nothing secret. All others are shown by name alone.
+const PLAIN_FIELDS: [&str; 23] = [
+    "accept",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "date",
+    "etag",
+    "host",
+    "if-match",
+    "if-none-match",
+    "last-modified",
+    "location",
+    "opc-client-info",
+    "opc-next-page",
+    "opc-work-request-id",
+    "openstack-api-version",
+    "retry-after",
+    "server",
+    "transfer-encoding",
+    "user-agent",
+    "vary",
+];
+
+/// One line for each header field.
+pub fn headers(headers: &HeaderMap) -> String {
+    let line = |(name, value): (&HeaderName, &reqwest::header::HeaderValue)| {
+        let is_plain = PLAIN_FIELDS.contains(&name.as_str()) || name.as_str().ends_with("request-id");
+        let shown = match value.to_str() {
+            Ok(text) if is_plain => text,
+            _ => HIDDEN,
+        };
+        format!("{name}: {shown}")
+    };
+    headers.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Parts of the names of fields whose values are never shown.
+const SECRET_NAMES: [&str; 16] = [
+    "adminpass",
+    "accesskey",
+    "apikey",
+    "authorization",
+    "certificate",
+    "credential",
+    "csr",
+    "kubeconfig",
+    "passphrase",
+    "password",
+    "passwd",
+    "pem",
+    "privatekey",
+    "secret",
+    "token",
+    "userdata",
+];
+
+fn is_secret(name: &str) -> bool {
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+/// Ids, names and times of credentials are no credentials.
+fn is_telling(name: &str) -> bool {
+    ["id", "type", "name", "at", "methods"].iter().any(|end| name.ends_with(end))
+}
+
+/// A body as a log may show it: JSON with what its names tell to be secret taken out, and of anything else the length alone.
+pub fn body(body: &[u8]) -> String {
+    match serde_json::from_slice::<Json>(body) {
+        Ok(mut json) => {
+            hide(&mut json, false);
+            json.to_string()
+        }
+        Err(_) if body.is_empty() => String::new(),
+        Err(_) => format!("({} bytes that are no JSON)", body.len()),
+    }
+}
+
+/// Hides the texts of a value that stands below a secret name, and those of its own secret names.
+fn hide(json: &mut Json, is_below: bool) {
+    match json {
+        Json::String(text) if is_below && !text.is_empty() => *json = HIDDEN.into(),
+        Json::Array(items) => items.iter_mut().for_each(|item| hide(item, is_below)),
+        Json::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.replace(['_', '-'], "").to_ascii_lowercase();
+                hide(value, (is_below || is_secret(&name)) && !is_telling(&name));
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn urls_keep_neither_user_nor_query() {
+        let secret = Url::parse("https://anna:hunter2@example.com:444/v3/a?sig=hunter2#hunter2").unwrap();
+        assert_eq!(url(&secret), "https://example.com:444/v3/a");
+    }
+
+    #[test]
+    fn fields_are_secret_until_they_are_known_not_to_be() {
+        let fields =
+            [("x-auth-token", "hunter2"), ("authorization", "hunter2"), ("x-new", "hunter2"), ("etag", "\"1\"")];
+        let fields = fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let shown = headers(&HeaderMap::from_iter(fields));
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("etag: \"1\"") && shown.contains("x-auth-token: (sensitive value)"), "{shown}");
+    }
+
+    #[test]
+    fn bodies_keep_what_tells_nothing() {
+        let shown = body(
+            json!({
+                "auth": { "identity": {
+                    "methods": ["password", "token"],
+                    "password": { "user": { "name": "anna", "password": "hunter2" } },
+                    "application_credential": { "id": "5f", "secret": "hunter2" },
+                } },
+                "server": { "adminPass": "hunter2", "user_data": "hunter2", "name": "node-1", "image_id": "7c" },
+                "keys": [{ "private_key": "hunter2", "tokens": ["hunter2"], "secret": { "value": ["hunter2"] } }],
+            })
+            .to_string()
+            .as_bytes(),
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+        for kept in ["anna", "node-1", "5f", "7c", "methods"] {
+            assert!(shown.contains(kept), "{shown}");
+        }
+        assert_eq!(body(b"apiVersion: v1\ntoken: hunter2"), "(29 bytes that are no JSON)");
+    }
+}
