@@ -14,6 +14,8 @@ mod cli {
     pub mod deferral;
     pub mod encryption;
     pub mod lifecycle;
+    #[cfg(feature = "http")]
+    pub mod log;
     pub mod machine;
     pub mod modules;
     pub mod remote_state;

@@ -18,6 +18,7 @@ mod foreign;
 mod generate;
 mod interrupt;
 mod judgement;
+mod log;
 mod models;
 mod operation;
 mod project;
@@ -83,6 +84,9 @@ pub fn main() -> ExitCode {
     let _ = interrupt::report_large_files();
     if let Command::Worker(arguments) = &line.command {
         return command::worker::run(arguments);
+    }
+    if let Err(problem) = log::begin(&ProcessEnvironment) {
+        return refused(problem);
     }
     let console = Console::of_process(line.no_color);
     let exit = command_in_folder(line, &console);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pipectl_core::{Diagnostics, SourceMap};
 use pipectl_engine::{Event, Mode, Observer, Plan, Summary};
 use pipectl_provider::{Environment, Registry};
+use tracing::{Level, enabled, info};
 
 use crate::console::{Color, Console};
 use crate::view::outputs::{self, Output};
@@ -16,6 +17,9 @@ use crate::view::{diagnostic, events, plan as plan_view};
 
 /// Least time between two progress events of an object that say nothing new.
 const PACE: Duration = Duration::from_secs(1);
+
+/// What the log calls the engine.
+const LOG: &str = "pipectl::engine";
 
 /// Says everything that a command has to say. Clones share the console.
 #[derive(Clone)]
@@ -164,6 +168,11 @@ impl Follower {
 
 impl Observer for Follower {
     fn observe(&self, event: Event) {
+        if enabled!(target: LOG, Level::INFO)
+            && let Some(line) = events::of_engine(&event)
+        {
+            info!(target: LOG, "{}", line.message());
+        }
         match self {
             Follower::Json(reporter, pace) => {
                 if let Event::ApplyProgress { address, progress: pipectl_provider::Event::Progress(progress) } = &event

@@ -35,6 +35,11 @@ impl Line {
         Self { level: "info", message: message.into(), kind, fields }
     }
 
+    /// What it says in words.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The line with one more field.
     #[must_use]
     pub fn with(mut self, name: &str, value: Json) -> Self {
