@@ -20,7 +20,7 @@ const FILE: &str = "TF_LOG_PATH";
 /// Begins the log that the environment asks for; without `TF_LOG` there is none.
 ///
 /// # Errors
-/// When the level is none, or the file cannot be written.
+/// When the file cannot be written.
 pub fn begin(environment: &dyn Environment) -> Result<(), Diagnostic> {
     let Some(asked) = environment.variable(LEVEL).filter(|level| !level.is_empty()) else { return Ok(()) };
     let (level, is_json) = match asked.to_ascii_uppercase().as_str() {
@@ -31,11 +31,8 @@ pub fn begin(environment: &dyn Environment) -> Result<(), Diagnostic> {
         "ERROR" => (LevelFilter::ERROR, false),
         "OFF" => (LevelFilter::OFF, false),
         "JSON" => (LevelFilter::TRACE, true),
-        _ => {
-            let detail = format!("The environment variable {LEVEL} is `{asked}`, which is no level of a log.");
-            return Err(Diagnostic::error("Invalid log level", detail)
-                .hint("Levels are TRACE, DEBUG, INFO, WARN, ERROR and OFF; JSON is TRACE, a line of JSON each."));
-        }
+        // As Terraform has it: whoever writes `TF_LOG=1` wants to see everything.
+        _ => (LevelFilter::TRACE, false),
     };
     match environment.variable(FILE).filter(|path| !path.is_empty()) {
         None => write(std::io::stderr, level, is_json),

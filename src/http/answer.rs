@@ -20,6 +20,7 @@ pub struct Answer {
     pub attempts: u32,
     pub(crate) place: Place,
     pub(crate) is_private: bool,
+    pub(crate) may_have_acted_before: bool,
 }
 
 impl Answer {
@@ -61,7 +62,8 @@ impl Answer {
 
     fn error(&self, failure: Failure) -> Error {
         let request_id = self.request_id().map(str::to_owned);
-        Error { place: self.place.clone(), request_id, attempts: self.attempts, failure }
+        let may_have_acted_before = self.may_have_acted_before;
+        Error { place: self.place.clone(), request_id, attempts: self.attempts, may_have_acted_before, failure }
     }
 }
 

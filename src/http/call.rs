@@ -99,7 +99,7 @@ impl Call {
         self
     }
 
-    /// The same, with bodies (its own and the answer's) that no log shows: credentials, certificates, kubeconfigs.
+    /// The same, with a path and bodies (its own and the answer's) that no log shows: credentials, certificates, kubeconfigs.
     #[must_use]
     pub fn private(mut self) -> Self {
         self.is_private = true;

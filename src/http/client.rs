@@ -10,7 +10,7 @@ use tracing::{debug, trace};
 
 use crate::answer::request_id;
 use crate::authorize::Anonymous;
-use crate::error::Place;
+use crate::error::{Place, may_have_acted};
 use crate::{Answer, Authorize, Call, Error, Failure, Pace, Retry, Settings, SettingsError, redact};
 
 const LOG: &str = "pipectl::http";
@@ -87,6 +87,7 @@ impl Client {
         let mut waits = self.retry.waits();
         let mut attempts = 0;
         let mut has_renewed = false;
+        let mut may_have_acted_before = false;
         loop {
             attempts += 1;
             let outcome = self.attempt(call, &mut has_renewed, &place).await;
@@ -98,25 +99,33 @@ impl Client {
                 let asked =
                     outcome.as_ref().ok().and_then(|(_, headers, _)| self.retry.asked_wait(headers, (self.now)()));
                 let wait = asked.unwrap_or(wait);
-                debug!(target: LOG, "{} {} again in {} ms", place.method, place.url, wait.as_millis());
+                debug!(target: LOG, "{} {} again in {} ms", place.method, call.url.origin().ascii_serialization(), wait.as_millis());
+                may_have_acted_before |= match &outcome {
+                    Ok((status, ..)) => may_have_acted(*status),
+                    Err(failure) => failure.may_have_acted(),
+                };
                 tokio::time::sleep(wait).await;
                 continue;
             }
             let is_private = call.is_private;
             return match outcome {
-                Ok((status, headers, body)) => Ok(Answer { status, headers, body, attempts, place, is_private }),
-                Err(failure) => Err(Error { place, request_id: None, attempts, failure }),
+                Ok((status, headers, body)) => {
+                    Ok(Answer { status, headers, body, attempts, place, is_private, may_have_acted_before })
+                }
+                Err(failure) => Err(Error { place, request_id: None, attempts, may_have_acted_before, failure }),
             };
         }
     }
 
     /// Sends a call once; a second time where its credentials were refused and there are new ones.
     async fn attempt(&self, call: &Call, has_renewed: &mut bool, place: &Place) -> Result<Reply, Failure> {
-        let _turn = self.pace.turn().await;
         loop {
+            // Signing may send requests of its own, which need turns, too.
             let request = self.request(call).await?;
             let sent = request.try_clone().expect("a body of bytes can be sent again");
+            let turn = self.pace.turn().await;
             let reply = self.exchange(request, call, place).await?;
+            drop(turn);
             if reply.0 != StatusCode::UNAUTHORIZED || *has_renewed || !self.authority.renew(&sent).await {
                 return Ok(reply);
             }
@@ -139,7 +148,8 @@ impl Client {
 
     async fn exchange(&self, request: Request, call: &Call, place: &Place) -> Result<Reply, Failure> {
         let shown = |body: &[u8]| if call.is_private { "(private)".to_owned() } else { redact::body(body) };
-        let (method, url) = (&place.method, &place.url);
+        let url = if call.is_private { call.url.origin().ascii_serialization() } else { place.url.clone() };
+        let method = &place.method;
         let body = call.body.as_deref().unwrap_or_default();
         trace!(target: LOG, "{method} {url}\n{}\n\n{}", redact::headers(request.headers()), shown(body));
         let began = Instant::now();
@@ -168,6 +178,8 @@ fn failure(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     if error.is_builder() {
         Failure::Malformed(error)
+    } else if error.is_redirect() {
+        Failure::Redirected(error)
     } else if error.is_connect() {
         Failure::Unreachable(error)
     } else if error.is_timeout() {

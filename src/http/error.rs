@@ -21,6 +21,8 @@ pub struct Error {
     pub(crate) place: Place,
     pub(crate) request_id: Option<String>,
     pub(crate) attempts: u32,
+    /// Whether an attempt before the last one may have acted.
+    pub(crate) may_have_acted_before: bool,
     pub(crate) failure: Failure,
 }
 
@@ -55,9 +57,27 @@ pub enum Failure {
     /// The call could not be signed.
     #[error(transparent)]
     Denied(Denied),
+    /// The server sent the request from place to place, for longer than is followed.
+    #[error("the server has sent the request on too often")]
+    Redirected(#[source] reqwest::Error),
     /// The request cannot be sent: a header field that HTTP does not have, a URL of another scheme.
     #[error("the request cannot be sent")]
     Malformed(#[source] reqwest::Error),
+}
+
+impl Failure {
+    pub(crate) fn may_have_acted(&self) -> bool {
+        match self {
+            Failure::Broken(_) | Failure::TimedOut | Failure::Redirected(_) | Failure::Unreadable { .. } => true,
+            Failure::Status { status, .. } => may_have_acted(*status),
+            Failure::Unreachable(_) | Failure::Denied(_) | Failure::Malformed(_) => false,
+        }
+    }
+}
+
+/// An error of the server itself says nothing of how far it came; 501 and 505 say that it did not begin.
+pub(crate) fn may_have_acted(status: StatusCode) -> bool {
+    status.is_server_error() && !matches!(status.as_u16(), 501 | 505)
 }
 
 impl Error {
@@ -92,14 +112,9 @@ impl Error {
         self.attempts
     }
 
-    /// Whether the server may have acted although nobody heard so.
+    /// Whether the server may have acted, at any attempt, although nobody heard so.
     pub fn may_have_acted(&self) -> bool {
-        match &self.failure {
-            Failure::Broken(_) | Failure::TimedOut | Failure::Unreadable { .. } => true,
-            // An error of the server itself says nothing of how far it came; 501 and 505 say that it did not begin.
-            Failure::Status { status, .. } => status.is_server_error() && !matches!(status.as_u16(), 501 | 505),
-            Failure::Unreachable(_) | Failure::Denied(_) | Failure::Malformed(_) => false,
-        }
+        self.may_have_acted_before || self.failure.may_have_acted()
     }
 
     /// A diagnostic. `said` is what the cloud's crate has read out of [`Error::body`]; without it some of the body is shown.

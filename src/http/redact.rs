@@ -13,7 +13,7 @@ pub fn url(url: &Url) -> String {
 }
 
 /// Header fields that tell nothing secret. All others are shown by name alone.
-const PLAIN_FIELDS: [&str; 23] = [
+const PLAIN_FIELDS: [&str; 22] = [
     "accept",
     "cache-control",
     "connection",
@@ -27,7 +27,6 @@ const PLAIN_FIELDS: [&str; 23] = [
     "if-match",
     "if-none-match",
     "last-modified",
-    "location",
     "opc-client-info",
     "opc-next-page",
     "opc-work-request-id",
@@ -52,23 +51,28 @@ pub fn headers(headers: &HeaderMap) -> String {
     headers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Parts of the names of fields whose values are never shown.
-const SECRET_NAMES: [&str; 16] = [
-    "adminpass",
+/// Parts of the names of fields whose values are never shown, small and without anything but letters and digits.
+const SECRET_NAMES: [&str; 21] = [
     "accesskey",
+    "adminpass",
     "apikey",
     "authorization",
     "certificate",
+    "cookie",
     "credential",
     "csr",
+    "jwt",
     "kubeconfig",
-    "passphrase",
-    "password",
-    "passwd",
+    "pass",
     "pem",
     "privatekey",
+    "psk",
+    "pwd",
     "secret",
+    "signature",
+    "tlskey",
     "token",
+    "url",
     "userdata",
 ];
 
@@ -76,16 +80,18 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// Ids, names and times of credentials are no credentials.
+/// What stands below a secret name and is none: what a credential is called, and when it ends.
 fn is_telling(name: &str) -> bool {
-    ["id", "type", "name", "at", "methods"].iter().any(|end| name.ends_with(end))
+    ["expiresat", "id", "issuedat", "methods", "name", "type"].contains(&name)
 }
 
 /// A body as a log may show it: JSON with what its names tell to be secret taken out, and of anything else the length alone.
 pub fn body(body: &[u8]) -> String {
     match serde_json::from_slice::<Json>(body) {
         Ok(mut json) => {
-            hide(&mut json, false);
+            // A text alone has no name that tells what it is.
+            let is_alone = json.is_string();
+            hide(&mut json, is_alone);
             json.to_string()
         }
         Err(_) if body.is_empty() => String::new(),
@@ -93,18 +99,22 @@ pub fn body(body: &[u8]) -> String {
     }
 }
 
-/// Hides the texts of a value that stands below a secret name, and those of its own secret names.
+/// Hides the texts and numbers of a value that stands below a secret name, and those of its own secret names.
 fn hide(json: &mut Json, is_below: bool) {
     match json {
-        Json::String(text) if is_below && !text.is_empty() => *json = HIDDEN.into(),
+        Json::Null | Json::Bool(_) => {}
+        Json::String(text) if text.is_empty() => {}
+        Json::String(text) if !is_below && !text.contains("-----BEGIN ") => {}
+        Json::Number(_) if !is_below => {}
+        Json::String(_) | Json::Number(_) => *json = HIDDEN.into(),
         Json::Array(items) => items.iter_mut().for_each(|item| hide(item, is_below)),
         Json::Object(fields) => {
             for (name, value) in fields {
-                let name = name.replace(['_', '-'], "").to_ascii_lowercase();
-                hide(value, (is_below || is_secret(&name)) && !is_telling(&name));
+                let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+                let is_plain = is_telling(&name) && !value.is_object();
+                hide(value, (is_below || is_secret(&name)) && !is_plain);
             }
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
@@ -141,15 +151,19 @@ mod tests {
                     "application_credential": { "id": "5f", "secret": "hunter2" },
                 } },
                 "server": { "adminPass": "hunter2", "user_data": "hunter2", "name": "node-1", "image_id": "7c" },
+                "vault": { "secret_id": "hunter2", "password": 12345678, "secret": { "format": { "text": "hunter2" } } },
+                "tls.key": "hunter2",
+                "note": "-----BEGIN PRIVATE KEY-----hunter2",
                 "keys": [{ "private_key": "hunter2", "tokens": ["hunter2"], "secret": { "value": ["hunter2"] } }],
             })
             .to_string()
             .as_bytes(),
         );
-        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("12345678"), "{shown}");
         for kept in ["anna", "node-1", "5f", "7c", "methods"] {
             assert!(shown.contains(kept), "{shown}");
         }
+        assert_eq!(body(b"\"hunter2\""), "\"(sensitive value)\"");
         assert_eq!(body(b"apiVersion: v1\ntoken: hunter2"), "(29 bytes that are no JSON)");
     }
 }

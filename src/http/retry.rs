@@ -60,7 +60,7 @@ impl Repeat {
     pub(crate) fn after_status(self, status: StatusCode) -> bool {
         match status {
             StatusCode::TOO_MANY_REQUESTS => true,
-            StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => false,
+            StatusCode::NOT_IMPLEMENTED => false,
             status => self == Repeat::Safe && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
         }
     }
@@ -71,7 +71,7 @@ impl Repeat {
             Failure::Unreachable(error) => !is_for_good(error),
             Failure::Broken(_) | Failure::TimedOut => self == Repeat::Safe,
             Failure::Status { status, .. } => self.after_status(*status),
-            Failure::Unreadable { .. } | Failure::Denied(_) | Failure::Malformed(_) => false,
+            Failure::Unreadable { .. } | Failure::Denied(_) | Failure::Redirected(_) | Failure::Malformed(_) => false,
         }
     }
 }

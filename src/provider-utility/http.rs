@@ -69,7 +69,7 @@ impl Http {
             ("status_code", Attribute::computed(Type::Number, "The status of the answer.")),
             ("id", Attribute::computed(Type::String, "The URL.")),
         ])
-        .block("retry", Block::single(retry, "Tries again after failures and answers of 5xx (but 501) and 429."))
+        .block("retry", Block::single(retry, "Tries again after failures and answers of 408, 429 and 5xx (but 501)."))
         .described("The answer to an HTTP request.");
         Self { schema }
     }
@@ -163,6 +163,9 @@ fn call(config: &Value) -> Result<Call, Diagnostics> {
         .map_err(|error| bad("url", format!("The URL cannot be read: {error}.")))?;
     // Whoever asks for attempts wants them, of whatever method.
     let mut call = Call::new(method, url).repeat(Repeat::Safe);
+    if config.marks_deep().is_private() {
+        call = call.private();
+    }
     if let Some(body) = text(config, "request_body") {
         call = call.body(body.to_owned());
     }
