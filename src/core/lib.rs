@@ -24,6 +24,7 @@ pub mod target;
 pub mod types;
 pub mod unify;
 pub mod value;
+pub mod version;
 
 pub use address::{Address, Kind as AddressKind};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity};
@@ -39,3 +40,4 @@ pub use span::{SourceId, SourceMap, Span};
 pub use target::Target;
 pub use types::{ObjectField, Type};
 pub use value::{Kind, Marks, Refinement, Unknown, Value};
+pub use version::{Version, VersionConstraints};
