@@ -147,7 +147,7 @@ impl Run {
         let scope = Arc::new(constants.scope(&self.graph, node, instance));
         let expansion = Expansion::of(block, &scope).unwrap_or(Expansion::Single);
         // What cannot be evaluated here has been reported by the plan, or needs objects that are about to go.
-        limits_of(block, &scope, &expansion).unwrap_or_default()
+        Limits::of_block(block, &scope, &expansion).unwrap_or_default()
     }
 
     /// How many steps like this one may run at once.
@@ -628,7 +628,7 @@ fn begin_block(run: &Run, node: NodeIndex) -> bool {
     for module in 0..modules.len() {
         let scope = Arc::new(run.values.scope(&run.graph, node, module));
         let block = Expansion::of(block, &scope).and_then(|expansion| {
-            let limits = limits_of(block, &scope, &expansion)?;
+            let limits = Limits::of_block(block, &scope, &expansion)?;
             Ok(Block { scope, expansion, limits })
         });
         match block {
@@ -642,15 +642,6 @@ fn begin_block(run: &Run, node: NodeIndex) -> bool {
     }
     let _ = run.blocks[node.index()].set(prepared);
     true
-}
-
-/// `each` means nothing to the limits of a block: they are the same for all its instances.
-fn limits_of(block: &ObjectBlock, scope: &Arc<Scope>, expansion: &Expansion) -> Result<Limits, Diagnostics> {
-    let first = expansion.keys().into_iter().next().flatten();
-    match expansion {
-        Expansion::Disabled => Ok(Limits::default()),
-        _ => Limits::of(&block.meta, &expansion.scope(scope, first.as_ref())),
-    }
 }
 
 /// Sets the values of a block from its instances: those that were worked on, and those that stay as they are.

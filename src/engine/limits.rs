@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipectl_core::{Address, Attribute, Diagnostic, Diagnostics, Kind, Number, Path, Schema, Type, Value};
-use pipectl_lang::{Body, Expression, Meta, Scope, decode, evaluate};
+use pipectl_lang::{Body, Expression, Meta, ObjectBlock, Scope, decode, evaluate};
 use pipectl_provider::Stop;
 use regex::Regex;
 
+use crate::expansion::Expansion;
 use crate::{Engine, Event};
 
 /// The evaluated bounds of a block.
@@ -85,6 +86,27 @@ impl Retry {
 }
 
 impl Limits {
+    /// The bounds of a block, which are the same for all its instances: those of the first. Where there is none, what does not follow from
+    /// the instance is judged all the same.
+    ///
+    /// # Errors
+    /// When they are no good.
+    pub(crate) fn of_block(
+        block: &ObjectBlock,
+        scope: &Arc<Scope>,
+        expansion: &Expansion,
+    ) -> Result<Self, Diagnostics> {
+        let meta = &block.meta;
+        if *expansion == Expansion::Disabled
+            || !(meta.retry.is_some() || meta.timeout.is_some() || meta.concurrency.is_some())
+        {
+            return Ok(Self::default());
+        }
+        let any = || Expansion::any(meta.count.as_ref(), meta.for_each.as_ref(), scope).scope(scope, None);
+        let first = expansion.keys().into_iter().next();
+        Self::of(meta, &first.map_or_else(any, |key| expansion.scope(scope, key.as_ref())))
+    }
+
     /// The bounds that the meta-arguments of a block set. What is not known yet sets none.
     ///
     /// # Errors

@@ -315,8 +315,8 @@ fn validate_object(
     let kind = registry.resource(address.kind, &address.type_name);
     let data = registry.data_sources.get(&address.type_name).filter(|_| address.kind == AddressKind::Data);
     let ephemeral = registry.ephemerals.get(&address.type_name).filter(|_| address.kind == AddressKind::Ephemeral);
-    let mut diagnostics = validate_meta(block, scope);
     let inside = Expansion::any(block.meta.count.as_ref(), block.meta.for_each.as_ref(), scope).scope(scope, None);
+    let mut diagnostics = validate_meta(block, scope, &inside);
     let validate = |config: &Value| match (kind, data, ephemeral) {
         (Some(kind), _, _) => kind.validate(config),
         (None, Some(data), _) => data.validate(config),
@@ -351,13 +351,13 @@ fn validate_object(
     (whole.marked(marks), diagnostics)
 }
 
-/// Judges meta-arguments. What is only known at plan is judged then.
-fn validate_meta(block: &ObjectBlock, scope: &Scope) -> Diagnostics {
+/// Judges meta-arguments: those that decide the instances outside of them, the others `inside`. What is only known at plan is judged then.
+fn validate_meta(block: &ObjectBlock, scope: &Scope, inside: &Scope) -> Diagnostics {
     let meta = &block.meta;
     let mut diagnostics = validate_expansion(meta.enabled.as_ref(), meta.count.as_ref(), meta.for_each.as_ref(), scope);
-    diagnostics.extend(Limits::of(meta, scope).err().into_iter().flatten());
+    diagnostics.extend(Limits::of(meta, inside).err().into_iter().flatten());
     if let Some(expression) = &meta.lifecycle.prevent_destroy {
-        diagnostics.extend(evaluate(expression, scope).err().into_iter().flatten());
+        diagnostics.extend(evaluate(expression, inside).err().into_iter().flatten());
     }
     diagnostics
 }

@@ -42,6 +42,9 @@ pub(super) async fn plan_block(run: &Arc<Run>, node: NodeIndex, declaration: &Ad
         let scope = Arc::new(run.values.scope(&run.graph, node, module));
         match Expansion::of_or_open(block, &scope) {
             Ok(expansion) => {
+                if expansion.len() == 0 {
+                    extend_once(&mut problems, Limits::of_block(block, &scope, &expansion).err().unwrap_or_default());
+                }
                 let address = declaration.in_module(path);
                 let is_open = expansion.is_open();
                 let each = |key: Option<InstanceKey>| {
