@@ -7,7 +7,7 @@ use pipectl_core::{Address, Diagnostic, Diagnostics, Span, Value};
 use pipectl_lang::{Configuration, ObjectBlock};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Instance, ReadOutcome, Resource};
-use pipectl_state::{Change, State};
+use pipectl_state::{Change, ObjectState, State};
 
 use crate::ephemeral::OpenValues;
 use crate::evaluation::about;
@@ -142,15 +142,13 @@ impl Importing<'_> {
         };
         let instance = take_over(engine, &kind, address, id).await;
         let instance = instance.map_err(|problems| located(problems, &block.span))?;
-        let keeping = Keeping::of(configuration, graph, &self.needed, address, provider);
         if !engine.is_encrypted
             && let Some(refused) = refuse_imported(kind.schema(), address, &instance.attributes)
         {
             return Err(refused.at(block.span.clone()).into());
         }
-        let keeping = Keeping { secrets: self.secrets.of_object(address, &instance.attributes), ..keeping };
-        let object = object_of(kind.schema(), &instance, keeping)
-            .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
+        let keeping = Keeping::of(configuration, graph, &self.needed, address, provider);
+        let object = taken(kind.as_ref(), address, &instance, &self.secrets, keeping)?;
         let key = self.secrets.key_for(self.state).filter(|_| !object.secrets.is_empty());
         Ok(key.into_iter().chain([Change::SetObject { address: address.clone(), object }]).collect())
     }
@@ -159,6 +157,19 @@ impl Importing<'_> {
     pub async fn close(self) -> Diagnostics {
         self.open.close(self.engine).await
     }
+}
+
+/// What the state keeps of an object that was taken over.
+pub(crate) fn taken(
+    kind: &dyn Resource,
+    address: &Address,
+    instance: &Instance,
+    secrets: &Secrets,
+    keeping: Keeping,
+) -> Result<ObjectState, Diagnostics> {
+    let keeping = Keeping { secrets: secrets.of_object(address, &instance.attributes), ..keeping };
+    let object = object_of(kind.schema(), instance, keeping);
+    object.ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))
 }
 
 fn located(problems: Diagnostics, span: &Span) -> Diagnostics {

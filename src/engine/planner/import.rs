@@ -18,9 +18,8 @@ use super::refresh::Prior;
 use crate::Engine;
 use crate::expansion::Expansion;
 use crate::graph::ModuleId;
-use crate::import::take_over;
-use crate::instance::{Keeping, object_of};
-use crate::planner::provider_mistake;
+use crate::import::{take_over, taken};
+use crate::instance::Keeping;
 use crate::providers::Bound;
 use crate::providers::locate::remembered;
 
@@ -213,11 +212,9 @@ async fn import(run: &Run, address: &Address, scope: &Scope, id: String) -> Resu
     };
     let instance = take_over(&run.engine, &kind, address, &id).await?;
     let provider = choice.and_then(|choice| remembered(&choice, address));
-    let secrets = run.secrets.of_object(address, &instance.attributes);
     let keeping = Keeping::of(&run.configuration, &run.graph, &run.needed, address, provider);
-    let keeping = Keeping { secrets: secrets.clone(), ..keeping };
-    let object = object_of(kind.schema(), &instance, keeping)
-        .ok_or_else(|| provider_mistake(address, "imported an object with unknown attributes"))?;
+    let object = taken(kind.as_ref(), address, &instance, &run.secrets, keeping)?;
+    let secrets = object.secrets.clone();
     let change = Change::SetObject { address: address.clone(), object };
     Ok(Imported { id, prior: Prior { instance, tainted: false, secrets, drift: Vec::new() }, change })
 }
