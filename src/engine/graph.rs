@@ -14,7 +14,7 @@ use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, Span};
-use pipectl_lang::{Configuration, ModuleBlock, Reference};
+use pipectl_lang::{Configuration, Dependency, ModuleBlock, Reference};
 
 use crate::providers::locate::{Site, sites_of};
 
@@ -340,7 +340,7 @@ impl Graph {
         }
         for (name, block) in &configuration.outputs {
             let mut references = block.value.references();
-            references.extend(block.depends_on.iter().cloned());
+            references.extend(block.depends_on.iter().map(Dependency::located));
             references.extend(block.preconditions.iter().flat_map(|rule| rule.references()));
             want(self.add(id, Node::Output(name.clone())), id, references);
         }

@@ -5,7 +5,7 @@ use pipectl_core::suggest::{did_you_mean, nearest};
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap, Span};
 
 use crate::body::Body;
-use crate::configuration::{Configuration, MODEL_ROOTS, ModuleBlock, ObjectBlock, Rule};
+use crate::configuration::{Configuration, Dependency, MODEL_ROOTS, ModuleBlock, ObjectBlock, Rule};
 use crate::evaluate::{missing, undeclared_local, undeclared_module, undeclared_object, undeclared_variable};
 use crate::expression::{Expression, Step};
 use crate::provider_configuration::ProviderExpression;
@@ -413,9 +413,9 @@ fn visit_object(object: &ObjectBlock, visit: &mut Visit<'_>) {
     body(&object.body, inside, visit);
 }
 
-fn declared(references: &[(Reference, Span)], visit: &mut Visit<'_>) {
-    for (reference, span) in references {
-        visit(Place::default(), Ok(reference.clone()), span.clone(), None);
+fn declared(dependencies: &[Dependency], visit: &mut Visit<'_>) {
+    for Dependency { reference, span, key } in dependencies {
+        visit(Place::default(), Ok(reference.clone()), span.clone(), key.as_ref());
     }
 }
 

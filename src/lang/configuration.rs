@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use pipectl_core::{Address, ModulePath, Path, SourceId, SourceMap, Span, Target, Type, Value};
 
 use crate::body::Body;
-use crate::expression::Expression;
+use crate::expression::{Expression, Step};
 use crate::lost::Lost;
 use crate::provider_configuration::{ProviderBlock, ProviderExpression, ProviderReference, RequiredProviders};
 use crate::reference::Reference;
@@ -124,6 +124,17 @@ pub struct LocalValue {
     pub span: Span,
 }
 
+/// An element of `depends_on`: a block that must be done before.
+#[derive(Clone, Debug)]
+pub struct Dependency {
+    /// The block.
+    pub reference: Reference,
+    /// Where it is written.
+    pub span: Span,
+    /// The key of an instance, which changes nothing: all of the block is waited for.
+    pub(crate) key: Option<Step>,
+}
+
 /// `output "name" { ... }`
 #[derive(Clone, Debug)]
 pub struct OutputBlock {
@@ -138,7 +149,7 @@ pub struct OutputBlock {
     /// Whether its value is not stored.
     pub ephemeral: bool,
     /// What must be done before, beyond what the value refers to.
-    pub depends_on: Vec<(Reference, Span)>,
+    pub depends_on: Vec<Dependency>,
     /// What must hold before the value is stored.
     pub preconditions: Vec<Rule>,
     /// Where its header stands.
@@ -191,7 +202,7 @@ pub struct ModuleBlock {
     /// Which instances, by name.
     pub for_each: Option<Expression>,
     /// What must be done before anything in the module.
-    pub depends_on: Vec<(Reference, Span)>,
+    pub depends_on: Vec<Dependency>,
     /// Provider configurations that the module uses, by the name that it knows them by.
     pub providers: Vec<(ProviderReference, ProviderExpression)>,
     /// Where its header stands.
@@ -233,8 +244,8 @@ pub struct ImportBlock {
     pub id: Expression,
     /// Several at once, by key.
     pub for_each: Option<Expression>,
-    /// Where a provider configuration is named, for a block that is still to be written.
-    pub provider: Option<Span>,
+    /// The provider configuration, for a block that is still to be written; one that is there has to name the same.
+    pub provider: Option<ProviderExpression>,
     /// Where its header stands.
     pub span: Span,
 }
@@ -277,7 +288,7 @@ pub struct Meta {
     /// Which instances, by name.
     pub for_each: Option<Expression>,
     /// What must be done before, beyond what arguments refer to.
-    pub depends_on: Vec<(Reference, Span)>,
+    pub depends_on: Vec<Dependency>,
     /// Which provider configuration it uses.
     pub provider: Option<ProviderExpression>,
     /// How long one attempt may take.
@@ -451,13 +462,20 @@ impl Configuration {
     }
 }
 
+impl Dependency {
+    /// What is waited for, and where that is written.
+    pub fn located(&self) -> (Reference, Span) {
+        (self.reference.clone(), self.span.clone())
+    }
+}
+
 impl ModuleBlock {
     /// References of what decides the instances and their providers, and of `depends_on`: the inputs are evaluated one by one.
     pub fn references(&self) -> Vec<(Reference, Span)> {
         let expressions = [&self.enabled, &self.count, &self.for_each].into_iter().flatten();
         let mut found: Vec<(Reference, Span)> = expressions.flat_map(Expression::references).collect();
         found.extend(self.providers.iter().flat_map(|(_, passed)| passed.references()));
-        found.extend(self.depends_on.iter().cloned());
+        found.extend(self.depends_on.iter().map(Dependency::located));
         found
     }
 }
@@ -490,7 +508,7 @@ impl Meta {
             found.extend(retry.references());
         }
         found.extend(self.provider.iter().flat_map(ProviderExpression::references));
-        found.extend(self.depends_on.iter().cloned());
+        found.extend(self.depends_on.iter().map(Dependency::located));
         let triggers = &self.lifecycle.replace_triggered_by;
         found.extend(triggers.iter().map(|trigger| (Reference::Object(trigger.block.clone()), trigger.span.clone())));
         for rule in self.lifecycle.preconditions.iter().chain(&self.lifecycle.postconditions) {

@@ -66,7 +66,7 @@ pub(crate) enum Source {
 }
 
 /// One step of a traversal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// `.name`
     Attribute { name: String, span: Span },

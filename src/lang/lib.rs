@@ -46,9 +46,9 @@ pub use body::{Argument, Body, NestedBlock};
 pub use brackets::open_brackets;
 pub use claim::Takes;
 pub use configuration::{
-    CheckBlock, Configuration, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle, LocalValue, Meta,
-    ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, RemovedBlock, Rule, Trigger,
-    VariableBlock,
+    CheckBlock, Configuration, Dependency, ExecutorBlock, IgnoreChanges, ImportBlock, ImportTarget, Lifecycle,
+    LocalValue, Meta, ModelBlock, ModuleBlock, MovedBlock, ObjectBlock, OutputBlock, PipelineBlock, RemovedBlock, Rule,
+    Trigger, VariableBlock,
 };
 pub use decode::{decode, decode_model};
 pub use evaluate::evaluate;

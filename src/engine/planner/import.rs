@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pipectl_core::{
     Address, Diagnostic, Diagnostics, InstanceKey, Kind, Marks, ModulePath, Span, Type, Value, convert,
 };
-use pipectl_lang::{Configuration, Expression, ImportBlock, Reference, Scope, evaluate};
+use pipectl_lang::{Configuration, Expression, ImportBlock, ProviderExpression, Reference, Scope, evaluate};
 use pipectl_provider::Registry;
 use pipectl_state::Change;
 
@@ -108,6 +108,16 @@ fn beginning(registry: &Registry, declaration: &Address) -> String {
     }
 }
 
+/// Whether both name one provider configuration, and without a key or a condition.
+fn is_same_configuration(one: &ProviderExpression, other: &ProviderExpression) -> bool {
+    match (one, other) {
+        (ProviderExpression::Reference(one), ProviderExpression::Reference(other)) => {
+            (&one.name, &one.alias) == (&other.name, &other.alias) && one.key.is_none() && other.key.is_none()
+        }
+        (ProviderExpression::Reference(_) | ProviderExpression::Conditional { .. }, _) => false,
+    }
+}
+
 /// An error for an `import` block that does not fit the block which it names.
 fn misfit(configuration: &Configuration, block: &ImportBlock) -> Option<Diagnostic> {
     let declaration = &block.to.declaration;
@@ -122,7 +132,9 @@ fn misfit(configuration: &Configuration, block: &ImportBlock) -> Option<Diagnost
                  says which provider configuration it has."
             );
             let problem = Diagnostic::error("Invalid import provider argument", detail);
-            return block.provider.clone().map(|span| problem.at(span));
+            let given = block.provider.as_ref()?;
+            let is_same = meta.provider.as_ref().is_some_and(|own| is_same_configuration(own, given));
+            return (!is_same).then(|| problem.at(given.span()));
         }
     };
     Some(Diagnostic::error("Invalid import 'to' expression", detail).at(block.to.span.clone()))

@@ -7,7 +7,7 @@ use petgraph::graph::NodeIndex;
 use pipectl_core::{
     Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Marks, ModulePath, Path, Severity, Type, Value,
 };
-use pipectl_lang::{ObjectBlock, Reference, Scope, decode};
+use pipectl_lang::{Dependency, ObjectBlock, Reference, Scope, decode};
 use pipectl_provider::planning::{with_unknown_computed, without_write_only};
 use pipectl_provider::{Effect, PlanResponse, ReadOutcome, Reason, Resource};
 use serde_json::Value as Json;
@@ -521,9 +521,9 @@ pub(crate) fn as_warnings(mut problems: Diagnostics) -> Diagnostics {
 
 /// What a data source or an ephemeral resource must wait for, by its own `depends_on` or that of a module around it.
 pub(super) fn waits_for(run: &Run, block: &ObjectBlock, address: &Address) -> Option<Reference> {
-    let pending = |depends_on: &[(Reference, _)], module: &ModulePath| {
-        let found = depends_on.iter().find(|(reference, _)| is_pending(run, module, reference));
-        found.map(|(reference, _)| reference.clone())
+    let pending = |depends_on: &[Dependency], module: &ModulePath| {
+        let mut references = depends_on.iter().map(|dependency| &dependency.reference);
+        references.find(|reference| is_pending(run, module, reference)).cloned()
     };
     let mut module = address.module.clone();
     let mut waits = pending(&block.meta.depends_on, &module);

@@ -146,7 +146,7 @@ fn has_own(module: &Configuration) -> bool {
 /// Where a block says that there are several of the module, or that it waits.
 fn repeated(block: &ModuleBlock) -> Option<Span> {
     let several = block.count.as_ref().or(block.for_each.as_ref()).map(pipectl_lang::Expression::span);
-    several.or_else(|| block.depends_on.first().map(|(_, span)| span.clone()))
+    several.or_else(|| block.depends_on.first().map(|dependency| dependency.span.clone()))
 }
 
 /// A configuration with an alias that the module neither declares nor expects, or that has instances where none are meant.

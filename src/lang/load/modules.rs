@@ -30,7 +30,7 @@ impl Loader {
                 Diagnostic::error("Invalid combination of \"count\" and \"for_each\"", detail).at(for_each.span()),
             );
         }
-        let depends_on = reader.references("depends_on");
+        let depends_on = reader.dependencies();
         let providers = providers(&mut reader);
         let mut enabled = None;
         if let Some(lifecycle) = reader.block("lifecycle") {

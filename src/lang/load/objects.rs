@@ -6,7 +6,6 @@ use crate::body::NestedBlock;
 use crate::configuration::{ExecutorBlock, IgnoreChanges, Lifecycle, Meta, ModelBlock, ObjectBlock, Trigger};
 use crate::expression::{Expression, Node, Source, Step};
 use crate::load::Loader;
-use crate::load::providers::provider_expression;
 use crate::load::reader::Reader;
 use crate::reference::Reference;
 
@@ -34,7 +33,7 @@ impl Loader {
         let Some([type_name, name]) = labels else { return };
         let address = Address::new(kind, &type_name, &name);
         // That a block waits for itself says nothing.
-        meta.depends_on.retain(|(reference, _)| *reference != Reference::Object(address.clone()));
+        meta.depends_on.retain(|dependency| dependency.reference != Reference::Object(address.clone()));
         if let Some(first) = self.configuration.objects.get(&address) {
             let first = first.span.clone();
             let what = if kind == AddressKind::Stage { "stage" } else { "resource" };
@@ -100,19 +99,11 @@ impl Loader {
         let mut meta = Meta {
             count: reader.expression("count"),
             for_each: reader.expression("for_each"),
-            depends_on: reader.references("depends_on"),
+            depends_on: reader.dependencies(),
             ..Meta::default()
         };
-        if kind != AddressKind::Stage
-            && let Some(written) = reader.expression("provider")
-        {
-            meta.provider = provider_expression(&written);
-            if meta.provider.is_none() {
-                let detail = "The provider argument requires a provider's name, optionally followed by a period and the alias of one of its \
-                              configurations, and by a key in brackets where that has for_each: name, name.alias, name.alias[key]; or a \
-                              condition and two of those.";
-                reader.report(Diagnostic::error("Invalid provider configuration reference", detail).at(written.span()));
-            }
+        if kind != AddressKind::Stage {
+            meta.provider = reader.provider();
         }
         if let (Some(_), Some(for_each)) = (&meta.count, &meta.for_each) {
             let detail = "The \"count\" and \"for_each\" meta-arguments are mutually-exclusive, only one should be used to be explicit about \

@@ -1,13 +1,16 @@
 //! `provider` blocks, `required_providers`, and references to provider configurations.
 
-use pipectl_core::{Diagnostic, ProviderSource};
+use pipectl_core::convert::convert;
+use pipectl_core::{Diagnostic, ProviderSource, Type, VersionConstraints};
 
 use crate::body::NestedBlock;
+use crate::evaluate::evaluate;
 use crate::expression::{Expression, Item, Key, Node, Step};
 use crate::load::Loader;
 use crate::load::reader::Reader;
 use crate::load::refactoring::flattened;
 use crate::provider_configuration::{ProviderBlock, ProviderExpression, ProviderReference, RequiredProvider};
+use crate::scope::Scope;
 
 /// Meta-arguments: every other argument configures the provider.
 const META_ARGUMENTS: [&str; 4] = ["alias", "version", "for_each", "concurrency"];
@@ -69,11 +72,15 @@ impl Loader {
                 for item in items {
                     self.requirement(name, item, &mut required);
                 }
-            } else if argument.value.as_literal_str().is_some() {
-                self.version(&argument.value);
             } else {
-                let detail = "A required provider is an object with its source and version: { source = \"...\", version = \"...\" }.";
-                self.report(Diagnostic::error("Invalid required_providers object", detail).at(argument.value.span()));
+                match constant_text(&argument.value) {
+                    Some(text) => self.version(&text, &argument.value),
+                    None => {
+                        let detail = "A required provider is an object with its source and version: { source = \"...\", version = \"...\" }.";
+                        let problem = Diagnostic::error("Invalid required_providers object", detail);
+                        self.report(problem.at(argument.value.span()));
+                    }
+                }
             }
             if let Some(first) = self.configuration.required_providers.get(name) {
                 let (file, line) = self.place(&first.span);
@@ -87,10 +94,14 @@ impl Loader {
     }
 
     /// What there is comes with pipectl, so that there is nothing to choose: a version is only to be one.
-    fn version(&mut self, written: &Expression) {
-        if !written.as_literal_str().is_some_and(is_constraint) {
-            let detail =
-                "A version constraint is a text like \"~> 1.2\", or several with commas between: \">= 1.2, < 2.0\".";
+    fn version(&mut self, text: &str, written: &Expression) {
+        let wrong = match text.parse::<VersionConstraints>() {
+            Ok(constraints) => constraints
+                .unfit_for_providers()
+                .map(|why| format!("{text:?} is no version constraint of a provider: {why}.")),
+            Err(error) => Some(format!("{text:?} is no version constraint: {error}.")),
+        };
+        if let Some(detail) = wrong {
             self.report(Diagnostic::error("Invalid version constraint", detail).at(written.span()));
         }
     }
@@ -99,22 +110,30 @@ impl Loader {
         let wrong =
             |detail: String| Diagnostic::error("Invalid required_providers object", detail).at(item.value.span());
         let name = match &item.key {
-            Key::Name(name) => name.as_str(),
-            Key::Expression(key) => key.as_literal_str().unwrap_or_default(),
+            Key::Name(name) => name.clone(),
+            Key::Expression(key) => plain_text(key).unwrap_or_default(),
         };
-        match name {
-            "version" => self.version(&item.value),
-            "source" => match item.value.as_literal_str().map(str::parse) {
+        match name.as_str() {
+            "version" => match plain_text(&item.value) {
+                Some(text) => self.version(&text, &item.value),
+                None => {
+                    let detail = "The version constraint of a provider is a text like \"~> 1.2\".";
+                    self.report(Diagnostic::error("Invalid version constraint", detail).at(item.value.span()));
+                }
+            },
+            "source" => match plain_text(&item.value).map(|text| text.parse()) {
                 Some(Ok(source)) => required.source = source,
-                _ => {
+                found => {
                     let detail = "The source of a provider is a text like \"hashicorp/random\".";
-                    self.report(Diagnostic::error("Invalid provider source string", detail).at(item.value.span()));
+                    let summary = if found.is_some() { "Invalid provider source string" } else { "Invalid source" };
+                    self.report(Diagnostic::error(summary, detail).at(item.value.span()));
                 }
             },
             "configuration_aliases" => {
                 let Node::Tuple(elements) = item.value.node() else {
-                    let detail = "configuration_aliases is a list of provider configurations: [name.alias].".to_owned();
-                    return self.report(wrong(detail));
+                    let detail = "configuration_aliases is a list of provider configurations: [name.alias].";
+                    let problem = Diagnostic::error("Invalid expression", detail);
+                    return self.report(problem.at(item.value.span()));
                 };
                 for element in elements {
                     match provider_reference(element) {
@@ -152,17 +171,15 @@ fn wrong_local_name(name: &str) -> Option<String> {
     (lower != name).then(|| format!("Names of providers are written in small letters: {lower:?} instead of {name:?}."))
 }
 
-/// Whether a text is a list of version constraints, as Terraform writes them.
-fn is_constraint(text: &str) -> bool {
-    text.split(',').all(|part| {
-        let part = part.trim();
-        let operators = ["!=", ">=", "<=", "~>", "=", ">", "<"];
-        let version = operators.iter().find_map(|operator| part.strip_prefix(operator)).unwrap_or(part).trim_start();
-        let version = version.strip_prefix('v').unwrap_or(version);
-        let version = version.split_once('+').map_or(version, |(version, _)| version);
-        let numbers = version.split_once('-').map_or(version, |(numbers, _)| numbers);
-        numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-    })
+/// The text that a value written out is, or turns into; `None`: it is null, turns into none, or is not written out.
+fn constant_text(written: &Expression) -> Option<String> {
+    let value = evaluate(written, &Scope::constant()).ok()?;
+    convert(&value, &Type::String).ok()?.as_str().map(str::to_owned)
+}
+
+/// The same of what is a text without being turned into one.
+fn plain_text(written: &Expression) -> Option<String> {
+    evaluate(written, &Scope::constant()).ok()?.as_str().map(str::to_owned)
 }
 
 /// Reads a `provider` argument.
@@ -276,6 +293,36 @@ mod tests {
         assert_eq!(configuration.required_providers["oci"].source.to_string(), "registry.terraform.io/oracle/oci");
         let (_, block) = configuration.provider_block(&"oracle/oci".parse().unwrap(), Some("west")).unwrap();
         assert_eq!(block.body.argument("region").unwrap().value.as_literal_str(), Some("e"));
+    }
+
+    /// As Terraform 1.11.4 tells them.
+    #[test]
+    fn values_of_requirements_are_texts() {
+        for (written, summary) in [
+            ("5", None),
+            ("\"1.0\"", None),
+            ("\"${\"1.0\"}\"", None),
+            ("1 == 1 ? \"1.0\" : \"2\"", None),
+            ("{ (\"source\") = \"${\"a\"}/b\" }", None),
+            ("\"x\"", Some("Invalid version constraint")),
+            ("true", Some("Invalid version constraint")),
+            ("\"> v1\"", Some("Invalid version constraint")),
+            ("null", Some("Invalid required_providers object")),
+            ("[\"1\"]", Some("Invalid required_providers object")),
+            ("var.x", Some("Invalid required_providers object")),
+            ("{ source = 5 }", Some("Invalid source")),
+            ("{ source = null }", Some("Invalid source")),
+            ("{ source = \"\" }", Some("Invalid provider source string")),
+            ("{ version = 5 }", Some("Invalid version constraint")),
+            ("{ version = null }", Some("Invalid version constraint")),
+            ("{ version = var.x }", Some("Invalid version constraint")),
+            ("{ version = \"1.0.0.0\" }", Some("Invalid version constraint")),
+            ("{ configuration_aliases = 5 }", Some("Invalid expression")),
+        ] {
+            let (_, found) = loaded(&format!("terraform {{\n  required_providers {{\n    p = {written}\n  }}\n}}\n"));
+            let summaries: Vec<&str> = found.iter().filter_map(|found| Some(found.split_once(':')?.0)).collect();
+            assert_eq!(summaries, summary.into_iter().collect::<Vec<_>>(), "{written}");
+        }
     }
 
     #[test]

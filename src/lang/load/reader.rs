@@ -2,14 +2,15 @@
 
 use pipectl_core::convert::convert;
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Diagnostic, Diagnostics, Span, Type, Value};
+use pipectl_core::{Diagnostic, Diagnostics, Number, Span, Type, Value};
 
 use crate::body::{Body, NestedBlock};
-use crate::configuration::Rule;
+use crate::configuration::{Dependency, Rule};
 use crate::evaluate::evaluate;
 use crate::expression::{Expression, Node, Step};
+use crate::load::providers::provider_expression;
+use crate::provider_configuration::ProviderExpression;
 use crate::quoted_reference;
-use crate::reference::Reference;
 use crate::scope::Scope;
 
 /// A body that is being read.
@@ -143,31 +144,34 @@ impl<'a> Reader<'a> {
         quoted_reference::unquoted(element, self.diagnostics)
     }
 
-    /// An argument that lists references.
-    pub(super) fn references(&mut self, name: &'static str) -> Vec<(Reference, Span)> {
-        let Some(expression) = self.expression(name) else { return Vec::new() };
+    /// The argument `provider`, which names a configuration.
+    pub(super) fn provider(&mut self) -> Option<ProviderExpression> {
+        let written = self.expression("provider")?;
+        let provider = provider_expression(&written);
+        if provider.is_none() {
+            let detail = "The provider argument requires a provider's name, optionally followed by a period and the alias of one of its \
+                          configurations, and by a key in brackets where that has for_each: name, name.alias, name.alias[key]; or a \
+                          condition and two of those.";
+            self.report(Diagnostic::error("Invalid provider configuration reference", detail).at(written.span()));
+        }
+        provider
+    }
+
+    /// The argument `depends_on`, which lists blocks.
+    pub(super) fn dependencies(&mut self) -> Vec<Dependency> {
+        const NAME: &str = "depends_on";
+        let Some(expression) = self.expression(NAME) else { return Vec::new() };
         let Node::Tuple(elements) = expression.node() else {
-            let detail = format!("The {name} argument must be a list of references, in brackets.");
+            let detail = format!("The {NAME} argument must be a list of references, in brackets.");
             self.report(Diagnostic::error("Invalid expression", detail).at(expression.span()));
             return Vec::new();
         };
         let mut found = Vec::new();
         for element in elements {
-            let element = &self.unquoted(element);
-            match reference(element) {
-                Some(_) if has_attribute(element) => {
-                    let detail = format!(
-                        "References in {name} must be to a whole object (a resource, a module and so on), not to an attribute of one."
-                    );
-                    self.report(Diagnostic::error(format!("Invalid {name} reference"), detail).at(element.span()));
-                }
-                Some(reference) => found.push((reference, element.span())),
-                None => {
-                    let detail = format!(
-                        "Every element of {name} must be a reference to a block, like type.name, without quotes."
-                    );
-                    self.report(Diagnostic::error("Invalid reference", detail).at(element.span()));
-                }
+            let element = self.unquoted(element);
+            match dependency(&element) {
+                Ok(dependency) => found.push(dependency),
+                Err((summary, detail)) => self.report(Diagnostic::error(summary, detail).at(element.span())),
             }
         }
         found
@@ -198,19 +202,41 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether an expression refers to an attribute: more follows the block and its instance.
-fn has_attribute(expression: &Expression) -> bool {
-    let Node::Traversal(traversal) = expression.node() else { return false };
-    let Some((Ok((_, consumed)), _)) = traversal.reference(&[]) else { return false };
-    match &traversal.steps[consumed..] {
-        [Step::Index { .. }, rest @ ..] => !rest.is_empty(),
-        rest => !rest.is_empty(),
+/// The block that an element of `depends_on` means, or what is wrong with that element.
+fn dependency(element: &Expression) -> Result<Dependency, (&'static str, &'static str)> {
+    const NOT_FIXED: (&str, &str) = (
+        "Invalid expression",
+        "Every element of depends_on must be a reference to a block, like type.name, without anything that would have to be computed.",
+    );
+    let Node::Traversal(traversal) = element.node() else { return Err(NOT_FIXED) };
+    let Some((Ok((reference, consumed)), _)) = traversal.reference(&[]) else {
+        return Err((
+            "Invalid reference",
+            "Every element of depends_on must be a reference to a block, like type.name.",
+        ));
+    };
+    let (key, rest) = match &traversal.steps[consumed..] {
+        [key @ Step::Index { .. }, rest @ ..] => (Some(key), rest),
+        rest => (None, rest),
+    };
+    let is_fixed = |step: &Step| match step {
+        Step::Attribute { .. } => true,
+        Step::Index { key, .. } => matches!(key.node(), Node::Literal(_)),
+        Step::Splat { .. } => false,
+    };
+    if !key.into_iter().chain(rest).all(is_fixed) {
+        return Err(NOT_FIXED);
     }
-}
-
-/// The reference that an expression consists of.
-pub(super) fn reference(expression: &Expression) -> Option<Reference> {
-    let Node::Traversal(traversal) = expression.node() else { return None };
-    let (parsed, _) = traversal.reference(&[])?;
-    parsed.ok().map(|(reference, _)| reference)
+    if !rest.is_empty() {
+        let detail = "References in depends_on must be to a whole object (a resource, a module and so on), not to an attribute of one.";
+        return Err(("Invalid depends_on reference", detail));
+    }
+    if let Some(Step::Index { key, .. }) = key
+        && let Node::Literal(value) = key.node()
+        && value.as_str().is_none()
+        && value.as_number().and_then(Number::to_i64).is_none()
+    {
+        return Err(("Invalid index key", "The key of an instance is a text or a whole number."));
+    }
+    Ok(Dependency { reference, span: element.span(), key: key.cloned() })
 }

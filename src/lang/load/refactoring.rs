@@ -71,7 +71,7 @@ impl Loader {
         });
         let id = reader.required("id");
         let for_each = reader.expression("for_each");
-        let provider = reader.expression("provider").map(|provider| provider.span());
+        let provider = reader.provider();
         reader.finish();
         if !self.is_root {
             let detail = "Import blocks are only allowed in the root module.";

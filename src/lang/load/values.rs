@@ -86,7 +86,7 @@ impl Loader {
         let description = reader.text("description");
         let sensitive = reader.flag("sensitive", false);
         let ephemeral = reader.flag("ephemeral", false);
-        let depends_on = reader.references("depends_on");
+        let depends_on = reader.dependencies();
         let preconditions = reader.rules("precondition");
         reader.finish();
         let (Some([name]), Some(value)) = (labels, value) else { return };

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pipectl_core::{Attribute, Schema, Type, Value};
-use pipectl_lang::{Configuration, IgnoreChanges, NoFiles, Reference, Scope, SourceFile, decode, evaluate, load};
+use pipectl_lang::{
+    Configuration, Dependency, IgnoreChanges, NoFiles, Reference, Scope, SourceFile, decode, evaluate, load,
+};
 use serde_json::Value as Json;
 
 fn fixtures() -> PathBuf {
@@ -136,8 +138,8 @@ fn blocks_say_the_same_in_both_syntaxes() {
             let own = &other.objects[address];
             let said = |object: &pipectl_lang::ObjectBlock| {
                 let (meta, lifecycle) = (&object.meta, &object.meta.lifecycle);
-                let named = |references: &[(Reference, pipectl_core::Span)]| {
-                    references.iter().map(|(reference, _)| reference.to_string()).collect::<Vec<_>>()
+                let named = |dependencies: &[Dependency]| {
+                    dependencies.iter().map(|dependency| dependency.reference.to_string()).collect::<Vec<_>>()
                 };
                 let ignored = match &lifecycle.ignore_changes {
                     IgnoreChanges::All => "all".to_owned(),

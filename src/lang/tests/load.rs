@@ -76,7 +76,8 @@ fn meta_arguments_are_apart_from_arguments() {
     assert_eq!(object.body.blocks().map(|block| block.kind.as_str()).collect::<Vec<_>>(), ["rule"]);
     let provider = object.meta.provider.as_ref().unwrap().choices()[0];
     assert_eq!((provider.name.as_str(), provider.alias.as_deref()), ("p", Some("other")));
-    let depends: Vec<String> = object.meta.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
+    let depends: Vec<String> =
+        object.meta.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
     assert_eq!(depends, ["data.d.x", "module_like.y"]);
     assert!(
         object.meta.count.is_some()
