@@ -28,11 +28,8 @@ pub fn collect(
         })
         .collect();
     inputs.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut diagnostics = Diagnostics::new();
-    let automatic = automatic_files(folder);
-    for file in automatic {
-        read_file(here, &file, sources, &mut inputs, &mut diagnostics);
-    }
+    let (automatic, mut diagnostics) = collect_automatic(here, folder, sources);
+    inputs.extend(automatic);
     for setting in settings {
         match setting {
             VariableSetting::File(file) => read_file(here, &here.join(file), sources, &mut inputs, &mut diagnostics),
@@ -47,6 +44,15 @@ pub fn collect(
         }
     }
     diagnostics.result(inputs)
+}
+
+/// The values in the files of a folder that are read without being named. What is wrong comes along.
+pub fn collect_automatic(here: &Path, folder: &Path, sources: &mut SourceMap) -> (Vec<VariableInput>, Diagnostics) {
+    let (mut inputs, mut diagnostics) = (Vec::new(), Diagnostics::new());
+    for file in automatic_files(folder) {
+        read_file(here, &file, sources, &mut inputs, &mut diagnostics);
+    }
+    (inputs, diagnostics)
 }
 
 /// The name and the value of `name=value`.

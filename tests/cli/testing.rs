@@ -571,3 +571,68 @@ fn ephemeral_values_are_not_shown() {
     scenario.run("plan");
     scenario.check("ephemeral_values_are_not_shown");
 }
+
+/// Compared with Terraform 1.11.4.
+#[test]
+fn nulls_unknown_values_and_variables_of_tests() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        "variable \"a\" {\n  default = \"default\"\n}\n\nresource \"terraform_data\" \"a\" {}\n\noutput \"id\" {\n  value = \
+         terraform_data.a.id\n}\n\noutput \"none\" {\n  value = null\n}\n\noutput \"a\" {\n  value = var.a\n}\n",
+    );
+    // Those of the tests' folder hold for the tests in it, and there against all others.
+    scenario.write("terraform.tfvars", "a = \"root\"\n");
+    scenario.write("tests/terraform.tfvars", "a = \"tests\"\nonly = \"for tests\"\n");
+    scenario.write(
+        "beside.tftest.hcl",
+        r#"run "beside" {
+  command = plan
+  assert {
+    condition     = var.a == "cli" && output.none == null
+    error_message = "a is ${var.a}"
+  }
+}
+"#,
+    );
+    scenario.write(
+        "tests/inside.tftest.hcl",
+        r#"run "inside" {
+  assert {
+    condition     = var.a == "tests" && var.only == "for tests" && output.none == null
+    error_message = "a is ${var.a}"
+  }
+}
+
+run "null_of_a_run" {
+  assert {
+    condition     = run.inside.none == null && run.inside.a == "tests"
+    error_message = "not null"
+  }
+}
+"#,
+    );
+    scenario.write(
+        "tests/unknown.tftest.hcl",
+        r#"run "planned" {
+  command = plan
+}
+
+run "known_part" {
+  command = plan
+  variables {
+    a = run.planned.a
+  }
+}
+
+run "whole" {
+  command = plan
+  variables {
+    a = run.planned
+  }
+}
+"#,
+    );
+    scenario.run("test -var a=cli -var undeclared=1");
+    scenario.check("nulls_unknown_values_and_variables_of_tests");
+}

@@ -1,5 +1,6 @@
 //! `test`: runs the test files of a root module.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
@@ -37,6 +38,16 @@ pub async fn run(app: &App, arguments: &TestArguments) -> Exit {
         diagnostics.extend(problems);
         Vec::new()
     });
+    // The folder of tests may have values of its own, for the tests in it: they come after all others.
+    let of_tests = match arguments.test_directory.as_path() == Path::new(".") {
+        true => Vec::new(),
+        false => {
+            let folder = project.folder.join(&arguments.test_directory);
+            let (inputs, problems) = variables::collect_automatic(&app.here, &folder, &mut sources);
+            diagnostics.extend(problems);
+            inputs
+        }
+    };
     let files = match read_files(&project.folder, &arguments.test_directory, &arguments.filter, &mut sources) {
         Ok((files, problems)) => {
             diagnostics.extend(problems);
@@ -59,7 +70,11 @@ pub async fn run(app: &App, arguments: &TestArguments) -> Exit {
     let running = Running { app, project, modules, sources, report: &report, reporter: &reporter };
     let mut suites = Vec::with_capacity(files.len());
     for file in &files {
-        let cases = running.file(file, inputs.clone(), arguments.verbose, &mut tally).await;
+        let mut inputs = inputs.clone();
+        if Path::new(&file.name).parent().is_some_and(|folder| folder == arguments.test_directory) {
+            inputs.extend(of_tests.iter().cloned());
+        }
+        let cases = running.file(file, inputs, arguments.verbose, &mut tally).await;
         suites.push(junit::Suite { name: file.name.clone(), cases });
     }
     report.end(tally);

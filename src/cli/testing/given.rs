@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Kind, Marks, ModulePath, Target, Value};
+use pipectl_core::{
+    Address, AddressKind, Diagnostic, Diagnostics, InstanceKey, Kind, Marks, ModulePath, Target, Value,
+};
 use pipectl_engine::{Engine, InputValue, Inspection, Origin, VariableInput, resolve_variables};
 use pipectl_lang::{
     Argument, Body, Configuration, Expression, OutputBlock, ProviderBlock, ProviderExpression, Reference, Rule,
+    Traversal, TraversalStep,
 };
 
 use super::file::{TestFile, TestRun};
@@ -75,9 +78,9 @@ impl Ground<'_> {
         let is_declared = |input: &VariableInput| module.variables.contains_key(&input.name);
         let warnings = self.warnings(run, module);
         let others = others_of(&all, |name| module.variables.contains_key(name));
-        let is_root = run.module.is_none();
+        // As in Terraform, values of other variables mean nothing here: they may be for tests alone.
         let mut inputs = self.inputs.to_vec();
-        inputs.retain(|input| is_root || is_declared(input));
+        inputs.retain(is_declared);
         inputs.extend(all.split_off(self.inputs.len()).into_iter().filter(is_declared));
         Ok(Given { configuration: Arc::new(configuration), inputs, others, rules, warnings })
     }
@@ -102,19 +105,48 @@ impl Ground<'_> {
     }
 
     fn evaluated(&self, expression: &Expression, inspection: &Inspection<'_>) -> Result<Value, Diagnostics> {
-        let unknown_run = expression.references().into_iter().find_map(|(reference, span)| match reference {
+        let missing = expression.references().into_iter().find_map(|(reference, span)| match reference {
             Reference::Object(address) if is_run(&address) && !self.runs.contains_key(&address.name) => {
                 Some((address.name, span))
             }
             _ => None,
         });
-        if let Some((name, span)) = unknown_run {
+        if let Some((name, span)) = missing {
             let detail = format!(
                 "The run block \"{name}\" is not among those that come before this one. A run can only refer to earlier ones of its file."
             );
-            return Err(Diagnostic::error("Reference to unknown run block", detail).at(span).into());
+            let summary = match self.file.runs.iter().any(|run| run.name == name) {
+                true => "Reference to unavailable run block",
+                false => "Reference to unknown run block",
+            };
+            return Err(Diagnostic::error(summary, detail).at(span).into());
+        }
+        if let Some(problem) = self.unknown_output(expression) {
+            return Err(problem.into());
         }
         inspection.evaluate(expression)
+    }
+
+    /// An error where an expression takes from an earlier run what that has only planned.
+    fn unknown_output(&self, expression: &Expression) -> Option<Diagnostic> {
+        expression.traversals().into_iter().find_map(|Traversal { reference, steps }| {
+            let Reference::Object(address) = &reference else { return None };
+            let outputs = self.runs.get(&address.name).filter(|_| is_run(address))?;
+            let value = steps.iter().try_fold(outputs, |value, step| match step {
+                TraversalStep::Attribute(name) | TraversalStep::Index(InstanceKey::Name(name)) => value.attribute(name),
+                TraversalStep::Index(InstanceKey::Index(index)) => value.as_slice()?.get(usize::try_from(*index).ok()?),
+            })?;
+            if value.is_wholly_known() {
+                return None;
+            }
+            let (name, steps) = (&address.name, steps.iter().map(ToString::to_string).collect::<String>());
+            let detail = format!(
+                "The value of {reference}{steps} is not known: the run \"{name}\" has only planned, and some of it is known only after apply."
+            );
+            let problem = Diagnostic::error("Reference to unknown value", detail).hint("command = apply");
+            let place = expression.references().into_iter().find(|(found, _)| *found == reference);
+            Some(problem.or_at(place.map(|(_, span)| span).as_ref()))
+        })
     }
 
     /// Provider configurations of the file that a run uses, as blocks of the configuration; what is mocked joins the rules.

@@ -152,7 +152,7 @@ impl<'a> Session<'a> {
             holding.last = Some(Last { run, turn: self.turn, configuration, inputs, registry });
         }
         let plan = planned.plan.clone();
-        let (objects, outputs) = match run.command {
+        let (objects, mut outputs) = match run.command {
             RunCommand::Plan => {
                 judge.take(planned.diagnostics.clone(), false);
                 after_plan(&engine.registry, &plan, state.as_ref())
@@ -162,6 +162,10 @@ impl<'a> Session<'a> {
                 None => return judge.conclude(Some(plan)),
             },
         };
+        // What is null is not stored.
+        for name in given.configuration.outputs.keys() {
+            outputs.entry(name.clone()).or_insert_with(Value::null);
+        }
         let variables = plan.variables.clone();
         let mut inspection = engine.inspect(&given.configuration, variables, objects, (Some(plan.made), false));
         // Only tests refer to outputs, to runs, and to variables that nobody declares.
