@@ -25,6 +25,7 @@ mod cli {
     #[cfg(all(feature = "convert", feature = "train", feature = "score"))]
     pub mod stages;
     pub mod state_editing;
+    pub mod terraform_details;
     pub mod terraform_ways;
     pub mod testing;
     #[cfg(all(feature = "http", feature = "tls"))]

@@ -49,7 +49,11 @@ const TYPES: [(&str, &str); 21] = [
     ),
     ("refresh_start", "An object is about to be read."),
     ("refresh_complete", "It was read."),
-    ("resource_drift", "An object is not as the state says. *Ours*: `notes` tell the differences in words."),
+    (
+        "resource_drift",
+        "An object is not as the state says: `action` is `update`, or `delete` where it is gone. Where only a refresh was asked for, it may \
+         also be `move`, with `previous_resource`. *Ours*: `notes` tell the differences in words.",
+    ),
     (
         "planned_change",
         "What is to be done with an object: `action` is `create`, `update`, `replace`, `delete`, `move`, `import`, `remove` (from the state alone), \

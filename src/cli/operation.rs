@@ -51,6 +51,16 @@ pub enum Purpose {
     Apply,
 }
 
+/// Which command was given: what is told at the end goes by that. Whoever says `apply`, of a plan that removes everything or with `-destroy`,
+/// is told of an apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// `apply`, and what is one by another name.
+    Apply,
+    /// `destroy`
+    Destroy,
+}
+
 /// What planning makes of a folder without configuration files: only when everything is to be destroyed is that no mistake.
 pub fn without_files(mode: Mode) -> WithoutFiles {
     match mode {
@@ -144,11 +154,9 @@ pub async fn plan(
 }
 
 /// Applies a plan to its end, or to where it was stopped, and says what came of it.
-pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &OperationArguments) -> Exit {
+pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &OperationArguments, verb: Verb) -> Exit {
     let Ready { project, planned, sources, writer } = ready;
     let mode = planned.plan.mode;
-    // What a saved plan does is an apply, also when it removes everything.
-    let told = if writer.is_some() { mode } else { Mode::Normal };
     let writer = match writer {
         Some(writer) => writer,
         None => match lock(app, reporter, &project, arguments.lock_timeout, word(mode)).await {
@@ -170,7 +178,7 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     match applied {
         Some(mut applied) => {
             applied.diagnostics = project.locate(applied.diagnostics);
-            conclude(app, reporter, &applied, &sources, told)
+            conclude(app, reporter, &applied, &sources, verb)
         }
         None => {
             let error = Diagnostic::error(
@@ -183,13 +191,14 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     }
 }
 
-fn conclude(app: &App, reporter: &Reporter, applied: &Applied, sources: &SourceMap, mode: Mode) -> Exit {
+fn conclude(app: &App, reporter: &Reporter, applied: &Applied, sources: &SourceMap, verb: Verb) -> Exit {
     let outputs = outputs_of(&applied.state);
     if applied.succeeded() {
         reporter.diagnostics(&applied.diagnostics, sources);
-        reporter.applied(&applied.summary, mode);
-        if mode != Mode::Destroy {
-            reporter.outputs(&outputs);
+        reporter.applied(&applied.summary, verb);
+        match verb {
+            Verb::Apply => reporter.outputs(&outputs),
+            Verb::Destroy => {}
         }
         return Exit::Success;
     }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pipectl_core::{Diagnostics, SourceMap};
-use pipectl_engine::{Event, Mode, Observer, Plan, Summary};
+use pipectl_engine::{Event, Observer, Plan, Summary};
 use pipectl_provider::{Environment, Registry};
 use tracing::{Level, enabled, info};
 
 use crate::console::{Color, Console};
+use crate::operation::Verb;
 use crate::view::outputs::{self, Output};
 use crate::view::pace::Pace;
 use crate::view::progress::ProgressView;
@@ -102,13 +103,13 @@ impl Reporter {
     /// What a saved plan is about to do. People have seen it when it was made.
     pub fn saved_plan(&self, plan: &Plan) {
         if self.json {
-            events::planned_changes(plan).into_iter().for_each(|line| self.event(line));
+            events::saved_plan(plan).into_iter().for_each(|line| self.event(line));
         }
     }
 
     /// The end of an apply: how much was done. Not called when it failed.
-    pub fn applied(&self, summary: &Summary, mode: Mode) {
-        let destroy = mode == Mode::Destroy;
+    pub fn applied(&self, summary: &Summary, verb: Verb) {
+        let destroy = verb == Verb::Destroy;
         if self.json {
             self.event(events::summary(summary, destroy));
             return;

@@ -306,9 +306,10 @@ impl Plan {
         self.changes.iter().filter(|change| change.importing.is_some()).count()
     }
 
-    /// Whether applying it would change an object or an output, or take over, forget or move one. What refresh alone saw does not count.
+    /// Whether applying it would change an object or an output, or take over, forget or move one. What refresh alone saw does not count, and
+    /// neither do moves where a refresh is all that was asked for.
     pub fn has_changes(&self) -> bool {
-        !self.moved.is_empty()
+        !(self.moved.is_empty() || self.mode == Mode::RefreshOnly)
             || self.imported() > 0
             || self.deferred.iter().any(|deferred| deferred.action != Action::Read)
             || self.changes.iter().any(|change| !change.action.is_no_op() && change.action != Action::Read)
@@ -333,6 +334,26 @@ impl Plan {
     /// The address that the state knew an object by, which has another now.
     pub fn previous_address(&self, address: &Address) -> Option<&Address> {
         self.moved.iter().find(|moved| moved.to == *address).map(|moved| &moved.from)
+    }
+
+    /// What was moved and is otherwise as the state says, where only a refresh was asked for: no change of an object tells of it.
+    pub fn only_moved(&self) -> impl Iterator<Item = &Moved> {
+        let moved = if self.mode == Mode::RefreshOnly { self.moved.as_slice() } else { &[] };
+        let told: BTreeSet<&Address> = self.drift.iter().map(|drift| &drift.address).collect();
+        moved.iter().filter(move |moved| !told.contains(&moved.to))
+    }
+
+    /// The objects that refresh saw are gone.
+    pub fn gone(&self) -> BTreeSet<&Address> {
+        let mut gone = BTreeSet::new();
+        for change in &self.observed {
+            match change {
+                Change::RemoveObject { address } => gone.insert(address),
+                Change::SetObject { address, .. } => gone.remove(address),
+                _ => false,
+            };
+        }
+        gone
     }
 
     /// The change of an object that is not left over from an interrupted replacement.

@@ -8,7 +8,7 @@ use pipectl_engine::Mode;
 use crate::app::App;
 use crate::arguments::{ApplyArguments, OperationArguments};
 use crate::exit::Exit;
-use crate::operation::{self, Purpose, Ready};
+use crate::operation::{self, Purpose, Ready, Verb};
 use crate::reporter::Reporter;
 use crate::roots::Root;
 use crate::{environment, saved_plan, variables};
@@ -21,7 +21,7 @@ pub async fn run(app: &App, arguments: ApplyArguments) -> Exit {
     {
         return run_saved(app, path, &bytes, &operation, mode.mode()).await;
     }
-    run_roots(app, path.as_deref(), &operation, mode.mode(), auto_approve).await
+    run_roots(app, path.as_deref(), &operation, (mode.mode(), Verb::Apply), auto_approve).await
 }
 
 /// Plans and applies the roots that a path means, one after the other.
@@ -29,7 +29,7 @@ pub async fn run_roots(
     app: &App,
     path: Option<&Path>,
     operation: &OperationArguments,
-    mode: Mode,
+    (mode, verb): (Mode, Verb),
     auto_approve: bool,
 ) -> Exit {
     let mut reporter =
@@ -45,7 +45,7 @@ pub async fn run_roots(
         if several {
             reporter.begin_pipeline(&root.shown);
         }
-        exit = exit.and(one(app, &reporter, root, operation, mode, auto_approve).await);
+        exit = exit.and(one(app, &reporter, root, operation, (mode, verb), auto_approve).await);
         if exit == Exit::Interrupted {
             break;
         }
@@ -58,7 +58,7 @@ async fn one(
     reporter: &Reporter,
     root: Root,
     operation: &OperationArguments,
-    mode: Mode,
+    (mode, verb): (Mode, Verb),
     auto_approve: bool,
 ) -> Exit {
     let ready = match operation::plan(app, reporter, root, operation, mode, Purpose::Apply).await {
@@ -73,13 +73,13 @@ async fn one(
         match operation::approved(app, reporter, mode, auto_approve, operation.input).await {
             Ok(true) => reporter.say(""),
             Ok(false) => {
-                reporter.say("Apply cancelled.");
+                reporter.say(if mode == Mode::Destroy { "Destroy cancelled." } else { "Apply cancelled." });
                 return Exit::Failure;
             }
             Err(exit) => return exit,
         }
     }
-    operation::apply(app, reporter, ready, operation).await
+    operation::apply(app, reporter, ready, operation, verb).await
 }
 
 async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationArguments, mode: Mode) -> Exit {
@@ -125,7 +125,7 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
     reporter.saved_plan(&planned.plan);
     reporter.diagnostics(&planned.diagnostics, &sources);
     let ready = Ready { project, planned, sources, writer: None };
-    operation::apply(app, &reporter, ready, operation).await
+    operation::apply(app, &reporter, ready, operation, Verb::Apply).await
 }
 
 /// Warns whoever asks for no lock.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use pipectl_core::{Address, Diagnostic, InstanceKey, Severity, SourceMap};
 use pipectl_engine::{
-    Action, ApplyEnd, Drift, EphemeralOperation, Event, OutputAction, OutputView, Plan, ResourceChange, Summary,
+    Action, ApplyEnd, Drift, EphemeralOperation, Event, Moved, OutputAction, OutputView, Plan, ResourceChange, Summary,
 };
 use pipectl_provider::Reason;
 use serde_json::{Value as Json, json};
@@ -96,8 +96,8 @@ pub fn diagnostic(found: &Diagnostic, sources: &SourceMap) -> Line {
 
 /// Everything a plan says: drift, changes, outputs, and the summary.
 pub fn plan(plan: &Plan) -> Vec<Line> {
-    let mut lines: Vec<Line> = plan.drift.iter().map(drift).collect();
-    lines.extend(planned_changes(plan));
+    let mut lines = drifts(plan);
+    lines.extend(planned_changes(plan, |_| true));
     let summary = plan.summary();
     let message = format!("Plan: {}", plan_view::to_do(&summary));
     lines.push(Line::info("change_summary", message, changes(&summary, "plan")));
@@ -119,11 +119,17 @@ pub fn plan(plan: &Plan) -> Vec<Line> {
     }
     lines
 }
-/// What a plan does with objects: all that is said of a saved plan before it is applied.
-pub fn planned_changes(plan: &Plan) -> Vec<Line> {
+
+/// What a saved plan does with objects. As in Terraform's, nothing is said again of what is only moved or imported.
+pub fn saved_plan(plan: &Plan) -> Vec<Line> {
+    planned_changes(plan, |change| !change.action.is_no_op())
+}
+
+fn planned_changes(plan: &Plan, is_meant: impl Fn(&ResourceChange) -> bool) -> Vec<Line> {
     let mut lines = Vec::new();
-    let is_told =
-        |change: &&ResourceChange| !change.action.is_no_op() || change.previous.is_some() || change.importing.is_some();
+    let is_told = |change: &&ResourceChange| {
+        is_meant(change) && (!change.action.is_no_op() || change.previous.is_some() || change.importing.is_some())
+    };
     for change in plan.changes.iter().filter(is_told) {
         let reasons: Vec<&str> = change.reasons.iter().map(|reason: &Reason| reason.text.as_str()).collect();
         let mut fields = json!({
@@ -165,11 +171,23 @@ pub fn planned_changes(plan: &Plan) -> Vec<Line> {
     lines
 }
 
-fn drift(drift: &Drift) -> Line {
-    let fields = json!({
-        "change": { "resource": resource(&drift.address), "action": "update", "notes": drift.notes },
+/// What refresh saw; and what has only moved, where nothing else tells of that.
+fn drifts(plan: &Plan) -> Vec<Line> {
+    let gone = plan.gone();
+    let seen = plan.drift.iter().map(|drift| {
+        let Drift { address, notes } = drift;
+        let action = if gone.contains(address) { "delete" } else { "update" };
+        let mut fields = json!({ "change": { "resource": resource(address), "action": action, "notes": notes } });
+        if let Some(previous) = plan.previous_address(address) {
+            fields["change"]["previous_resource"] = resource(previous);
+        }
+        Line::info("resource_drift", format!("{address}: {}", notes.join("; ")), fields)
     });
-    Line::info("resource_drift", format!("{}: {}", drift.address, drift.notes.join("; ")), fields)
+    let moved = plan.only_moved().map(|Moved { from, to }| {
+        let change = json!({ "resource": resource(to), "previous_resource": resource(from), "action": "move" });
+        Line::info("resource_drift", format!("{to}: Drift detected (move)"), json!({ "change": change }))
+    });
+    seen.chain(moved).collect()
 }
 
 /// The summary after an apply or destroy.

@@ -1,7 +1,7 @@
 //! A plan for people, in Terraform's look: what will be done with each object, and why.
 
 use pipectl_core::AddressKind;
-use pipectl_engine::{Action, Cause, DeferredChange, Mode, OutputAction, Plan, ResourceChange, Summary};
+use pipectl_engine::{Action, Cause, DeferredChange, Mode, Moved, OutputAction, Plan, ResourceChange, Summary};
 use pipectl_provider::Registry;
 
 use super::difference::{self, Difference};
@@ -11,6 +11,7 @@ use crate::console::{Color, Paint};
 pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
     let mut sections = Vec::new();
     sections.extend(drift(plan, paint));
+    sections.extend(only_moved(plan, paint));
     // Asked once: it looks at every change.
     let has_changes = plan.has_changes();
     // What checks read is no reason to apply a plan.
@@ -45,7 +46,7 @@ pub fn render(registry: &Registry, plan: &Plan, paint: Paint) -> String {
 fn no_changes(plan: &Plan, paint: Paint) -> String {
     let (headline, detail) = match plan.mode {
         Mode::Destroy => ("No changes.", "No objects need to be destroyed: the state holds none."),
-        Mode::RefreshOnly if !plan.observed.is_empty() => {
+        Mode::RefreshOnly if !(plan.observed.is_empty() && plan.moved.is_empty()) => {
             ("This plan only looks.", "Applying it takes what is said above into the state, and changes no object.")
         }
         Mode::RefreshOnly if !plan.drift.is_empty() => (
@@ -76,6 +77,13 @@ fn drift(plan: &Plan, paint: Paint) -> Option<String> {
         }
     }
     Some(text)
+}
+
+/// What a refresh alone finds under another address.
+fn only_moved(plan: &Plan, paint: Paint) -> Option<String> {
+    let line = |moved: &Moved| format!("\n  {} {} has moved to {}", paint.on(Color::Yellow, "#"), moved.from, moved.to);
+    let lines: String = plan.only_moved().map(line).collect();
+    (!lines.is_empty()).then(|| format!("{} Objects have moved:\n{lines}", paint.on(Color::Bold, "Note:")))
 }
 
 fn legend(changes: &[&ResourceChange], paint: Paint) -> Option<String> {

@@ -73,7 +73,7 @@ fn module_call(registry: &Registry, block: &ModuleBlock) -> Json {
     }
     json["module"] = block.configuration.as_ref().map_or_else(|| json!({}), |inside| module(registry, inside));
     if !block.depends_on.is_empty() {
-        json["depends_on"] = block.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
+        json["depends_on"] = block.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
     }
     json
 }
@@ -102,7 +102,7 @@ fn output(block: &OutputBlock) -> Json {
         json["description"] = json!(description);
     }
     if !block.depends_on.is_empty() {
-        json["depends_on"] = block.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
+        json["depends_on"] = block.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
     }
     json
 }
@@ -139,7 +139,7 @@ fn resource(registry: &Registry, address: &Address, block: &ObjectBlock) -> Json
         }
     }
     if !block.meta.depends_on.is_empty() {
-        json["depends_on"] = block.meta.depends_on.iter().map(|(reference, _)| reference.to_string()).collect();
+        json["depends_on"] = block.meta.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
     }
     json
 }

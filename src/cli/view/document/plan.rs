@@ -1,6 +1,6 @@
 //! A plan as Terraform's plan representation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use pipectl_core::{Address, Marks, Value};
@@ -37,8 +37,13 @@ pub struct PlanView<'a> {
 /// The document of a plan.
 pub fn plan(view: &PlanView<'_>) -> Json {
     let plan = view.plan;
-    let prior = view.state.map(|state| plan.prior_state(state));
-    let planned = plan.objects_after(view.registry, prior.as_ref().unwrap_or(&State::default()));
+    let prior = match (view.state, &plan.base) {
+        (Some(state), _) => Some(plan.prior_state(state)),
+        // There was none: what is imported is all that there is before.
+        (None, None) => Some(plan.prior_state(&State::default())),
+        (None, Some(_)) => None,
+    };
+    let planned = view.planned_objects(prior.as_ref().unwrap_or(&State::default()));
     let mut outputs: BTreeMap<String, Output> = prior.as_ref().map(outputs_of).unwrap_or_default();
     for output in &plan.outputs {
         // As in Terraform's: what the plan knows already of an output is told with the state before.
@@ -91,6 +96,16 @@ fn is_silent(change: &ResourceChange) -> bool {
 }
 
 impl PlanView<'_> {
+    /// The objects that the plan speaks of as it leaves them: as in Terraform's, none that it leaves out, and none where it only looks.
+    fn planned_objects(&self, prior: &State) -> BTreeMap<Address, Value> {
+        let mut planned = self.plan.objects_after(self.registry, prior);
+        let told: BTreeSet<&Address> = (self.plan.changes.iter().map(|change| &change.address))
+            .chain(self.plan.deferred.iter().map(|deferred| deferred.address.address()))
+            .collect();
+        planned.retain(|address, _| told.contains(address));
+        planned
+    }
+
     fn planned_values(&self, planned: &BTreeMap<Address, Value>) -> Json {
         let objects = planned.iter().map(|(address, value)| {
             let kind = self.registry.resource(address.kind, &address.type_name);
@@ -248,9 +263,21 @@ impl PlanView<'_> {
             json["change"] = delta(&[actions], before.as_ref(), after.as_ref());
             json["change"]["after_unknown"] = after.as_ref().map_or(json!({}), unknown);
             json["notes"] = json!(drift.notes);
+            if let Some(previous) = previous {
+                json["previous_address"] = json!(previous.to_string());
+            }
             json
         });
-        each.collect()
+        let moved = self.plan.only_moved().map(|moved| {
+            let mut json = named_in_module(&moved.to);
+            let object = self.state.and_then(|state| state.object(&moved.from));
+            let value = object.map(|object| attributes(self.registry, &moved.to, object));
+            json["change"] = delta(&["no-op"], value.as_ref(), value.as_ref());
+            json["change"]["after_unknown"] = json!({});
+            json["previous_address"] = json!(moved.from.to_string());
+            json
+        });
+        each.chain(moved).collect()
     }
 }
 
