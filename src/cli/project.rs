@@ -154,7 +154,7 @@ impl Project {
         Ok(())
     }
 
-    /// All workspaces, sorted: `default` is always there.
+    /// All workspaces: `default`, which is always there, then the others, sorted.
     pub fn workspaces(&self) -> Vec<String> {
         let places = std::iter::once(self.workspaces_folder()).chain(self.backend.clone());
         let entries = places.flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
@@ -163,9 +163,11 @@ impl Project {
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter(|name| is_folder_name(name))
             .collect();
-        names.extend([DEFAULT.to_owned(), self.workspace.clone()]);
+        names.push(self.workspace.clone());
+        names.retain(|name| name != DEFAULT);
         names.sort();
         names.dedup();
+        names.insert(0, DEFAULT.to_owned());
         names
     }
 

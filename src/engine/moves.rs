@@ -127,7 +127,7 @@ pub fn moving_changes(state: &State, moved: &[Moved]) -> Vec<Change> {
         let to = destinations.get(address).copied();
         let place = to.unwrap_or(address).clone();
         let changed = |object: &ObjectState| -> Option<ObjectState> {
-            let dependencies = dependencies(object, &renamed);
+            let dependencies = dependencies(object, &renamed, &place.declaration());
             (to.is_some() || dependencies != object.dependencies)
                 .then(|| ObjectState { dependencies, ..object.clone() })
         };
@@ -185,7 +185,8 @@ fn renamed(state: &State, moved: &[Moved]) -> BTreeMap<Address, BTreeSet<Address
     renamed
 }
 
-fn dependencies(object: &ObjectState, renamed: &BTreeMap<Address, BTreeSet<Address>>) -> Vec<Address> {
+/// What an object of the block `own` depends on by its new names: not on its own block, where it has joined what it depended on.
+fn dependencies(object: &ObjectState, renamed: &BTreeMap<Address, BTreeSet<Address>>, own: &Address) -> Vec<Address> {
     if !object.dependencies.iter().any(|dependency| renamed.contains_key(dependency)) {
         return object.dependencies.clone();
     }
@@ -193,7 +194,7 @@ fn dependencies(object: &ObjectState, renamed: &BTreeMap<Address, BTreeSet<Addre
         Some(names) => names.iter().cloned().collect(),
         None => vec![dependency.clone()],
     });
-    let names: BTreeSet<Address> = names.collect();
+    let names: BTreeSet<Address> = names.filter(|name| name != own).collect();
     names.into_iter().collect()
 }
 

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Follower;
 use crate::variables;
+use crate::view::value::Detail;
 use crate::view::{exact, literal};
 
 /// What Terraform's diagnostics call the text that was typed in.
@@ -194,7 +195,7 @@ impl Session<'_> {
             _ => {}
         }
         Ok(Answer::Text(match self.evaluate(line.trim())? {
-            Evaluated::Value(value) => literal::literal(&value),
+            Evaluated::Value(value) => literal::literal(&value, Detail::Full),
             Evaluated::Type(text) => text,
         }))
     }

@@ -74,6 +74,10 @@ fn one(app: &App, file: &Path, arguments: &FmtArguments) -> Exit {
         Ok(formatted) => formatted,
         Err(problems) => return complain(app, problems, &name, &text),
     };
+    // Whoever wants neither the name, nor the difference, nor the file written, wants to see the text.
+    if !(arguments.list || arguments.write || arguments.diff || arguments.check) {
+        app.console.print_raw(&formatted);
+    }
     if formatted == text {
         return Exit::Success;
     }
@@ -108,7 +112,7 @@ fn fail(app: &App, error: Diagnostic) -> Exit {
 
 fn difference(name: &str, before: &str, after: &str, paint: Paint) -> String {
     let diff = TextDiff::from_lines(before, after);
-    let text = diff.unified_diff().context_radius(3).header(name, name).to_string();
+    let text = diff.unified_diff().context_radius(3).header(&format!("old/{name}"), &format!("new/{name}")).to_string();
     let line = |line: &str| match line.chars().next() {
         Some('+') => paint.on(Color::Green, line),
         Some('-') => paint.on(Color::Red, line),

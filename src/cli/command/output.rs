@@ -8,8 +8,9 @@ use crate::arguments::{OutputArguments, split_root};
 use crate::exit::Exit;
 use crate::operation::outputs_of;
 use crate::view::exact::{self, NoJson};
+use crate::view::literal::literal;
 use crate::view::outputs::{self, Output};
-use crate::view::value::{self, Detail};
+use crate::view::value::Detail;
 
 /// Runs the command.
 pub fn run(app: &App, arguments: &OutputArguments) -> Exit {
@@ -36,21 +37,19 @@ pub fn run(app: &App, arguments: &OutputArguments) -> Exit {
         Ok(state) => state.as_ref().map(outputs_of).unwrap_or_default(),
         Err(error) => return app.fail_in(error, &project.configuration.sources),
     };
+    // As Terraform does: before the first apply nothing is wrong yet with asking for an output, not even for one of them.
+    if outputs.is_empty() && !arguments.json {
+        let detail =
+            "The state holds no output values. Outputs are declared by `output` blocks and stored by an apply.";
+        let warning = Diagnostic::warning("No outputs found", detail);
+        app.complain(&warning.into(), &project.configuration.sources);
+        return Exit::Success;
+    }
     let Some(name) = name else {
         if arguments.json {
             return write(app, outputs::document(&outputs));
-        } else if outputs.is_empty() {
-            app.complain(
-                &Diagnostic::warning(
-                    "No outputs found",
-                    "The state holds no output values. Outputs are declared by `output` blocks and stored by an apply.",
-                )
-                .into(),
-                &project.configuration.sources,
-            );
-        } else {
-            app.console.print_raw(&outputs::block(&outputs));
         }
+        app.console.print_raw(&outputs::block(&outputs));
         return Exit::Success;
     };
     match outputs.get(name) {
@@ -70,7 +69,7 @@ fn one(app: &App, name: &str, output: &Output, arguments: &OutputArguments) -> E
         return write(app, exact::line(&plain));
     }
     if !arguments.raw {
-        app.console.print(&value::render(&plain, 0, Detail::Full));
+        app.console.print(&literal(&plain, Detail::Full));
         return Exit::Success;
     }
     match outputs::raw(&plain) {

@@ -48,7 +48,12 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     let wanted: Vec<Target> = addresses.iter().map(|text| target(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let state = project.read_state().map_err(|error| app.fail_in(error, &project.configuration.sources))?;
-    let objects = || state.iter().flat_map(|state| state.objects());
+    let Some(state) = state else {
+        let detail = "There is no state yet: nothing was applied here, and nothing imported.";
+        let error = Diagnostic::error("No state was found", detail);
+        return Err(app.fail(error.hint("pipectl apply").hint("pipectl state import-terraform FILE")));
+    };
+    let objects = || state.objects();
     let mut exit = Exit::Success;
     let missing = |wanted: &&Target| !objects().any(|(address, ..)| wanted.contains(address));
     let missing: Vec<&Target> = wanted.iter().filter(missing).collect();

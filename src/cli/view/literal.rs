@@ -1,12 +1,14 @@
-//! Values as `console` prints them: exactly as Terraform's does, so that what it prints can be typed in again.
+//! Values as `console` and `output` print them: exactly as Terraform's do, so that what they print can be typed in again.
 
 use pipectl_core::{Kind, Marks, Type, Value};
 use pipectl_lang::quote;
 
+use super::value::{Detail, shortened};
+
 /// The value over as many lines as it takes, without the last line end.
-pub fn literal(value: &Value) -> String {
+pub fn literal(value: &Value, detail: Detail) -> String {
     let mut out = String::new();
-    write(&mut out, value, 0);
+    write(&mut out, value, 0, detail);
     out
 }
 
@@ -17,7 +19,7 @@ pub fn type_text(ty: &Type) -> String {
     out
 }
 
-fn write(out: &mut String, value: &Value, indent: usize) {
+fn write(out: &mut String, value: &Value, indent: usize, detail: Detail) {
     if !value.is_known() {
         out.push_str("(known after apply)");
         return;
@@ -30,6 +32,11 @@ fn write(out: &mut String, value: &Value, indent: usize) {
         out.push_str("(ephemeral value)");
         return;
     }
+    if detail == Detail::Short
+        && let Some(short) = shortened(value)
+    {
+        return out.push_str(&short);
+    }
     match value.kind() {
         Kind::Null(ty) => out.push_str(&null(ty)),
         Kind::Unknown(_) => {}
@@ -39,11 +46,11 @@ fn write(out: &mut String, value: &Value, indent: usize) {
         }
         Kind::Number(number) => out.push_str(&number.to_string()),
         Kind::String(text) => string(out, text, indent),
-        Kind::Tuple(elements) => sequence(out, elements, indent),
-        Kind::List(_, elements) => called(out, "tolist", |out| sequence(out, elements, indent)),
-        Kind::Set(_, elements) => called(out, "toset", |out| sequence(out, elements, indent)),
-        Kind::Object(attributes) => mapping(out, attributes.iter(), indent),
-        Kind::Map(_, elements) => called(out, "tomap", |out| mapping(out, elements.iter(), indent)),
+        Kind::Tuple(elements) => sequence(out, elements, indent, detail),
+        Kind::List(_, elements) => called(out, "tolist", |out| sequence(out, elements, indent, detail)),
+        Kind::Set(_, elements) => called(out, "toset", |out| sequence(out, elements, indent, detail)),
+        Kind::Object(attributes) => mapping(out, attributes.iter(), indent, detail),
+        Kind::Map(_, elements) => called(out, "tomap", |out| mapping(out, elements.iter(), indent, detail)),
     }
 }
 
@@ -82,11 +89,11 @@ fn line(out: &mut String, indent: usize) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-fn sequence(out: &mut String, elements: &[Value], indent: usize) {
+fn sequence(out: &mut String, elements: &[Value], indent: usize, detail: Detail) {
     out.push('[');
     for element in elements {
         line(out, indent + 2);
-        write(out, element, indent + 2);
+        write(out, element, indent + 2, detail);
         out.push(',');
     }
     if !elements.is_empty() {
@@ -95,14 +102,19 @@ fn sequence(out: &mut String, elements: &[Value], indent: usize) {
     out.push(']');
 }
 
-fn mapping<'a>(out: &mut String, elements: impl ExactSizeIterator<Item = (&'a String, &'a Value)>, indent: usize) {
+fn mapping<'a>(
+    out: &mut String,
+    elements: impl ExactSizeIterator<Item = (&'a String, &'a Value)>,
+    indent: usize,
+    detail: Detail,
+) {
     let is_empty = elements.len() == 0;
     out.push('{');
     for (key, value) in elements {
         line(out, indent + 2);
         string(out, key, indent + 2);
         out.push_str(" = ");
-        write(out, value, indent + 2);
+        write(out, value, indent + 2, detail);
     }
     if !is_empty {
         line(out, indent);
@@ -198,7 +210,7 @@ mod tests {
 
     #[test]
     fn nulls_keep_their_types() {
-        let null = |ty| literal(&Value::null_of(ty));
+        let null = |ty| literal(&Value::null_of(ty), Detail::Full);
         assert_eq!(null(Type::Any), "null");
         assert_eq!(null(Type::list(Type::Any)), "tolist(null) /* of dynamic */");
         assert_eq!(null(Type::map(Type::set(Type::String))), "tomap(null) /* of set of string */");
@@ -215,7 +227,7 @@ mod tests {
         ]);
         let expected = "{\n  \"a\" = tolist([\n    1,\n  ])\n  \"b\" = <<-EOT\n  x\n  y\n  EOT\n  \"c\" = tomap({})\n  \"d\" = \
                         (known after apply)\n}";
-        assert_eq!(literal(&value), expected);
+        assert_eq!(literal(&value, Detail::Full), expected);
         assert_eq!(type_text(&value.ty()).lines().nth(1), Some("    a: list(number),"));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pipectl_core::{Marks, Value, json};
+use pipectl_core::{Value, json};
 use pipectl_engine::OutputView;
 
 use super::exact::{self, NoJson};
-use super::value::{self, Detail};
+use super::literal::literal;
+use super::value::Detail;
 
 /// One output as the state holds it.
 #[derive(Clone, Debug)]
@@ -17,15 +18,11 @@ pub struct Output {
     pub sensitive: bool,
 }
 
-/// `name = value` for each, names padded to the same width. What is sensitive is not shown.
+/// `name = value` for each. What is sensitive is not shown.
 pub fn block(outputs: &BTreeMap<String, Output>) -> String {
-    let width = outputs.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-    let line = |(name, output): (&String, &Output)| {
-        let value = match output.sensitive {
-            true => output.value.clone().marked(Marks::SENSITIVE),
-            false => output.value.clone(),
-        };
-        format!("{name:width$} = {}\n", value::render(&value, 0, Detail::Short))
+    let line = |(name, output): (&String, &Output)| match output.sensitive {
+        true => format!("{name} = <sensitive>\n"),
+        false => format!("{name} = {}\n", literal(&output.value, Detail::Short)),
     };
     outputs.iter().map(line).collect()
 }
@@ -65,6 +62,8 @@ pub fn raw(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use pipectl_core::Marks;
+
     use super::*;
 
     #[test]
@@ -75,7 +74,7 @@ mod tests {
             ("key".to_owned(), output(Value::from("hunter2"), true)),
         ]
         .into();
-        assert_eq!(block(&outputs), "accuracy = 1\nkey      = (sensitive value)\n");
+        assert_eq!(block(&outputs), "accuracy = 1\nkey = <sensitive>\n");
         assert_eq!(views(&outputs)["key"].value, None);
         let document: serde_json::Value = serde_json::from_str(&document(&outputs).expect("known")).expect("JSON");
         assert_eq!(document["key"]["value"], serde_json::json!("hunter2"));

@@ -159,7 +159,8 @@ fn string(text: &str, indent: usize) -> String {
     format!("<<-{marker}\n{body}{}{marker}", " ".repeat(indent))
 }
 
-fn shortened(value: &Value) -> Option<String> {
+/// An artifact or a model in few words; `None` for anything else.
+pub fn shortened(value: &Value) -> Option<String> {
     artifact(value).or_else(|| model(value))
 }
 

@@ -58,7 +58,11 @@ fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagno
     if from == to {
         return Err(invalid("they are the same".to_owned()));
     }
-    let (moved, blocked) = moves_between(state, from, to);
+    let (moved, blocked) = match one_instance(state, from, to) {
+        Some(one) if state.resources.contains_key(&one.to) => (Vec::new(), vec![one]),
+        Some(one) => (vec![one], Vec::new()),
+        None => moves_between(state, from, to),
+    };
     if let Some(Moved { to, .. }) = blocked.first() {
         let detail = format!("Cannot move to {to}: the state already holds an object at this address.");
         return Err(Diagnostic::error("Invalid destination address", detail));
@@ -74,6 +78,17 @@ fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagno
         return Err(Diagnostic::error("Interrupted object", detail).hint("pipectl apply -refresh-only"));
     }
     Ok(moved)
+}
+
+/// A move of one instance, from its own address to one that has the same block or another. A block that has `count` at its new address is
+/// in nobody's way: the instance without a key joins those that are there, until a plan says what is to become of it.
+fn one_instance(state: &State, from: &Target, to: &Target) -> Option<Moved> {
+    match (from, to) {
+        (Target::Object(from), Target::Object(to)) if state.resources.contains_key(from) => {
+            Some(Moved { from: from.clone(), to: to.clone() })
+        }
+        (Target::Object(_) | Target::Module(_), _) => None,
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +152,14 @@ mod tests {
         assert_eq!(one, ["a_b.last <- a_b.one", "a_b.many[0] <- a_b.one", "a_b.one <- "]);
         let keyed = moved_in_root("a_b.one", "a_b.one[\"x\"]");
         assert_eq!(keyed[2], "a_b.one[\"x\"] <- ");
+    }
+
+    /// As Terraform does, which keeps an instance without a key beside those with one.
+    #[test]
+    fn one_instance_joins_those_of_a_counted_block() {
+        let joined = moved_in_root("a_b.one", "a_b.many");
+        assert_eq!(joined, ["a_b.many <- ", "a_b.many[0] <- ", "a_b.many[1] <- "]);
+        assert_eq!(moved_in_root("a_b.many[0]", "a_b.many[\"x\"]")[1..], ["a_b.many[\"x\"] <- a_b.one", "a_b.one <- "]);
     }
 
     #[test]
