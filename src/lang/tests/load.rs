@@ -170,7 +170,7 @@ fn settings_and_dependencies_are_judged_as_they_are_read() {
     let providers =
         |inside: &str| summaries(&format!("terraform {{\n  required_providers {{\n    {inside}\n  }}\n}}\n"));
     assert!(
-        providers("my-sim = { source = \"hashicorp/sim\", version = \">= 1.2, != v1.3.0-beta, < 2.0\" }").is_empty()
+        providers("my-sim = { source = \"hashicorp/sim\", version = \">= 1.2, != 1.3.0-beta, < 2.0\" }").is_empty()
     );
     assert!(providers("sim = \"~> 1.2\"").is_empty());
     assert_eq!(providers("sim = { version = \"x\" }"), ["Invalid version constraint"]);
