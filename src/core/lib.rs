@@ -36,7 +36,7 @@ pub use path::{Path, Step};
 pub use provider_address::{ProviderAddress, ProviderSource, implied_name};
 pub use remedy::remedy;
 pub use schema::{Attribute, Block, BlockBody, Nesting, Schema};
-pub use span::{SourceId, SourceMap, Span};
+pub use span::{Source, SourceId, SourceMap, Span};
 pub use target::Target;
 pub use types::{ObjectField, Type};
 pub use value::{Kind, Marks, Refinement, Unknown, Value};

@@ -2,7 +2,7 @@
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use pipectl_core::{Diagnostic, Diagnostics, Severity, SourceMap, Span};
+use pipectl_core::{Diagnostic, Diagnostics, Severity, Source, SourceMap, Span};
 use serde_json::{Value as Json, json};
 
 use crate::console::{Color, Paint};
@@ -40,7 +40,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, paint: Paint) -> Str
             let marked = visible(&source.text, span);
             // Only the line that is shown: the renderer looks at all that it is given, for each diagnostic.
             let line = line_around(&source.text, marked.start);
-            let number = number_of_line(&source.text, line.start);
+            let (number, _) = source.line(line.start);
             let inside = marked.start - line.start..marked.end - line.start;
             title.element(
                 Snippet::source(&source.text[line])
@@ -105,12 +105,6 @@ fn visible(text: &str, span: &Span) -> std::ops::Range<usize> {
     start..trimmed.max(start)
 }
 
-/// The number of the line that a byte of a text is in. Thousands of findings may stand in one file: bytes are counted many at once, and characters
-/// are not searched for one by one.
-fn number_of_line(text: &str, byte: usize) -> usize {
-    text.as_bytes()[..byte].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
 /// The line that a byte of a text is in, with its end.
 fn line_around(text: &str, byte: usize) -> std::ops::Range<usize> {
     let start = text[..byte].rfind('\n').map_or(0, |position| position + 1);
@@ -139,26 +133,27 @@ pub fn to_json(diagnostic: &Diagnostic, sources: &SourceMap) -> Json {
     {
         json["range"] = json!({
             "filename": source.name,
-            "start": position(&source.text, span.range.start),
-            "end": position(&source.text, span.range.end),
+            "start": position(source, span.range.start),
+            "end": position(source, span.range.end),
         });
-        json["snippet"] = snippet(diagnostic, &source.text, span);
+        json["snippet"] = snippet(diagnostic, source, span);
     }
     json
 }
 
-fn position(text: &str, byte: usize) -> Json {
-    let byte = byte.min(text.len());
-    let before = text.get(..byte).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |position| position + 1);
+fn position(source: &Source, byte: usize) -> Json {
+    let byte = byte.min(source.text.len());
+    let (number, line_start) = source.line(byte);
+    let before = source.text.get(line_start..byte).unwrap_or_default();
     json!({
-        "line": number_of_line(text, before.len()),
-        "column": before[line_start..].chars().count() + 1,
+        "line": number,
+        "column": before.chars().count() + 1,
         "byte": byte,
     })
 }
 
-fn snippet(diagnostic: &Diagnostic, text: &str, span: &Span) -> Json {
+fn snippet(diagnostic: &Diagnostic, source: &Source, span: &Span) -> Json {
+    let text = &*source.text;
     let range = visible(text, span);
     let line_start = text[..range.start].rfind('\n').map_or(0, |position| position + 1);
     let line_end = text[range.start..].find('\n').map_or(text.len(), |length| range.start + length);
@@ -170,7 +165,7 @@ fn snippet(diagnostic: &Diagnostic, text: &str, span: &Span) -> Json {
     json!({
         "context": enclosing_block(&text[..line_start]),
         "code": &text[line_start..line_end],
-        "start_line": text[..line_start].matches('\n').count() + 1,
+        "start_line": source.line(line_start).0,
         "highlight_start_offset": range.start - line_start,
         "highlight_end_offset": range.end - line_start,
         "values": values,
