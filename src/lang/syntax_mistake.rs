@@ -53,7 +53,8 @@ pub(crate) fn mistake(text: &str, tokens: &[Token], here: usize, whole: Whole) -
     // Inside brackets and parentheses a line may end anywhere.
     let is_blank = |index: &usize| matches!(tokens[*index].kind, TokenKind::Newline | TokenKind::Comment);
     let last_word = (0..here).rev().find(|index| !is_blank(index)).map(|index| tokens[index].kind);
-    if let Some(found) = dot(tokens, here).or_else(|| in_for(text, tokens, here, &around)) {
+    let found = dot(tokens, here).or_else(|| function_name(tokens, here));
+    if let Some(found) = found.or_else(|| in_for(text, tokens, here, &around)) {
         return Some(found);
     }
     if around.conditionals > 0 && previous.is_some_and(ends_expression) {
@@ -169,6 +170,24 @@ fn dot(tokens: &[Token], here: usize) -> Option<Mistake> {
     (!named).then(|| ("Invalid attribute name", "An attribute name is required after a dot.".to_owned(), dot + 1, None))
 }
 
+/// A `::` without a name after it, or a name of a function in a namespace that is not called.
+fn function_name(tokens: &[Token], here: usize) -> Option<Mistake> {
+    let near = here.saturating_sub(2)..=here;
+    let mut colons = near.filter(|index| tokens[*index].kind == TokenKind::DoubleColon);
+    let kind = |index: usize| tokens.get(index).map(|token| token.kind);
+    colons.find_map(|colons| match (kind(colons + 1)?, kind(colons + 2)) {
+        (TokenKind::Identifier, Some(TokenKind::OpenParenthesis | TokenKind::DoubleColon)) => None,
+        (TokenKind::Identifier, _) => {
+            let detail = "Function selector must be followed by an open parenthesis to begin the function call.";
+            Some(("Missing open parenthesis", detail.to_owned(), colons + 2, None))
+        }
+        (_, _) => {
+            let detail = "Function scope resolution symbol :: must be followed by a function name in this scope.";
+            Some(("Missing function name", detail.to_owned(), colons + 1, None))
+        }
+    })
+}
+
 /// A `for` expression without one of the words that make it.
 fn in_for(text: &str, tokens: &[Token], here: usize, around: &Surroundings) -> Option<Mistake> {
     let opener = around.opener?;
@@ -195,6 +214,9 @@ fn in_for(text: &str, tokens: &[Token], here: usize, around: &Surroundings) -> O
     match tokens[opener].kind {
         TokenKind::OpenBrace if !arrow && after_expression => {
             invalid("Key expression is required when building an object: a key and => before the value.", here)
+        }
+        TokenKind::OpenBracket if kind == TokenKind::Ellipsis => {
+            invalid("Grouping ellipsis (...) cannot be used when building a tuple.", here)
         }
         TokenKind::OpenBracket if kind == TokenKind::FatArrow => invalid(
             "Key expression is not valid when building a tuple. Braces instead of brackets build an object.",

@@ -53,10 +53,8 @@ pub(crate) fn unbalanced(text: &str, tokens: &[Token], origin: &Origin) -> Optio
             }
             _ => {
                 let hint = did_you_mean(keyword, KEYWORDS);
-                let detail = format!(
-                    "{keyword:?} is not a valid template directive: those are if, else, endif, for and endfor.{hint}"
-                );
-                return Some(Diagnostic::error("Invalid template directive", detail).at(span));
+                let detail = format!("{keyword:?} is not a valid template control keyword.{hint}");
+                return Some(Diagnostic::error("Invalid template control keyword", detail).at(span));
             }
         }
     }

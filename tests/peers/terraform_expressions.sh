@@ -19,7 +19,7 @@ import terraform_console
 terraform_console.check_version()
 fixtures = pathlib.Path("src/lang/tests/fixtures")
 with tempfile.TemporaryDirectory() as folder:
-    shutil.copytree(fixtures / "files", folder, dirs_exist_ok=True)
+    shutil.copytree(fixtures / "files", folder, dirs_exist_ok=True, symlinks=True)
     console = terraform_console.Console(folder)
     for source in sorted((fixtures / "expressions").glob("*.txt")):
         if sys.argv[1:] and source.stem not in sys.argv[1:]:

@@ -98,8 +98,24 @@ fn set(call: &Arguments<'_>) -> Result<Value, Failure> {
         let message = format!("failed to glob pattern {pattern:?}: syntax error in pattern");
         Failure::telling(None, message, "failed to glob pattern (sensitive value): syntax error in pattern")
     })?;
-    let files = found.into_iter().filter(|path| call.files.kind(path) == Ok(FileKind::Regular));
-    Ok(Value::set(ValueType::String, files.map(|path| relative(&folder, &path).into())))
+    let mut paths = Vec::new();
+    for path in found {
+        let unreadable = |problem: &str| {
+            Failure::telling(
+                None,
+                format!("failed to stat {path:?}: stat {path}: {problem}"),
+                "failed to stat (sensitive value)",
+            )
+        };
+        match call.files.kind(&path) {
+            Ok(FileKind::Regular) => paths.push(relative(&folder, &path).into()),
+            Ok(FileKind::Folder | FileKind::Other(_)) => {}
+            // A link that leads nowhere.
+            Ok(FileKind::Missing) => return Err(unreadable("no such file or directory")),
+            Err(problem) => return Err(unreadable(&problem)),
+        }
+    }
+    Ok(Value::set(ValueType::String, paths))
 }
 
 /// Go's `filepath.Rel` for cleaned paths of which neither or both are absolute.

@@ -202,6 +202,10 @@ fn parse(pattern: &str, start: usize, next: usize) -> Result<(Verb<'_>, usize), 
     let mut index = next;
     if bytes.get(at) == Some(&b'[') {
         at += 1;
+        if bytes.get(at) == Some(&b'0') {
+            // They are counted from one.
+            return Err(unrecognized(pattern, at));
+        }
         index = number(&mut at).unwrap_or(0);
         if bytes.get(at) == Some(&b']') && index > 0 {
             at += 1;

@@ -1,4 +1,8 @@
-//! Patterns of paths: `*` and `?` within a name, `**` for any number of folders, `[a-z]`, `{a,b}`, and `\` before a character.
+//! Patterns of paths as Terraform's `fileset` takes them: `*` and `?` within a name, `**` for any number of folders, `[a-z]`, `{a,b}`, and `\`
+//! before a character.
+//!
+//! What counts is the library that Terraform uses (doublestar, version 1), with its ways: a pattern is cut at its slashes first, so that braces hold
+//! none of them but at its very beginning, and a mistake is one only where a name is compared with it.
 
 use std::collections::BTreeSet;
 
@@ -9,164 +13,181 @@ use crate::scope::{FileKind, Files};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadPattern;
 
-/// All paths that match a pattern, files and folders, sorted. What cannot be read has nothing in it.
+/// All paths that match a pattern, files, folders and broken links, sorted. What cannot be read has nothing in it.
 pub(super) fn glob(files: &dyn Files, pattern: &str) -> Result<BTreeSet<String>, BadPattern> {
     let mut found = BTreeSet::new();
-    for pattern in alternatives(pattern)? {
-        let rooted = pattern.starts_with('/');
-        let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
-        for part in parts.iter().filter(|part| **part != "**") {
-            // A mistake is told even where nothing is compared with the pattern.
-            name_matches(part, "")?;
+    if let Some(inside) = pattern.strip_prefix('{') {
+        let (options, rest) = alternatives(inside)?;
+        for option in options {
+            found.extend(glob(files, &format!("{option}{rest}"))?);
         }
-        walk(files, if rooted { "/" } else { "" }, &parts, &mut found)?;
+        return Ok(found);
+    }
+    match pattern.strip_prefix('/') {
+        _ if pattern.is_empty() => {}
+        Some(pattern) => walk(files, "/", pattern, &mut found)?,
+        None => walk(files, ".", pattern, &mut found)?,
     }
     Ok(found)
 }
 
-fn walk(files: &dyn Files, folder: &str, parts: &[&str], found: &mut BTreeSet<String>) -> Result<(), BadPattern> {
-    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
-    let join = |name: &str| match folder {
-        "" | "/" => format!("{folder}{name}"),
-        folder => format!("{folder}/{name}"),
+fn walk(files: &dyn Files, folder: &str, pattern: &str, found: &mut BTreeSet<String>) -> Result<(), BadPattern> {
+    // What comes before the first part with anything special in it is there or not.
+    let plain = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
+    let (folder, pattern) = match pattern[..plain].rfind('/') {
+        Some(slash) if slash > 0 => (join(folder, &pattern[..slash]), &pattern[slash + 1..]),
+        _ => (folder.to_owned(), pattern),
     };
-    if !part.contains(['*', '?', '[', '\\']) {
-        let path = join(part);
-        return match rest.is_empty() {
-            true => {
-                if files.kind(&path) != Ok(FileKind::Missing) {
-                    found.insert(clean(&path));
+    if pattern.is_empty() {
+        if files.kind(&folder) != Ok(FileKind::Missing) {
+            found.insert(folder);
+        }
+        return Ok(());
+    }
+    let Ok(mut names) = files.names(&folder) else { return Ok(()) };
+    names.sort_unstable();
+    let (part, rest) = match unescaped(pattern, '/') {
+        Some(slash) => (&pattern[..slash], Some(&pattern[slash + 1..])),
+        None => (pattern, None),
+    };
+    if part == "**" {
+        for name in names {
+            let path = join(&folder, &name);
+            match files.kind(&path) {
+                Ok(FileKind::Folder) => {
+                    // What is wrong with the rest is told of this folder, if there is anything in it.
+                    let _ = walk(files, &path, pattern, found);
                 }
-                Ok(())
+                Ok(FileKind::Missing) | Err(_) => continue,
+                Ok(FileKind::Regular | FileKind::Other(_)) => {}
             }
-            false => walk(files, &path, rest, found),
-        };
-    }
-    if *part == "**" && !rest.is_empty() {
-        // No folder at all.
-        walk(files, folder, rest, found)?;
-    }
-    let Ok(names) = files.names(if folder.is_empty() { "." } else { folder }) else { return Ok(()) };
-    for name in names {
-        let path = join(&name);
-        let is_folder = || files.kind(&path) == Ok(FileKind::Folder);
-        if *part == "**" {
-            if is_folder() {
-                walk(files, &path, parts, found)?;
-            }
-            if rest.is_empty() {
+            if rest.is_none() {
                 found.insert(path);
             }
-        } else if name_matches(part, &name)? {
-            match rest.is_empty() {
-                true => {
-                    found.insert(path);
-                }
-                false if is_folder() => walk(files, &path, rest, found)?,
-                false => {}
-            }
+        }
+        return rest.map_or(Ok(()), |rest| walk(files, &folder, rest, found));
+    }
+    let mut last = Ok(());
+    for name in names {
+        last = Ok(());
+        if !name_matches(part, &name)? {
+            continue;
+        }
+        let path = join(&folder, &name);
+        match rest {
+            None => drop(found.insert(path)),
+            // Only the last one's mistake counts.
+            Some(rest) => last = walk(files, &path, rest, found),
         }
     }
-    Ok(())
+    last
 }
 
-/// The patterns that a pattern with braces stands for.
-fn alternatives(pattern: &str) -> Result<Vec<String>, BadPattern> {
+fn join(folder: &str, path: &str) -> String {
+    clean(&format!("{folder}/{path}"))
+}
+
+/// Where a character stands that has no `\` before it.
+fn unescaped(text: &str, wanted: char) -> Option<usize> {
     let mut escaped = false;
-    let mut depth = 0;
-    let mut open = 0;
-    let mut starts = Vec::new();
-    for (at, c) in pattern.char_indices() {
+    let is_it = |(_, c): &(usize, char)| {
+        let is_it = !escaped && *c == wanted;
+        escaped = !escaped && *c == '\\';
+        is_it
+    };
+    text.char_indices().find(is_it).map(|(at, _)| at)
+}
+
+/// What braces, of which the first is open, stand for, and what follows them.
+fn alternatives(text: &str) -> Result<(Vec<&str>, &str), BadPattern> {
+    let (mut escaped, mut depth, mut start) = (false, 0, 0);
+    let mut options = Vec::new();
+    for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
-            '{' => {
-                depth += 1;
-                if depth == 1 {
-                    open = at;
-                    starts = vec![at + 1];
-                }
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' if depth == 0 => {
+                options.push(&text[start..at]);
+                start = at + 1;
             }
-            ',' if depth == 1 => starts.push(at + 1),
-            '}' if depth == 1 => {
-                let (before, after) = (&pattern[..open], &pattern[at + 1..]);
-                let ends = starts.iter().skip(1).map(|start| start - 1).chain([at]);
-                let mut all = Vec::new();
-                for (start, end) in starts.iter().zip(ends) {
-                    all.extend(alternatives(&format!("{before}{}{after}", &pattern[*start..end]))?);
-                }
-                return Ok(all);
+            '}' => {
+                options.push(&text[start..at]);
+                return Ok((options, &text[at + 1..]));
             }
-            '}' if depth > 1 => depth -= 1,
             _ => {}
         }
     }
-    if depth == 0 { Ok(vec![pattern.to_owned()]) } else { Err(BadPattern) }
+    Err(BadPattern)
 }
 
 /// Whether a name matches a part of a pattern.
 fn name_matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    check(&pattern)?;
-    Ok(matches(&pattern, &name))
-}
-
-fn check(pattern: &[char]) -> Result<(), BadPattern> {
-    let mut at = 0;
-    while let Some(c) = pattern.get(at) {
-        match c {
-            '\\' if at + 1 == pattern.len() => return Err(BadPattern),
-            '\\' => at += 2,
-            '[' => at += class(&pattern[at..], '\0').ok_or(BadPattern)?.0,
-            _ => at += 1,
-        }
+    if name.is_empty() {
+        return Ok(pattern.is_empty() || pattern == "*");
     }
-    Ok(())
-}
-
-fn matches(pattern: &[char], name: &[char]) -> bool {
-    match (pattern.first(), name.first()) {
-        (None, None) => true,
-        (Some('*'), _) => matches(&pattern[1..], name) || (!name.is_empty() && matches(pattern, &name[1..])),
-        (Some('?'), Some(_)) => matches(&pattern[1..], &name[1..]),
-        (Some('['), Some(c)) => {
-            class(pattern, *c).is_some_and(|(length, inside)| inside && matches(&pattern[length..], &name[1..]))
-        }
-        (Some('\\'), Some(c)) => pattern.get(1) == Some(c) && matches(&pattern[2..], &name[1..]),
-        (Some(wanted), Some(c)) => wanted == c && matches(&pattern[1..], &name[1..]),
-        _ => false,
-    }
-}
-
-/// The length of the class that a pattern begins with, and whether a character is in it.
-fn class(pattern: &[char], c: char) -> Option<(usize, bool)> {
-    let negated = pattern.get(1) == Some(&'^');
-    let mut at = 1 + usize::from(negated);
-    if pattern.get(at) == Some(&']') {
-        return None;
-    }
-    let mut inside = false;
-    loop {
-        let low = class_member(pattern, &mut at)?;
-        let is_range = pattern.get(at) == Some(&'-') && pattern.get(at + 1).is_some_and(|c| *c != ']');
-        let high = match is_range {
-            true => {
-                at += 1;
-                class_member(pattern, &mut at)?
+    let (mut pattern, mut name) = (pattern, name);
+    while let (Some(wanted), Some(c)) = (pattern.chars().next(), name.chars().next()) {
+        let rest = &pattern[wanted.len_utf8()..];
+        pattern = match wanted {
+            '\\' => match rest.strip_prefix(c) {
+                Some(rest) => rest,
+                None if rest.is_empty() => return Err(BadPattern),
+                None => return Ok(false),
+            },
+            '*' if rest.is_empty() => return Ok(true),
+            // What is wrong with the rest is no mistake here.
+            '*' => return Ok(name.char_indices().any(|(at, _)| name_matches(rest, &name[at..]) == Ok(true))),
+            '[' => {
+                let end = unescaped(rest, ']').ok_or(BadPattern)?;
+                if !class(&rest[..end], c)? {
+                    return Ok(false);
+                }
+                &rest[end + 1..]
             }
-            false => low,
+            '{' => {
+                let (options, rest) = alternatives(rest)?;
+                for option in options {
+                    if name_matches(&format!("{option}{rest}"), name)? {
+                        return Ok(true);
+                    }
+                }
+                return Ok(false);
+            }
+            _ if wanted == '?' || wanted == c => rest,
+            _ => return Ok(false),
         };
-        inside |= (low..=high).contains(&c);
-        if pattern.get(at)? == &']' {
-            return Some((at + 1, inside != negated));
-        }
+        name = &name[c.len_utf8()..];
     }
+    Ok(name.is_empty() && matches!(pattern, "" | "*" | "**"))
 }
 
-fn class_member(pattern: &[char], at: &mut usize) -> Option<char> {
-    *at += if pattern.get(*at) == Some(&'\\') { 2 } else { 1 };
-    pattern.get(*at - 1).copied()
+/// Whether a character is in a class, of which this is the inside.
+fn class(inside: &str, c: char) -> Result<bool, BadPattern> {
+    let negated = inside.starts_with('^');
+    let mut members = inside.chars().skip(usize::from(negated)).peekable();
+    if inside.is_empty() {
+        return Err(BadPattern);
+    }
+    let mut is_inside = false;
+    while members.peek().is_some() {
+        let low = class_member(&mut members)?;
+        let high = match members.next_if_eq(&'-') {
+            Some(_) => class_member(&mut members)?,
+            None => low,
+        };
+        is_inside |= (low..=high).contains(&c);
+    }
+    Ok(is_inside != negated)
+}
+
+fn class_member(members: &mut impl Iterator<Item = char>) -> Result<char, BadPattern> {
+    match members.next() {
+        None | Some('-') => Err(BadPattern),
+        Some('\\') => members.next().ok_or(BadPattern),
+        Some(member) => Ok(member),
+    }
 }
 
 #[cfg(test)]
@@ -188,16 +209,17 @@ mod tests {
             ("[", "a", Err(BadPattern)),
             ("[]", "a", Err(BadPattern)),
             ("[a", "a", Err(BadPattern)),
-            ("x\\", "a", Err(BadPattern)),
+            ("[a-]", "a", Err(BadPattern)),
+            ("x\\", "x", Ok(false)),
+            ("x\\", "xy", Err(BadPattern)),
+            ("x\\", "a", Ok(false)),
+            ("{a,b{c,d}}.x", "bd.x", Ok(true)),
+            ("{a,b{c,d}}.x", "b.x", Ok(false)),
+            ("{a", "a", Err(BadPattern)),
+            (r"\{a", "{a", Ok(true)),
+            ("*{a", "a", Ok(false)),
         ] {
             assert_eq!(name_matches(pattern, name), expected, "{pattern} and {name}");
         }
-    }
-
-    #[test]
-    fn braces_stand_for_several_patterns() {
-        assert_eq!(alternatives("{a,b{c,d}}.x"), Ok(vec!["a.x".to_owned(), "bc.x".to_owned(), "bd.x".to_owned()]));
-        assert_eq!(alternatives("{a"), Err(BadPattern));
-        assert_eq!(alternatives(r"\{a"), Ok(vec![r"\{a".to_owned()]));
     }
 }

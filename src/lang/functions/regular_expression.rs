@@ -222,7 +222,7 @@ impl<'a> Translator<'a> {
         match letter {
             Some('A' | 'z') => self.push(&format!("\\{}", &after[..1]), further),
             Some('b') => self.push(r"(?-u:\b)", further),
-            Some('B') => self.push(r"\B", further),
+            Some('B') => self.push(r"(?-u:\B)", further),
             Some('Q') => {
                 let (quoted, after) = further.split_once(r"\E").unwrap_or((further, ""));
                 for character in quoted.chars() {

@@ -223,6 +223,9 @@ fn settle(
     evaluator.fail(diagnostic, blamed)
 }
 
+/// What a text may begin with that says nothing.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// What a template with variables gives.
 fn render(
     evaluator: &Evaluator<'_>,
@@ -235,6 +238,7 @@ fn render(
         return Err(Failure::argument(1, "invalid vars value: must be a map"));
     };
     let mut sources = SourceMap::default();
+    let template = template.strip_prefix(BYTE_ORDER_MARK).unwrap_or(template);
     let source = sources.add(name, template);
     let (expression, diagnostics) = syntax::parse_template(template, &Origin::new(source, 0));
     let (Some(expression), false) = (expression, diagnostics.has_errors()) else {
