@@ -2,9 +2,12 @@
 //!
 //! Who asks, and when, is the business of the planner, and of an apply where the planner could not.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
+
 use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
 use pipectl_provider::{Instance, Intent, Resource};
-use pipectl_state::{Change, IntentState, ObjectState, StoredSecret};
+use pipectl_state::{Change, IntentState, ObjectState, State, StoredSecret};
 use serde_json::Value as Json;
 
 use crate::instance::{Keeping, known_arguments, object_of};
@@ -15,9 +18,22 @@ use crate::{Engine, Seed};
 /// How an object that was found again differs from what the state said.
 pub(crate) const FOUND_AGAIN: &str = "it was made by an interrupted run, and has been found again";
 
-/// What a kind is asked about an announced call.
-pub(crate) fn question(intent: &IntentState) -> Intent {
-    Intent { token: intent.token.clone(), arguments: intent.arguments.clone(), recorded: intent.recorded.clone() }
+/// What a kind is asked about an announced call. `known` are the ids of the objects of its type.
+pub(crate) fn question(intent: &IntentState, known: BTreeSet<String>) -> Intent {
+    Intent {
+        token: intent.token.clone(),
+        arguments: intent.arguments.clone(),
+        recorded: intent.recorded.clone(),
+        began: intent.began.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+        known,
+    }
+}
+
+/// The ids of all objects of a type that a state has.
+pub(crate) fn known_ids(state: &State, address: &Address) -> BTreeSet<String> {
+    let is_meant = |other: &Address| other.kind == address.kind && other.type_name == address.type_name;
+    let of_type = state.objects().filter(|(other, ..)| is_meant(other));
+    of_type.filter_map(|(_, _, object)| Some(object.attributes.get("id")?.as_str()?.to_owned())).collect()
 }
 
 /// Whether two instances are of one object: they have the same `id`.

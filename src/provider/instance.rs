@@ -1,5 +1,8 @@
 //! Instances of resources, and what comes of applying them.
 
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
 use pipectl_core::{Diagnostics, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -57,6 +60,10 @@ pub struct Intent {
     pub arguments: Json,
     /// What the provider recorded while the call ran: an operation id.
     pub recorded: Json,
+    /// When it was announced, by the clock of the machine that made the call: what is older is none of its doing. `None`: nobody wrote that down.
+    pub began: Option<SystemTime>,
+    /// The ids of the objects of this type that the state has: none of them is what the call made.
+    pub known: BTreeSet<String>,
 }
 
 /// What became of an announced call.

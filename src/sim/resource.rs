@@ -217,7 +217,10 @@ impl Resource for SimResource {
     async fn find(&self, cx: &Cx, intent: &Intent) -> Result<Found, Diagnostics> {
         let name = intent.arguments.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
         let by_token = self.world.settings().tokens;
-        let wanted = |object: &Object| if by_token { object.token == intent.token } else { object.name == name };
+        let wanted = |object: &Object| match by_token {
+            true => object.token == intent.token,
+            false => object.name == name && !intent.known.contains(&object.id),
+        };
         let act = |inner: &mut Inner| self.select(inner, self.kind, wanted);
         let found = answered(cx, self.world.call(&cx.cancel, Operation::Find, self.kind, name, act).await)?;
         for object in &found {

@@ -254,6 +254,7 @@ pub fn every_change() -> Vec<Vec<Change>> {
         arguments: json!({ "cidr": "10.0.0.0/16" }),
         secrets: Vec::new(),
         recorded: json!({ "operation": "op-9" }),
+        began: Some(1_795_000_000),
         dependencies: vec![main.clone()],
         create_before_destroy: true,
         provider: "module.a.provider[\"registry.terraform.io/hashicorp/sim\"].by_region[\"eu\"]".parse().ok(),

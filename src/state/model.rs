@@ -151,6 +151,9 @@ pub struct IntentState {
     /// What the provider recorded while the call ran: an operation id.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub recorded: Json,
+    /// When it was announced, in seconds since 1970. Intents of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<u64>,
     /// Dependencies of the object that the call makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Address>,

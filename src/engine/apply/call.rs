@@ -1,5 +1,6 @@
 //! Calls that change the world: announced before, bounded in time, repeated where allowed, and never lost.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::intents;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
 use crate::secrets::{for_provider, told};
+use crate::values::seconds;
 
 /// How long a call may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(30);
@@ -45,8 +47,8 @@ impl Announced {
         Cx { cancel: child(&run.engine.cancel), ..self.cx.clone() }
     }
 
-    fn question(&self) -> Intent {
-        intents::question(&self.intent.lock().unwrap_or_else(PoisonError::into_inner))
+    fn question(&self, known: BTreeSet<String>) -> Intent {
+        intents::question(&self.intent.lock().unwrap_or_else(PoisonError::into_inner), known)
     }
 
     fn is_stored(&self) -> bool {
@@ -73,6 +75,7 @@ async fn announce(
         arguments: planned.map_or(Json::Null, known_arguments),
         secrets: planned.map_or_else(Vec::new, |planned| run.secrets.of_object(address, planned)),
         recorded: Json::Null,
+        began: u64::try_from(seconds(&*run.engine.environment)).ok(),
         dependencies: keeping.dependencies,
         create_before_destroy: keeping.create_before_destroy,
         provider: keeping.provider,
@@ -248,7 +251,9 @@ enum Asked {
 /// The answer of a call may have been lost on its way: asks whether the object is there.
 async fn ask(run: &Run, kind: &dyn Resource, announced: &Announced, outcome: ApplyOutcome, address: &Address) -> Asked {
     let before = run.before.object(address).and_then(|object| instance_of(address, object, kind).ok());
-    match kind.find(&announced.context(run), &announced.question()).await {
+    // Others of its type that this run has made are not what this call has made.
+    let question = announced.question(run.committer.known_ids(address).await);
+    match kind.find(&announced.context(run), &question).await {
         // A kind that looks for names has found what is to be replaced.
         Ok(Found::One(instance)) if before.is_some_and(|before| intents::is_same(&before, &instance)) => {
             Asked::Open(outcome)

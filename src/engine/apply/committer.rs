@@ -1,17 +1,21 @@
 //! The one place that writes the state during an apply: a thread that gathers what has ended meanwhile into one durable record.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use pipectl_core::Diagnostic;
+use pipectl_core::{Address, Diagnostic};
 use pipectl_state::{Change, State, StateWriter};
 use tokio::sync::oneshot;
+
+use crate::intents::known_ids;
 
 /// Changes in one record at most: a limit to what one write may cost.
 const LARGEST_BATCH: usize = 1000;
 
 enum Message {
     Commit(Vec<Change>, Reply),
+    KnownIds(Address, oneshot::Sender<BTreeSet<String>>),
     Finish(oneshot::Sender<State>),
 }
 
@@ -76,6 +80,13 @@ impl Committer {
         receiver.recv().unwrap_or(false)
     }
 
+    /// The ids of all objects of a type that the state has now.
+    pub(super) async fn known_ids(&self, address: &Address) -> BTreeSet<String> {
+        let (sender, receiver) = oneshot::channel();
+        let _ = self.sender.send(Message::KnownIds(address.clone(), sender));
+        receiver.await.unwrap_or_default()
+    }
+
     fn send(&self, changes: Vec<Change>, reply: Reply) {
         // A thread that is gone answers nobody: the receivers above then read that nothing was committed.
         let _ = self.sender.send(Message::Commit(changes, reply));
@@ -103,6 +114,7 @@ fn run(mut writer: Box<dyn StateWriter>, receiver: &mpsc::Receiver<Message>, sha
     while let Ok(first) = receiver.recv() {
         let mut changes = Vec::new();
         let mut replies = Vec::new();
+        let mut asked = Vec::new();
         let mut finish = None;
         let mut next = Some(first);
         while let Some(message) = next {
@@ -111,6 +123,7 @@ fn run(mut writer: Box<dyn StateWriter>, receiver: &mpsc::Receiver<Message>, sha
                     changes.extend(more);
                     replies.push(reply);
                 }
+                Message::KnownIds(address, sender) => asked.push((address, sender)),
                 Message::Finish(sender) => finish = Some(sender),
             }
             next = if changes.len() < LARGEST_BATCH && finish.is_none() { receiver.try_recv().ok() } else { None };
@@ -125,6 +138,9 @@ fn run(mut writer: Box<dyn StateWriter>, receiver: &mpsc::Receiver<Message>, sha
             shared.has_failed.store(true, Ordering::Relaxed);
         }
         replies.into_iter().for_each(|reply| reply.send(committed));
+        for (address, sender) in asked {
+            drop(sender.send(known_ids(writer.state(), &address)));
+        }
         if let Some(sender) = finish {
             let state = writer.state().clone();
             drop(writer);

@@ -285,7 +285,7 @@ async fn look(
     if let Some(intent) = intent {
         let other = announced_with(run, address, choice, intent).await?;
         let asked = other.as_ref().unwrap_or(kind);
-        let found = asked.find(&cx, &intents::question(intent)).await;
+        let found = asked.find(&cx, &intents::question(intent, run.committer.known_ids(address).await)).await;
         match found.map_err(|problems| about(problems, address))? {
             // With another configuration it would be another call.
             Found::None if other.is_some() => unanswered = None,

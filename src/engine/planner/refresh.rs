@@ -236,10 +236,10 @@ impl Refresh<'_> {
                     Ok(Bound::NotYet(_)) | Err(_) => None,
                 },
             };
-            questions.push((address.clone(), intent.clone(), bound));
+            let known = intents::known_ids(self.state, address);
+            questions.push((address.clone(), intent.clone(), known, bound));
         }
-        let answers =
-            each(questions, self.permits, |(address, intent, bound)| ask(self.engine.clone(), address, intent, bound));
+        let answers = each(questions, self.permits, |question| ask(self.engine.clone(), question));
         for (address, intent, answer) in answers.await {
             match answer {
                 Ok(found) => {
@@ -374,16 +374,14 @@ fn differences(before: &ObjectState, now: &ObjectState) -> Vec<String> {
 /// Asks what became of an announced call.
 async fn ask(
     engine: Engine,
-    address: Address,
-    intent: IntentState,
-    bound: Option<Arc<dyn Resource>>,
+    (address, intent, known, bound): (Address, IntentState, BTreeSet<String>, Option<Arc<dyn Resource>>),
 ) -> (Address, IntentState, Result<Found, Diagnostics>) {
     let answer = match (intent.operation, bound) {
         // Reading the object has told what became of a change or a removal.
         (Operation::Update | Operation::Delete, _) | (_, None) => Ok(Found::None),
         (Operation::Create, Some(kind)) => {
             let cx = reading(&engine, &address, intent.token.clone());
-            kind.find(&cx, &intents::question(&intent)).await.map_err(|problems| about(problems, &address))
+            kind.find(&cx, &intents::question(&intent, known)).await.map_err(|problems| about(problems, &address))
         }
     };
     (address, intent, answer)

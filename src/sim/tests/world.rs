@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,8 +159,13 @@ async fn a_lost_creation_is_found_by_its_token() {
     world.inject(Operation::Create, "web", Fault::LostAnswer);
     assert!(create(&*instances, "t1", &web()).await.instance.is_none());
     create(&*instances, "t2", &web()).await;
-    let intent =
-        |token: &str| Intent { token: token.to_owned(), arguments: json!({ "name": "web" }), recorded: json!(null) };
+    let intent = |token: &str| Intent {
+        token: token.to_owned(),
+        arguments: json!({ "name": "web" }),
+        recorded: json!(null),
+        began: None,
+        known: BTreeSet::new(),
+    };
     let cx = context("sim_x.x", "t1");
     let Found::One(found) = instances.find(&cx, &intent("t1")).await.unwrap() else { panic!("it exists") };
     assert_eq!(attribute(&found, "id"), "\"sim_instance-web-1\"");
@@ -172,6 +177,9 @@ async fn a_lost_creation_is_found_by_its_token() {
         Found::Ambiguous(candidates) => assert_eq!(candidates, ["sim_instance-web-1", "sim_instance-web-2"]),
         other => panic!("two have the name, and tokens are not known: {other:?}"),
     }
+    let known = BTreeSet::from(["sim_instance-web-2".to_owned()]);
+    let found = kind(&nameless, INSTANCE).await.find(&cx, &Intent { known, ..intent("t1") }).await.unwrap();
+    assert!(matches!(found, Found::One(_)), "the state has the other one: {found:?}");
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ fn intent(name: &str) -> Change {
         arguments: json!({ "name": "näme\nwith a line feed" }),
         secrets: Vec::new(),
         recorded: json!(null),
+        began: None,
         dependencies: Vec::new(),
         create_before_destroy: false,
         provider: None,

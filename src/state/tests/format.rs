@@ -45,6 +45,7 @@ fn records() -> Vec<Vec<Change>> {
         arguments: json!({ "cidr": "10.0.0.0/16" }),
         secrets: Vec::new(),
         recorded: json!({ "operation": "op-9" }),
+        began: None,
         dependencies: vec![address("sim_network.main")],
         create_before_destroy: true,
         provider: None,

@@ -170,12 +170,29 @@ async fn objects_found_by_name_only_may_be_ambiguous() {
     bed.succeed("resource \"sim_network\" \"x\" {\n  name = \"a\"\n}\n").await;
     bed.world.inject(Operation::Create, "a", Fault::LostAnswer);
     let both = format!("resource \"sim_network\" \"x\" {{\n  name = \"a\"\n}}\n{CHAIN}");
-    bed.apply(&both).await;
-    let problems = bed.plan(&both).await.map(drop).unwrap_err();
-    assert!(texts(&problems).contains("sim_network-a-1, sim_network-a-2"), "{}", texts(&problems));
-    bed.world.remove("sim_network-a-2");
-    let problems = bed.plan(&both).await;
+    // The state has the other of that name, so that there is but one that it can be.
+    assert!(bed.apply(&both).await.succeeded());
+    assert_eq!((bed.world.objects().len(), bed.state().intents.len()), (3, 0));
+    assert!(bed.destroy(&both).await.succeeded());
+    assert_eq!(bed.world.objects().len(), 0);
+
+    bed.forgetful().succeed("resource \"sim_network\" \"x\" {\n  name = \"a\"\n}\n").await;
+    bed.world.inject(Operation::Create, "a", Fault::LostAnswer);
+    bed.apply(CHAIN).await;
+    let problems = bed.plan(CHAIN).await.map(drop).unwrap_err();
+    assert!(texts(&problems).contains("sim_network-a-3, sim_network-a-4"), "{}", texts(&problems));
+    bed.world.remove("sim_network-a-4");
+    let problems = bed.plan(CHAIN).await;
     assert!(problems.is_ok());
+}
+
+#[tokio::test]
+async fn an_announced_call_knows_when_it_began() {
+    let bed = Bed::calm();
+    bed.world.inject(Operation::Create, "a", Fault::FailBefore);
+    bed.apply(CHAIN).await;
+    // The clock of the test bed stands still.
+    assert_eq!(bed.state().intents[&address("sim_network.a")].began, Some(0));
 }
 
 #[tokio::test]
