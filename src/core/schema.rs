@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ObjectField, Step, Type};
+use crate::{ObjectField, Step, Type, Value};
 
 /// The shape of a block's body and of the object that comes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Attribute {
     pub readable_again: bool,
     /// A change replaces the object.
     pub forces_replacement: bool,
+    /// Where this argument is given, the provider decides nothing here: it is null.
+    pub unless: Option<String>,
     /// One sentence for the reference: meaning, unit, default.
     pub description: String,
 }
@@ -74,6 +76,7 @@ impl Attribute {
             kept_in_clear: false,
             readable_again: false,
             forces_replacement: false,
+            unless: None,
             description: description.to_owned(),
         }
     }
@@ -125,6 +128,19 @@ impl Attribute {
         self.forces_replacement = true;
         self
     }
+
+    /// Leaves the value null where that argument is given: a private key is made only for who brings no public key.
+    #[must_use]
+    pub fn unless_given(mut self, argument: &str) -> Self {
+        self.unless = Some(argument.to_owned());
+        self
+    }
+
+    /// Whether the provider decides the value for the object with these arguments.
+    pub fn is_decided_for(&self, arguments: &Value) -> bool {
+        let is_given = |name: &String| arguments.set_attribute(name).is_some();
+        self.computed && !self.unless.as_ref().is_some_and(is_given)
+    }
 }
 
 /// A nested block type.
@@ -134,6 +150,8 @@ pub struct Block {
     pub labels: Vec<String>,
     /// How many, and what comes of them.
     pub nesting: Nesting,
+    /// Where none is given, the provider decides which there are.
+    pub computed: bool,
     /// What stands inside.
     pub body: BlockBody,
     /// One sentence for the reference.
@@ -170,6 +188,7 @@ impl Block {
         Self {
             labels: Vec::new(),
             nesting: Nesting::Single { required: false },
+            computed: false,
             body: BlockBody::Uniform(schema),
             description: description.to_owned(),
         }
@@ -198,6 +217,18 @@ impl Block {
             BlockBody::Uniform(schema) => inside(schema),
             BlockBody::ByLabel(schemas) => schemas.values().any(inside),
         }
+    }
+
+    /// The same block, which the provider fills where none is given.
+    #[must_use]
+    pub fn computed(mut self) -> Self {
+        self.computed = true;
+        self
+    }
+
+    /// Whether there is none in the arguments of an object.
+    pub fn is_absent(&self, value: &Value) -> bool {
+        value.is_null() || value.as_slice().is_some_and(<[Value]>::is_empty)
     }
 
     /// The same block with labels.

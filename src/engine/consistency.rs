@@ -1,6 +1,6 @@
 //! Does what came keep what was promised? Checks of plans against arguments, of later plans against earlier ones, of results against plans.
 
-use pipectl_core::{Kind, Path, Schema, Value};
+use pipectl_core::{Block, Kind, Path, Schema, Value};
 
 /// Where and how `actual` breaks what `planned` promised, as a clause. What was unknown may be anything.
 pub(crate) fn broken_promise(planned: &Value, actual: &Value) -> Option<String> {
@@ -9,11 +9,49 @@ pub(crate) fn broken_promise(planned: &Value, actual: &Value) -> Option<String> 
 
 /// The same for the arguments that a configuration gives: only what is given counts, so that attributes that it leaves open may be anything.
 pub(crate) fn ignored_argument(schema: &Schema, config: &Value, planned: &Value) -> Option<String> {
-    let given = |name: &&String| config.set_attribute(name).is_some();
-    schema.attributes.keys().chain(schema.blocks.keys()).filter(given).find_map(|name| {
-        let null = Value::null();
-        compare(config.attribute(name).unwrap_or(&null), planned.attribute(name).unwrap_or(&null), &Path::of(name))
+    ignored_in(schema, config, planned, &Path::root())
+}
+
+fn ignored_in(schema: &Schema, config: &Value, planned: &Value, path: &Path) -> Option<String> {
+    let null = Value::null();
+    let given =
+        |name: &String| config.set_attribute(name).map(|given| (given, planned.attribute(name).unwrap_or(&null)));
+    let ignored = schema.attributes.keys().find_map(|name| {
+        let (given, planned) = given(name)?;
+        compare(given, planned, &path.name(name))
+    });
+    ignored.or_else(|| {
+        schema.blocks.iter().find_map(|(name, block)| {
+            let (given, planned) = given(name)?;
+            ignored_block(block, given, planned, &path.name(name))
+        })
     })
+}
+
+/// The same for the blocks of a type. Where none is given, the provider may decide which there are.
+fn ignored_block(block: &Block, given: &Value, planned: &Value, path: &Path) -> Option<String> {
+    if block.computed && block.is_absent(given) {
+        return None;
+    }
+    let one = |given: &Value, planned: &Value, path: &Path| match block
+        .body_of(|label| given.attribute(label).and_then(Value::as_str))
+    {
+        Some(schema) if given.as_object().is_some() && planned.as_object().is_some() => {
+            let label = |label: &String| (given.attribute(label), planned.attribute(label));
+            let is_same = block.labels.iter().map(label).all(|(given, planned)| given == planned);
+            if is_same { ignored_in(schema, given, planned, path) } else { compare(given, planned, path) }
+        }
+        _ => compare(given, planned, path),
+    };
+    let found = match (given.kind(), planned.kind()) {
+        (Kind::Tuple(given), Kind::Tuple(planned)) if given.len() == planned.len() => {
+            let mut pairs = given.iter().zip(planned.iter()).enumerate();
+            pairs.find_map(|(index, (given, planned))| one(given, planned, &path.index(index)))
+        }
+        _ => one(given, planned, path),
+    }?;
+    let is_private = (given.marks() | planned.marks()).is_private();
+    Some(if is_private { differs("(sensitive value)", "(sensitive value)", path) } else { found })
 }
 
 fn compare(planned: &Value, actual: &Value, path: &Path) -> Option<String> {
@@ -69,7 +107,29 @@ fn compare_inside(planned: &Value, actual: &Value, path: &Path) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pipectl_core::{Marks, Refinement, Type};
+    use pipectl_core::{Attribute, Marks, Refinement, Type};
+
+    #[test]
+    fn arguments_of_blocks_bind_and_what_they_leave_open_does_not() {
+        let card = Schema::of([
+            ("network", Attribute::required(Type::String, "")),
+            ("address", Attribute::computed(Type::String, "")),
+        ]);
+        let schema = Schema::default().block("card", Block::list(card, "").computed());
+        let with = |cards: Vec<Value>| Value::object([("card", Value::tuple(cards))]);
+        let card = |network: &str, address: Value| Value::object([("network", network.into()), ("address", address)]);
+        let given = with(vec![card("a", Value::null())]);
+        let ignored = |planned: &Value| ignored_argument(&schema, &given, planned);
+        assert_eq!(ignored(&with(vec![card("a", Value::unknown(Type::String))])), None);
+        assert_eq!(ignored(&with(vec![card("a", "10.0.0.2".into())])), None);
+        let other = ignored(&with(vec![card("b", Value::null())]));
+        assert_eq!(other.as_deref(), Some("`card[0].network` was planned as \"a\", and is \"b\""));
+        assert!(ignored(&with(Vec::new())).is_some(), "a block is left out");
+        assert!(ignored(&Value::object([("card", Value::unknown(Type::Any))])).is_some());
+        let none = with(Vec::new());
+        assert_eq!(ignored_argument(&schema, &none, &Value::object([("card", Value::unknown(Type::Any))])), None);
+        assert_eq!(ignored_argument(&schema, &none, &with(vec![card("a", Value::null())])), None);
+    }
 
     #[test]
     fn known_values_bind_and_unknown_ones_do_not() {

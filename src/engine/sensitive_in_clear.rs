@@ -11,7 +11,8 @@ use crate::{Action, OutputAction, OutputChange, ResourceChange};
 pub(crate) fn refuse_in_clear(schema: &Schema, address: &Address, config: &Value) -> Option<Diagnostic> {
     // What is given is no decision of the provider.
     let is_decided = |name: &str| config.attribute(name).is_none_or(Value::is_null);
-    let own = schema.attributes.iter().find(|(name, attribute)| attribute.needs_encryption() && is_decided(name));
+    let needs_it = |attribute: &Attribute| attribute.needs_encryption() && attribute.is_decided_for(config);
+    let own = schema.attributes.iter().find(|(name, attribute)| needs_it(attribute) && is_decided(name));
     let own = own.map(|(name, _)| name);
     let inside = || schema.blocks.iter().find(|(_, block)| block.has_attribute(Attribute::needs_encryption));
     own.or_else(|| inside().map(|(name, _)| name)).map(|name| refused(address, name))
@@ -72,4 +73,25 @@ pub(crate) fn warn_in_clear(changes: &[ResourceChange], outputs: &[OutputChange]
 /// Whether there is something at a path that is stored: what is null hides nothing, and what `secret` gives is left out.
 fn holds_something(value: &Value, path: &Path) -> bool {
     value.at(path).is_some_and(|value| !value.is_null() && !value.marks().contains(Marks::SECRET))
+}
+
+#[cfg(test)]
+mod tests {
+    use pipectl_core::Type;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_nobody_makes_needs_no_encryption() {
+        let private = Attribute::computed(Type::String, "").sensitive().unless_given("public");
+        let schema = Schema::of([("public", Attribute::optional(Type::String, "")), ("private", private)]);
+        let address: Address = "sim_key.x".parse().expect("an address");
+        let refused = |public: Value| {
+            let config = Value::object([("public", public), ("private", Value::null_of(Type::String))]);
+            refuse_in_clear(&schema, &address, &config).is_some()
+        };
+        assert!(refused(Value::null_of(Type::String)), "one is made");
+        assert!(!refused("ssh-ed25519 AAAA".into()), "none is made");
+        assert!(!refused(Value::unknown(Type::String)), "it is given, and known later");
+    }
 }

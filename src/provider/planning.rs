@@ -1,6 +1,6 @@
 //! The plan that follows from a schema alone: what most kinds of resource need.
 
-use pipectl_core::{Block, BlockBody, Kind, Path, Schema, Value};
+use pipectl_core::{Block, BlockBody, Kind, Nesting, Path, Schema, Type, Value};
 use serde_json::Value as Json;
 
 use crate::{Effect, PlanRequest, PlanResponse, Reason};
@@ -49,6 +49,8 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
         let null = Value::null();
         let configured = config.attribute(name).unwrap_or(&null);
         let before = prior.attributes.attribute(name).unwrap_or(&null);
+        let configured = &with_blocks_before(block, configured, before);
+        planned = planned.with_attribute(name, configured.clone());
         if same(configured, before) {
             continue;
         }
@@ -86,15 +88,72 @@ fn forces_replacement(block: &Block) -> bool {
     }
 }
 
-/// The arguments with every computed attribute that is not given unknown.
+/// The arguments with everything unknown that is not given and that the provider decides, in nested blocks, too.
 pub fn with_unknown_computed(schema: &Schema, config: &Value) -> Value {
-    schema.attributes.iter().filter(|(_, attribute)| attribute.computed).fold(
-        config.clone(),
-        |planned, (name, attribute)| match planned.set_attribute(name) {
-            Some(_) => planned,
-            None => planned.with_attribute(name, Value::unknown(attribute.ty.clone())),
-        },
-    )
+    let decided = schema.attributes.iter().filter(|(_, attribute)| attribute.is_decided_for(config));
+    let planned = decided.fold(config.clone(), |planned, (name, attribute)| match planned.set_attribute(name) {
+        Some(_) => planned,
+        None => planned.with_attribute(name, Value::unknown(attribute.ty.clone())),
+    });
+    let open = schema.blocks.iter().filter(|(_, block)| is_decided_in(block));
+    open.fold(planned, |planned, (name, block)| {
+        let given = planned.attribute(name).cloned().unwrap_or_else(Value::null);
+        let value = match block.computed && block.is_absent(&given) {
+            true => Value::unknown(Type::Any),
+            false => each_body(block, &given, |schema, _, body| with_unknown_computed(schema, body)),
+        };
+        planned.with_attribute(name, value)
+    })
+}
+
+/// Whether a provider decides something in a block, or which there are.
+fn is_decided_in(block: &Block) -> bool {
+    block.computed || block.has_attribute(|inside| inside.computed)
+}
+
+/// Blocks as they are given, with what the provider has decided before in the place of what is not given. What it will decide is unknown.
+fn with_blocks_before(block: &Block, configured: &Value, before: &Value) -> Value {
+    if !is_decided_in(block) {
+        return configured.clone();
+    }
+    if block.computed && block.is_absent(configured) {
+        return before.clone();
+    }
+    each_body(block, configured, |schema, index, body| {
+        let before = match block.nesting {
+            Nesting::Single { .. } => Some(before).filter(|before| !before.is_null()),
+            Nesting::List { .. } => before.as_slice().and_then(|before| before.get(index)),
+        };
+        let Some(before) = before else { return with_unknown_computed(schema, body) };
+        let decided = schema
+            .attributes
+            .iter()
+            .filter(|(name, attribute)| attribute.is_decided_for(body) && body.set_attribute(name).is_none());
+        let known = decided.fold(body.clone(), |body, (name, _)| {
+            body.with_attribute(name, before.attribute(name).cloned().unwrap_or_else(Value::null))
+        });
+        schema.blocks.iter().fold(known, |known, (name, block)| {
+            let null = Value::null();
+            let of = |value: &Value| value.attribute(name).unwrap_or(&null).clone();
+            let inside = with_blocks_before(block, &of(&known), &of(before));
+            known.with_attribute(name, inside)
+        })
+    })
+}
+
+/// The blocks of a type with another body in the place of each. What are no blocks (null, unknown) stays.
+fn each_body(block: &Block, value: &Value, change: impl Fn(&Schema, usize, &Value) -> Value) -> Value {
+    let one =
+        |(index, body): (usize, &Value)| match block.body_of(|label| body.attribute(label).and_then(Value::as_str)) {
+            Some(schema) => change(schema, index, body),
+            None => body.clone(),
+        };
+    let changed = match value.kind() {
+        Kind::Tuple(bodies) => Value::tuple(bodies.iter().enumerate().map(one)),
+        Kind::Object(_) => one((0, value)),
+        _ => return value.clone(),
+    };
+    changed.marked(value.marks())
 }
 
 /// A value without what its schema says must not be stored: null in its place.
@@ -138,5 +197,75 @@ fn same(a: &Value, b: &Value) -> bool {
         (Kind::Null(_), Kind::Null(_)) => true,
         (Kind::Unknown(_), _) | (_, Kind::Unknown(_)) => false,
         _ => a.is_wholly_known() && b.is_wholly_known() && a.equal_content(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipectl_core::{Address, Attribute};
+
+    use super::*;
+    use crate::Instance;
+
+    /// A server: a network card is given or not, and the cloud decides its address; it is told one key or makes one.
+    fn schema() -> Schema {
+        let card = Schema::of([
+            ("network", Attribute::optional_computed(Type::String, "Its network.").forces_replacement()),
+            ("address", Attribute::computed(Type::String, "Its address.")),
+        ]);
+        Schema::of([
+            ("public", Attribute::optional(Type::String, "A key.")),
+            ("private", Attribute::computed(Type::String, "Its other half.").unless_given("public")),
+        ])
+        .block("card", Block::list(card, "A card.").computed())
+    }
+
+    fn card(network: Value, address: Value) -> Value {
+        Value::object([("network", network), ("address", address)])
+    }
+
+    fn object(public: Value, private: Value, cards: Vec<Value>) -> Value {
+        Value::object([("public", public), ("private", private), ("card", Value::tuple(cards))])
+    }
+
+    fn plan(config: &Value, prior: Option<&Value>) -> (Effect, Value) {
+        let address: Address = "sim_server.x".parse().expect("an address");
+        let prior = prior.map(|attributes| Instance::new(attributes.clone()));
+        let request = PlanRequest { address: &address, config, prior: prior.as_ref(), drift: &[], replace: false };
+        let response = plan_by_schema(&schema(), &request);
+        (response.effect, response.planned)
+    }
+
+    #[test]
+    fn what_is_decided_in_blocks_is_unknown_until_it_is_made_and_stays_then() {
+        let null = || Value::null_of(Type::String);
+        let unknown = || Value::unknown(Type::String);
+        let given = object("k".into(), null(), vec![card("a".into(), null())]);
+        let (effect, planned) = plan(&given, None);
+        assert_eq!(effect, Effect::Create);
+        assert_eq!(planned, object("k".into(), null(), vec![card("a".into(), unknown())]));
+
+        let made = object("k".into(), null(), vec![card("a".into(), "10.0.0.2".into())]);
+        assert_eq!(plan(&given, Some(&made)), (Effect::NoOp, made.clone()));
+
+        let moved = object("k".into(), null(), vec![card("b".into(), null())]);
+        let (effect, planned) = plan(&moved, Some(&made));
+        assert_eq!((effect, planned), (Effect::Replace, object("k".into(), null(), vec![card("b".into(), unknown())])));
+    }
+
+    #[test]
+    fn blocks_that_are_not_given_are_the_providers() {
+        let null = || Value::null_of(Type::String);
+        let open = object(null(), null(), Vec::new());
+        let (effect, planned) = plan(&open, None);
+        assert_eq!(effect, Effect::Create);
+        let whole = Value::object([
+            ("public", null()),
+            ("private", Value::unknown(Type::String)),
+            ("card", Value::unknown(Type::Any)),
+        ]);
+        assert_eq!(planned, whole);
+        let made = object(null(), "p".into(), vec![card("a".into(), "10.0.0.2".into())]);
+        assert_eq!(plan(&open, Some(&made)), (Effect::NoOp, made));
     }
 }
