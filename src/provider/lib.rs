@@ -18,6 +18,7 @@ pub mod provider;
 pub mod registry;
 pub mod resource;
 pub mod rules;
+pub mod waiting;
 
 pub use artifacts::{ArtifactError, ArtifactStore, FileEntry, Manifest, ViewState};
 pub use cancel::{Cancel, Stop};

@@ -119,6 +119,17 @@ pub fn conflicts(config: &Value, name: &str, others: &[&str]) -> Diagnostics {
         .collect()
 }
 
+/// No more than one block of a type.
+pub fn at_most_one_block(config: &Value, name: &str) -> Diagnostics {
+    match config.attribute(name).and_then(Value::as_slice).map_or(0, <[Value]>::len) {
+        0 | 1 => Diagnostics::new(),
+        count => {
+            let detail = format!("No more than 1 \"{name}\" block is allowed; there are {count}.");
+            Diagnostic::error("Too many blocks", detail).on(Path::of(name).index(1)).into()
+        }
+    }
+}
+
 /// `other` too, where `name` is.
 pub fn requires(config: &Value, name: &str, other: &str) -> Diagnostics {
     if !is_given(config, name) || is_given(config, other) {
