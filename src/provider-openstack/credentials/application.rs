@@ -1,0 +1,129 @@
+//! `openstack_identity_application_credential_v3`
+
+use async_trait::async_trait;
+use pipectl_core::{Attribute, Block, Schema, Type, Value};
+use pipectl_http::{Call, Method};
+use pipectl_provider::arguments::{blocks, texts};
+use serde_json::{Map, Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::blocks::{from_objects, to_objects, unordered};
+use crate::cloud::Service;
+use crate::fields::Fields;
+use crate::kind::{Fault, Kind, More, Place, text, unwrap, wrap};
+
+const RULE: [(&str, &str); 4] = [("id", "id"), ("path", "path"), ("method", "method"), ("service", "service")];
+
+pub(crate) struct ApplicationCredential;
+
+#[async_trait]
+impl Kind for ApplicationCredential {
+    const TYPE: &'static str = "openstack_identity_application_credential_v3";
+    const NOUN: &'static str = "application credential";
+    const SERVICE: Service = Service::Identity;
+    const COLLECTION: &'static str = "application_credentials";
+    const ENVELOPE: Option<&'static str> = Some("application_credential");
+
+    fn fields() -> Fields {
+        let given = |ty, description| Attribute::optional(ty, description).forces_replacement();
+        let needed = |description| Attribute::required(Type::String, description).forces_replacement();
+        let rule = Schema::of([
+            ("id", Attribute::computed(Type::String, "Its id.")),
+            ("path", needed("The path that may be asked for.")),
+            ("method", needed("The method that it may be asked with.")),
+            ("service", needed("The type of the service.")),
+        ]);
+        Fields::new("A credential for programs, with some of the rights of the user who makes it.")
+            .with("name", needed("Its name."))
+            .with("description", given(Type::String, "What it is for."))
+            .with(
+                "unrestricted",
+                given(Type::Bool, "Whether it may make other credentials and trusts. Clusters need that."),
+            )
+            .default("unrestricted", false)
+            .with(
+                "secret",
+                Attribute::optional_computed(Type::String, "Its secret. Default: a new one.")
+                    .forces_replacement()
+                    .sensitive(),
+            )
+            .with("project_id", Attribute::computed(Type::String, "Its project.").forces_replacement())
+            .apart(
+                "roles",
+                Attribute::optional_computed(
+                    Type::set(Type::String),
+                    "The names of its roles. Default: all of the user's.",
+                )
+                .forces_replacement(),
+            )
+            .with("expires_at", given(Type::String, "When it ends: `2027-01-01T00:00:00Z`."))
+            .block("access_rules", Block::list(rule, "What alone may be asked for with it."))
+            .equivalent("expires_at", is_same_time)
+            .equivalent("access_rules", unordered)
+    }
+
+    fn body(fields: &Fields, planned: &Value) -> Map<String, Json> {
+        let mut body = fields.body(planned);
+        let roles: Vec<Json> = texts(planned, "roles").into_iter().map(|name| json!({ "name": name })).collect();
+        if !roles.is_empty() {
+            body.insert("roles".to_owned(), roles.into());
+        }
+        let rules = to_objects(blocks(planned, "access_rules"), &RULE[1..]);
+        if !rules.is_empty() {
+            body.insert("access_rules".to_owned(), rules.into_iter().map(Json::Object).collect());
+        }
+        body
+    }
+
+    async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
+        let body = wrap::<Self>(Self::body(at.fields, planned));
+        let call = call(at, Method::POST, None).await?.json(&body).private();
+        Ok(unwrap::<Self>(at.endpoint.send(&call).await?.json()?))
+    }
+
+    async fn look(at: &Place<'_>, id: &str, _known: &Value) -> Result<Option<Json>, Fault> {
+        Ok(at.endpoint.look_by(&call(at, Method::GET, Some(id)).await?).await?.map(unwrap::<Self>))
+    }
+
+    async fn delete(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
+        Ok(at.endpoint.remove_by(&call(at, Method::DELETE, Some(id)).await?).await?)
+    }
+
+    async fn more(_at: &Place<'_>, object: &Json, _known: &Value) -> Result<More, Fault> {
+        let roles =
+            object.get("roles").and_then(Json::as_array).into_iter().flatten().filter_map(|role| text(role, "name"));
+        let roles = Value::set(Type::String, roles.map(Value::from));
+        let rules = from_objects(object.get("access_rules").unwrap_or(&Json::Null), &RULE);
+        Ok([("roles".to_owned(), roles), ("access_rules".to_owned(), rules)].into())
+    }
+
+    async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
+        let list: Json = at.endpoint.send(&call(at, Method::GET, None).await?).await?.json()?;
+        let listed = list.get(Self::COLLECTION).and_then(Json::as_array).into_iter().flatten();
+        // Its name is the user's own: no other one can have it.
+        Ok(listed.filter(|object| object.get("name") == arguments.get("name")).cloned().collect())
+    }
+
+    fn lost(arguments: &Json) -> Option<String> {
+        // A secret that was given is in no intent, and neither is one that was not.
+        let _ = arguments;
+        Some("its secret is lost".to_owned())
+    }
+}
+
+/// A call about application credentials of the user.
+async fn call(at: &Place<'_>, method: Method, id: Option<&str>) -> Result<Call, Fault> {
+    let token = at.cloud.token().await?;
+    let path: Vec<&str> = ["users", &token.user_id, ApplicationCredential::COLLECTION].into_iter().chain(id).collect();
+    Ok(at.endpoint.call(method, &path, &[]))
+}
+
+/// Keystone writes times with fractions of a second and without `Z`.
+fn is_same_time(one: &Value, other: &Value) -> bool {
+    let time = |value: &Value| {
+        let text = value.as_str()?;
+        OffsetDateTime::parse(text, &Rfc3339).or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339)).ok()
+    };
+    time(one).is_some_and(|one| time(other) == Some(one))
+}

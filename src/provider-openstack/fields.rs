@@ -1,0 +1,352 @@
+//! What a kind is made of: arguments and attributes, and the members of a service's object that they stand for.
+//!
+//! A kind is a table of these and little else. The table gives its schema, the bodies of its requests, and its state out of an answer.
+//!
+//! Services tell "nothing" in many ways, of which a configuration has one: an argument that is absent, and a member that is `null`, `""`, `[]` or
+//! (where the argument has no default) `false` or `0`, are the same. So what was given as one of them stays as it was given.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pipectl_core::json::{from_json_as, to_json};
+use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Path, Schema, Type, Value};
+use pipectl_provider::arguments::text;
+use serde_json::{Map, Value as Json};
+
+use crate::duration;
+
+/// How long making, changing and removing may take, where a `timeouts` block says nothing else. What takes no time has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) create: Option<Duration>,
+    pub(crate) update: Option<Duration>,
+    pub(crate) delete: Option<Duration>,
+}
+
+impl Times {
+    pub(crate) const fn minutes(create: u64, update: u64, delete: u64) -> Self {
+        const fn some(minutes: u64) -> Option<Duration> {
+            match minutes {
+                0 => None,
+                minutes => Some(Duration::from_secs(60 * minutes)),
+            }
+        }
+        Self { create: some(create), update: some(update), delete: some(delete) }
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let all = [("create", self.create), ("update", self.update), ("delete", self.delete)];
+        all.into_iter().filter_map(|(name, time)| Some((name, time?)))
+    }
+}
+
+/// Whether two values that differ mean the same to the service.
+type Equivalence = fn(&Value, &Value) -> bool;
+
+/// The arguments and attributes of a kind.
+pub(crate) struct Fields {
+    pub(crate) schema: Schema,
+    /// The members of the service's object, by attribute.
+    members: BTreeMap<&'static str, &'static str>,
+    defaults: Vec<(&'static str, Value)>,
+    /// What the provider decides and a change may change.
+    moving: Vec<&'static str>,
+    equivalences: Vec<(&'static str, Equivalence)>,
+    times: Times,
+}
+
+impl Fields {
+    /// A kind with an `id` and a `region`, as all have them.
+    pub(crate) fn new(description: &str) -> Self {
+        let schema = Schema::of([
+            ("id", Attribute::computed(Type::String, "What the cloud calls it.")),
+            (
+                "region",
+                Attribute::optional_computed(Type::String, "The region that it is in. Default: the provider's.")
+                    .forces_replacement(),
+            ),
+        ]);
+        Self {
+            schema: schema.described(description),
+            members: BTreeMap::new(),
+            defaults: Vec::new(),
+            moving: Vec::new(),
+            equivalences: Vec::new(),
+            times: Times::default(),
+        }
+    }
+
+    /// The same with an attribute that the service calls the same.
+    pub(crate) fn with(self, name: &'static str, attribute: Attribute) -> Self {
+        self.named(name, name, attribute)
+    }
+
+    /// The same with an attribute that the service calls otherwise.
+    pub(crate) fn named(mut self, name: &'static str, member: &'static str, attribute: Attribute) -> Self {
+        self.members.insert(name, member);
+        self.apart(name, attribute)
+    }
+
+    /// The same with an attribute that the service's object does not have, or not so.
+    pub(crate) fn apart(mut self, name: &'static str, attribute: Attribute) -> Self {
+        self.schema = self.schema.attribute(name, attribute);
+        self
+    }
+
+    /// The same with a nested block. The kind knows what becomes of it.
+    pub(crate) fn block(mut self, name: &'static str, block: Block) -> Self {
+        self.schema = self.schema.block(name, block);
+        self
+    }
+
+    /// The same with a value for an argument that is absent.
+    pub(crate) fn default(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.defaults.push((name, value.into()));
+        self
+    }
+
+    /// The same with attributes that any change of the object may change.
+    pub(crate) fn moving<const N: usize>(mut self, names: [&'static str; N]) -> Self {
+        self.moving.extend(names);
+        self
+    }
+
+    /// The same with several ways of saying the same in one argument.
+    pub(crate) fn equivalent(mut self, name: &'static str, is_same: Equivalence) -> Self {
+        self.equivalences.push((name, is_same));
+        self
+    }
+
+    /// The same with a `timeouts` block.
+    pub(crate) fn times(mut self, times: Times) -> Self {
+        let one = |schema: Schema, (name, time): (&str, Duration)| {
+            let description = format!("How long this may take: `90s`, `1h30m`. Default {}m.", time.as_secs() / 60);
+            schema.attribute(name, Attribute::optional(Type::String, &description))
+        };
+        let inside = times.named().fold(Schema::default(), one);
+        self.times = times;
+        self.block("timeouts", Block::single(inside, "How long to wait."))
+    }
+
+    /// How long an operation on an object may take.
+    pub(crate) fn limit(&self, operation: &str, attributes: &Value) -> Duration {
+        const OTHERS: Duration = Duration::from_secs(600);
+        let given = attributes.set_attribute("timeouts").and_then(|times| duration::parse(text(times, operation)?));
+        let default = || self.times.named().find(|(name, _)| *name == operation).map(|(_, time)| time);
+        given.or_else(default).unwrap_or(OTHERS)
+    }
+
+    /// Whether there is such an operation that may take time.
+    pub(crate) fn has_limit(&self, operation: &str) -> bool {
+        self.times.named().any(|(name, _)| name == operation)
+    }
+
+    /// Judges what stands in a `timeouts` block.
+    pub(crate) fn validate_times(&self, config: &Value) -> Diagnostics {
+        let Some(times) = config.set_attribute("timeouts") else { return Diagnostics::new() };
+        let wrong = self.times.named().filter_map(|(name, _)| {
+            let given = text(times, name).filter(|given| duration::parse(given).is_none())?;
+            let detail =
+                format!("`{name}` must be a number with a unit, or several: `90s`, `30m`, `1h30m`. It is {given:?}.");
+            Some(Diagnostic::error("Invalid duration", detail).on(Path::of("timeouts").name(name)))
+        });
+        wrong.collect()
+    }
+
+    /// The arguments with the default in the place of each that is absent.
+    pub(crate) fn with_defaults(&self, config: &Value) -> Value {
+        self.defaults.iter().fold(config.clone(), |config, (name, default)| match config.set_attribute(name) {
+            Some(_) => config,
+            None => config.with_attribute(name, default.clone()),
+        })
+    }
+
+    /// What is planned for a change, where all that it may change is not known yet.
+    pub(crate) fn with_moving_unknown(&self, planned: Value, config: &Value) -> Value {
+        let open = self.moving.iter().filter(|name| config.set_attribute(name).is_none());
+        open.fold(planned, |planned, name| planned.with_attribute(name, Value::unknown(self.type_of(name))))
+    }
+
+    /// The same, where nothing of what the provider decides is known that is null.
+    pub(crate) fn with_nulls_unknown(&self, planned: Value, config: &Value) -> Value {
+        let attributes = self.schema.attributes.iter().filter(|(_, attribute)| attribute.is_decided_for(config));
+        attributes.fold(planned, |planned, (name, attribute)| match planned.set_attribute(name) {
+            Some(_) => planned,
+            None => planned.with_attribute(name, Value::unknown(attribute.ty.clone())),
+        })
+    }
+
+    fn type_of(&self, name: &str) -> Type {
+        self.schema.attributes.get(name).map_or(Type::Any, |attribute| attribute.ty.clone())
+    }
+
+    /// The members of a request that makes an object.
+    pub(crate) fn body(&self, planned: &Value) -> Map<String, Json> {
+        self.arguments(planned, |_| true)
+    }
+
+    /// The members of a request that changes one: what is other than before. What is given no more is nothing of its type.
+    pub(crate) fn changes(&self, prior: &Value, planned: &Value) -> Map<String, Json> {
+        let is_changed = |name: &str| {
+            let null = Value::null();
+            let of = |value: &Value| value.attribute(name).unwrap_or(&null).clone();
+            let (before, now) = (of(prior), of(planned));
+            now.is_wholly_known() && !before.equal_content(&now)
+        };
+        let mut changes = self.arguments(planned, is_changed);
+        let emptied = self
+            .members
+            .iter()
+            .filter(|(name, member)| is_changed(name) && self.is_argument(name) && !changes.contains_key(**member));
+        let emptied: Vec<_> =
+            emptied.map(|(name, member)| ((*member).to_owned(), nothing_of(&self.type_of(name)))).collect();
+        changes.extend(emptied);
+        changes
+    }
+
+    fn is_argument(&self, name: &str) -> bool {
+        self.schema.attributes.get(name).is_some_and(|attribute| attribute.required || attribute.optional)
+    }
+
+    fn arguments(&self, planned: &Value, is_wanted: impl Fn(&str) -> bool) -> Map<String, Json> {
+        let wanted = self.members.iter().filter(|(name, _)| self.is_argument(name) && is_wanted(name));
+        let members = wanted.filter_map(|(name, member)| {
+            let value = planned.set_attribute(name)?;
+            Some(((*member).to_owned(), to_json(value)?))
+        });
+        members.collect()
+    }
+
+    /// The attributes of an object as the service tells it: those that stand in it as they are.
+    ///
+    /// # Errors
+    /// When a member is of another type than it should be.
+    pub(crate) fn observed(&self, object: &Json) -> Result<Observed, Diagnostics> {
+        let mut observed = BTreeMap::new();
+        for (name, member) in &self.members {
+            let Some(json) = object.get(*member) else { continue };
+            let value = from_json_as(json, &self.type_of(name)).map_err(|_| {
+                let detail = format!("The service answered with a member `{member}` of another type than expected.");
+                Diagnostics::from(Diagnostic::error("Unexpected answer", detail))
+            })?;
+            observed.insert((*name).to_owned(), value);
+        }
+        Ok(observed)
+    }
+
+    /// The object as it was planned, with all that was open as it was observed. What else is other than planned, the next refresh tells.
+    pub(crate) fn made(&self, planned: &Value, observed: &Observed) -> Value {
+        self.each(|name| {
+            let planned = planned.attribute(name).cloned().unwrap_or_else(|| self.nothing(name));
+            if planned.is_wholly_known() {
+                return planned;
+            }
+            match observed.get(name) {
+                Some(observed) => filled(&planned, observed),
+                None => closed(&planned),
+            }
+        })
+    }
+
+    /// The object as it was known, with all that was observed and means something else.
+    pub(crate) fn seen(&self, prior: &Value, observed: &Observed) -> Value {
+        self.each(|name| {
+            let before = prior.attribute(name).cloned().unwrap_or_else(|| self.nothing(name));
+            match observed.get(name) {
+                Some(now) if !self.is_same(name, &before, now) => now.clone(),
+                Some(_) | None => before,
+            }
+        })
+    }
+
+    /// Whether an object could have been made with some arguments: none of those that it tells is another.
+    pub(crate) fn fits(&self, arguments: &Json, observed: &Observed) -> bool {
+        let is_fit = |(name, now): (&String, &Value)| {
+            let Some(given) = arguments.get(name).filter(|_| self.is_argument(name)) else { return true };
+            from_json_as(given, &self.type_of(name)).is_ok_and(|given| self.is_same(name, &given, now))
+        };
+        observed.iter().all(is_fit)
+    }
+
+    fn is_same(&self, name: &str, before: &Value, now: &Value) -> bool {
+        let zero_is_nothing = self.schema.attributes.get(name).is_some_and(|attribute| {
+            attribute.optional && !attribute.computed && self.defaults.iter().all(|(default, _)| *default != name)
+        });
+        let is_equivalent = || {
+            let rule = self.equivalences.iter().find(|(of, _)| *of == name);
+            rule.is_some_and(|(_, is_same)| !before.is_null() && !now.is_null() && is_same(before, now))
+        };
+        before.equal_content(now)
+            || is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing)
+            || is_equivalent()
+    }
+
+    fn each(&self, value: impl Fn(&str) -> Value) -> Value {
+        let names = self.schema.attributes.keys().chain(self.schema.blocks.keys());
+        Value::object(names.map(|name| (name.clone(), value(name))).collect::<Vec<_>>())
+    }
+
+    /// What an attribute or block is of which nothing is known.
+    pub(crate) fn nothing(&self, name: &str) -> Value {
+        match self.schema.blocks.get(name).map(|block| block.nesting) {
+            Some(Nesting::List { .. }) => Value::tuple([]),
+            Some(Nesting::Single { .. }) => Value::null(),
+            None => Value::null_of(self.type_of(name)),
+        }
+    }
+}
+
+/// Attributes by name, as they were observed.
+pub(crate) type Observed = BTreeMap<String, Value>;
+
+fn is_nothing(value: &Value, zero_is_nothing: bool) -> bool {
+    match value.kind() {
+        Kind::Null(_) => true,
+        Kind::String(text) => text.is_empty(),
+        Kind::Bool(flag) => zero_is_nothing && !flag,
+        Kind::Number(number) => zero_is_nothing && number.to_i64() == Some(0),
+        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => elements.is_empty(),
+        Kind::Map(_, elements) => elements.is_empty(),
+        Kind::Object(_) | Kind::Unknown(_) => false,
+    }
+}
+
+/// What a service is told that an argument is to be no more.
+fn nothing_of(ty: &Type) -> Json {
+    match ty {
+        Type::String => Json::String(String::new()),
+        Type::List(_) | Type::Set(_) | Type::Tuple(_) => Json::Array(Vec::new()),
+        Type::Map(_) => Json::Object(Map::new()),
+        Type::Bool => Json::Bool(false),
+        Type::Number | Type::Any | Type::Object(_) => Json::Null,
+    }
+}
+
+/// A value with all that is unknown in it as it was observed.
+fn filled(planned: &Value, observed: &Value) -> Value {
+    match (planned.kind(), observed.kind()) {
+        (Kind::Unknown(_), _) => observed.clone().marked(planned.marks()),
+        (Kind::Tuple(planned), Kind::Tuple(observed)) if planned.len() == observed.len() => {
+            Value::tuple(planned.iter().zip(observed.iter()).map(|(planned, observed)| filled(planned, observed)))
+        }
+        (Kind::Object(attributes), Kind::Object(observed)) => Value::object(
+            attributes
+                .iter()
+                .map(|(name, planned)| {
+                    let value =
+                        observed.get(name).map_or_else(|| closed(planned), |observed| filled(planned, observed));
+                    (name.clone(), value)
+                })
+                .collect::<Vec<_>>(),
+        ),
+        _ => closed(planned),
+    }
+}
+
+/// A value without anything unknown: null in its place.
+fn closed(value: &Value) -> Value {
+    value.map_deep(&|value| match value.kind() {
+        Kind::Unknown(unknown) => Value::null_of(unknown.ty.clone()),
+        _ => value,
+    })
+}
