@@ -33,6 +33,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("readers take no lock and never go back", reading_meanwhile),
     ("a long log stays readable", many_commits),
     ("no commit of several writers is lost", several_writers),
+    ("a removed state is gone, and another one can be begun", removing),
 ];
 
 /// Runs all checks.
@@ -290,4 +291,23 @@ pub fn every_change() -> Vec<Vec<Change>> {
             Change::RemoveObject { address: main },
         ],
     ]
+}
+
+fn removing(make: Make<'_>) {
+    let store = make();
+    let mut writer = begun(&*store);
+    for round in 0..40 {
+        writer.commit(vec![output("large", json!("x".repeat(round * 100)))]).expect("a commit succeeds");
+    }
+    drop(writer);
+    lock(&*store, "removes").remove().expect("a state can be removed");
+    assert_eq!(read(&*store), None, "after it was removed");
+    let mut writer = lock(&*store, "begins anew");
+    assert_eq!(writer.state(), &State::default());
+    writer.begin("lineage-2", "hep.hcl").expect("a new state can be begun");
+    writer.commit(vec![output("new", json!(1))]).expect("a commit succeeds");
+    drop(writer);
+    let state = read(&*store).expect("there is a state");
+    assert_eq!(state.lineage, "lineage-2");
+    assert_eq!(state.outputs.keys().collect::<Vec<_>>(), ["new"]);
 }

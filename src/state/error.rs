@@ -184,8 +184,8 @@ fn locked_diagnostic(path: &Path, holder: Option<&Holder>, lease: Option<&LeaseS
     };
     let heard = silent.map(|silent| format!(" It was last heard of {} s ago.", silent.as_secs())).unwrap_or_default();
     let detail = format!(
-        "Another run holds the lease `{path}`{who}.{heard} A lease whose holder is silent for {} s can be taken over by whoever waits for it.",
+        "Another run holds the lease `{path}`{who}; its id is {id}.{heard} A lease whose holder is silent for {} s can be taken over by whoever waits for it.",
         length.as_secs()
     );
-    Diagnostic::error("State locked", detail).hint("-lock-timeout=10m").hint(format!("pipectl force-unlock {id}"))
+    Diagnostic::error("State locked", detail).hint("-lock-timeout=10m")
 }

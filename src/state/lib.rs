@@ -16,6 +16,7 @@
 //! Attributes are JSON here: this crate knows no schemas and no values of the language. It speaks to no network: [`ObjectStore`] is what a
 //! backend implements.
 
+mod backend;
 mod change;
 mod clock;
 pub mod conformance;
@@ -37,6 +38,7 @@ mod snapshot;
 mod store;
 pub mod terraform;
 
+pub use backend::{Backend, BackendKind, StateOfTerraform};
 pub use change::{Change, Record};
 pub use clock::{Clock, MonotonicClock};
 pub use difference::changes_between;

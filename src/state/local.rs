@@ -1,5 +1,6 @@
 //! The store on a local disk.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -337,5 +338,17 @@ impl StateWriter for LocalWriter {
             self.go_on_after(&error);
         }
         Ok(())
+    }
+
+    fn remove(self: Box<Self>) -> Result<(), StateError> {
+        // The log comes first in this order, too. Between the two there is a snapshot without a log, which is told as damage.
+        let is_ours = |name: &&String| *name == "log" || is_unfinished(name) || snapshot::serial_of(name).is_some();
+        self.store
+            .names()?
+            .iter()
+            .filter(is_ours)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .try_for_each(|name| self.store.remove(name))
     }
 }

@@ -98,6 +98,11 @@ impl StateWriter for MemoryWriter {
         self.state.take(record);
         Ok(())
     }
+
+    fn remove(self: Box<Self>) -> Result<(), StateError> {
+        self.store.inner().state = State::default();
+        Ok(())
+    }
 }
 
 impl Drop for MemoryWriter {

@@ -14,6 +14,10 @@
 //! that is still on its way comes before the fence, and is taken in, or comes too late, and is refused. Fences are never deleted (the header
 //! lists them), so the next number of a fenced-off writer is occupied for ever.
 //!
+//! A state is removed by a record, too: of all who might write the next one exactly one succeeds, so nobody's work is removed unseen. Then the
+//! header says so, and all but the header, the lease and the fences is deleted. Another state goes on with the next number: whoever was fenced off
+//! from the one before is fenced off from it as well.
+//!
 //! A reader takes no lock: it reads the header, the snapshot, and records until there is none, and begins again if the header has changed
 //! meanwhile. Objects are deleted only after the header no longer needs them, so an unchanged header proves that the last record found was the last.
 
@@ -120,6 +124,15 @@ impl RemoteStore {
         RemoteWriter::begin(self.clone(), lease)
     }
 
+    /// Whether there is a state, by its header alone.
+    ///
+    /// # Errors
+    /// When the store refuses or does not answer, or the header is damaged.
+    pub fn is_there(&self) -> Result<bool, StateError> {
+        let header = self.link.get(HEADER)?.map(|object| Header::parse(&self.link, &object)).transpose()?;
+        Ok(header.is_some_and(|header| !header.removed))
+    }
+
     /// Reads everything, taking no lock.
     fn load(&self) -> Result<Option<Loaded>, StateError> {
         let mut missing = None;
@@ -163,7 +176,7 @@ impl RemoteStore {
 
 impl StateStore for RemoteStore {
     fn read(&self) -> Result<Option<State>, StateError> {
-        Ok(self.load()?.map(|loaded| loaded.state))
+        Ok(self.load()?.filter(|loaded| !loaded.removed).map(|loaded| loaded.state))
     }
 
     fn lock(&self, holder: &Holder, timeout: Duration) -> Result<Box<dyn StateWriter>, StateError> {
@@ -209,8 +222,21 @@ struct Header {
     /// What lies before the base must not be kept: it is not encrypted as it should be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     purge: bool,
+    /// The state was removed: there is none until somebody begins another one, whose records go on from the base.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    removed: bool,
     /// Who wrote it: no two writers write the same bytes.
     writer: String,
+}
+
+/// What a record is besides a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Plain,
+    /// It fences off an earlier writer, and changes nothing.
+    Fence,
+    /// It removes the state.
+    Removal,
 }
 
 /// An object `log/<serial>`.
@@ -221,6 +247,9 @@ struct LogEntry {
     /// It fences off an earlier writer, and changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     fence: bool,
+    /// It removes the state.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    removal: bool,
     /// The record in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Record>,
@@ -256,16 +285,16 @@ impl LogEntry {
         lineage: &str,
         record: &Record,
         writer: &str,
-        fence: bool,
+        mark: Mark,
         encryption: &Encryption,
     ) -> Result<Vec<u8>, EncryptionError> {
-        let writer = writer.to_owned();
+        let (writer, fence, removal) = (writer.to_owned(), mark == Mark::Fence, mark == Mark::Removal);
         let entry = match encryption.is_on() {
-            false => Self { writer, fence, record: Some(record.clone()), sealed: None },
+            false => Self { writer, fence, removal, record: Some(record.clone()), sealed: None },
             true => {
                 let json = serde_json::to_vec(record).expect("a record is plain data");
                 let sealed = encryption.seal_text(&record_context(lineage, record.serial), &json)?;
-                Self { writer, fence, record: None, sealed: Some(sealed) }
+                Self { writer, fence, removal, record: None, sealed: Some(sealed) }
             }
         };
         Ok(frame::frame(&serde_json::to_vec(&entry).expect("a record is plain data")))
@@ -297,13 +326,17 @@ struct Loaded {
     snapshot_bytes: u64,
     /// Whether all of it is stored as it would be stored now: this format, this passphrase.
     is_current: bool,
+    /// Whether it was removed.
+    removed: bool,
 }
 
 impl Loaded {
     fn at(header: Header, tag: Tag) -> Self {
-        let state = State { lineage: header.lineage.clone(), root: header.root.clone(), ..State::default() };
-        let is_current = header.format == FORMAT;
-        Self { state, header, tag, fences: Vec::new(), log_bytes: 0, snapshot_bytes: 0, is_current }
+        // Without a snapshot a state begins with nothing, after the records of one that was removed before it.
+        let (lineage, root, serial) = (header.lineage.clone(), header.root.clone(), header.base);
+        let state = State { lineage, root, serial, ..State::default() };
+        let (is_current, removed) = (header.format == FORMAT, header.removed);
+        Self { state, header, tag, fences: Vec::new(), log_bytes: 0, snapshot_bytes: 0, is_current, removed }
     }
 
     fn take_snapshot(
@@ -362,6 +395,7 @@ impl Loaded {
         if entry.fence {
             self.fences.push(serial);
         }
+        self.removed |= entry.removal;
         self.log_bytes += object.bytes.len() as u64;
         self.state.take(record);
         Ok(())

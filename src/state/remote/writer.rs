@@ -3,9 +3,10 @@
 use super::lease::Lease;
 use super::link::Written;
 use super::{
-    Header, LOG, Loaded, LogEntry, RemoteStore, SNAPSHOT, log_key, serial_of_log, serial_of_snapshot, snapshot_key,
+    Header, LOG, Loaded, LogEntry, Mark, RemoteStore, SNAPSHOT, log_key, serial_of_log, serial_of_snapshot,
+    snapshot_key,
 };
-use crate::{Change, FORMAT, Record, State, StateError, StateWriter, snapshot};
+use crate::{Change, FORMAT, ObjectError, Put, Record, State, StateError, StateWriter, snapshot};
 
 /// A log is compacted when it is this many times as long as the snapshot it goes on from.
 const COMPACTION_FACTOR: u64 = 3;
@@ -18,6 +19,8 @@ pub struct RemoteWriter {
     state: State,
     /// What was read of the header and the log; `None` while there is no state.
     log: Option<Log>,
+    /// Whether the state that was there was removed: then there is none, and its header is what another one takes the place of.
+    is_removed: bool,
     broken: Option<String>,
 }
 
@@ -43,7 +46,7 @@ enum Backup {
 
 impl RemoteWriter {
     pub(super) fn begin(store: RemoteStore, lease: Lease) -> Result<Self, StateError> {
-        let mut writer = Self { store, lease, state: State::default(), log: None, broken: None };
+        let mut writer = Self { store, lease, state: State::default(), log: None, is_removed: false, broken: None };
         let Some(loaded) = writer.store.load()? else {
             // A former holder may still make the header: whoever comes next has to fence it off, unless this writer is the one that makes it.
             return Ok(writer);
@@ -52,6 +55,10 @@ impl RemoteWriter {
         writer.take_loaded(loaded);
         if writer.lease.must_fence {
             writer.fence()?;
+        }
+        if writer.is_removed {
+            writer.bury()?;
+            return Ok(writer);
         }
         let purge = writer.log.as_ref().is_some_and(|log| log.header.purge);
         if !is_current {
@@ -71,7 +78,8 @@ impl RemoteWriter {
     }
 
     fn take_loaded(&mut self, loaded: Loaded) {
-        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, .. } = loaded;
+        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, removed, .. } = loaded;
+        self.is_removed = removed;
         self.state = state;
         self.log = Some(Log { header, tag, fences, bytes: log_bytes, snapshot_bytes });
     }
@@ -80,7 +88,7 @@ impl RemoteWriter {
     fn fence(&mut self) -> Result<(), StateError> {
         loop {
             let record = Record { serial: self.state.serial + 1, changes: Vec::new() };
-            match self.put(&record, true)? {
+            match self.put(&record, Mark::Fence)? {
                 Written::Ours(_) => {
                     self.lease.must_fence = false;
                     return Ok(());
@@ -95,16 +103,16 @@ impl RemoteWriter {
     }
 
     /// Makes the object of a record, and takes the record in.
-    fn put(&mut self, record: &Record, fence: bool) -> Result<Written, StateError> {
+    fn put(&mut self, record: &Record, mark: Mark) -> Result<Written, StateError> {
         let key = log_key(record.serial);
         let link = &self.store.link;
         let log = self.log.as_mut().ok_or_else(|| StateError::Lost("it was never begun".to_owned()))?;
-        let bytes = LogEntry::bytes(&self.state.lineage, record, self.lease.token(), fence, &self.store.encryption)
+        let bytes = LogEntry::bytes(&self.state.lineage, record, self.lease.token(), mark, &self.store.encryption)
             .map_err(StateError::encryption(&link.path(&key)))?;
         let written = link.create(&key, &bytes)?;
         if let Written::Ours(_) = written {
             log.bytes += bytes.len() as u64;
-            if fence {
+            if mark == Mark::Fence {
                 log.fences.push(record.serial);
             }
             self.state.take(record.clone());
@@ -123,7 +131,9 @@ impl RemoteWriter {
     /// Writes a snapshot, lets the log go on from it, and deletes what nobody needs any more.
     fn compact(&mut self, backup: Backup) -> Result<(), StateError> {
         let link = &self.store.link;
-        let Some(log) = &mut self.log else { return Ok(()) };
+        if self.log.is_none() {
+            return Ok(());
+        }
         let token: [u8; 8] = crate::encryption::random().map_err(StateError::encryption(&link.path(SNAPSHOT)))?;
         let key = snapshot_key(self.state.serial, &crate::encryption::hexadecimal(&token));
         let bytes =
@@ -131,7 +141,21 @@ impl RemoteWriter {
         if !matches!(link.create(&key, &bytes)?, Written::Ours(_)) {
             return Err(StateError::Lost(format!("{key} was written by somebody else")));
         }
-        let previous = loop {
+        let previous = self.replace_header(Some(key), backup == Backup::Purge)?;
+        if let Some(log) = &mut self.log {
+            log.snapshot_bytes = bytes.len() as u64;
+        }
+        match backup {
+            Backup::Purge => self.purge(),
+            Backup::Keep => self.collect(previous.base, previous.snapshot.as_deref()),
+        }
+    }
+
+    /// Lets the log go on from here: from a snapshot, or, where the state was removed, from nothing. Gives the header that there was.
+    fn replace_header(&mut self, snapshot: Option<String>, purge: bool) -> Result<Header, StateError> {
+        let link = &self.store.link;
+        let log = self.log.as_mut().ok_or_else(|| StateError::Lost("it was never begun".to_owned()))?;
+        loop {
             let mut fences = log.header.fences.clone();
             fences.extend(&log.fences);
             fences.sort_unstable();
@@ -139,9 +163,10 @@ impl RemoteWriter {
             let header = Header {
                 format: FORMAT,
                 base: self.state.serial,
-                snapshot: Some(key.clone()),
+                snapshot: snapshot.clone(),
                 fences,
-                purge: backup == Backup::Purge,
+                purge,
+                removed: self.is_removed,
                 writer: self.lease.token().to_owned(),
                 ..log.header.clone()
             };
@@ -149,7 +174,9 @@ impl RemoteWriter {
                 Written::Ours(tag) => {
                     let previous = std::mem::replace(&mut log.header, header);
                     log.tag = tag;
-                    break previous;
+                    log.fences.clear();
+                    log.bytes = 0;
+                    return Ok(previous);
                 }
                 Written::Theirs(object) => {
                     let found = Header::parse(link, &object)?;
@@ -164,14 +191,39 @@ impl RemoteWriter {
                 }
                 Written::Missing => return Err(StateError::Lost("its header was deleted".to_owned())),
             }
-        };
-        log.fences.clear();
-        log.bytes = 0;
-        log.snapshot_bytes = bytes.len() as u64;
-        match backup {
-            Backup::Purge => self.purge(),
-            Backup::Keep => self.collect(previous.base, previous.snapshot.as_deref()),
         }
+    }
+
+    /// Ends what a removal has begun: the header says that there is no state, and all that was one goes.
+    fn bury(&mut self) -> Result<(), StateError> {
+        let is_buried = |log: &Log| log.header.removed && log.header.base == self.state.serial;
+        if !self.log.as_ref().is_some_and(is_buried) {
+            self.replace_header(None, false)?;
+        }
+        self.purge()?;
+        self.state = State::default();
+        Ok(())
+    }
+
+    /// Makes sure that the store does as it is told: all that is safe here hangs on that.
+    fn check_conditions(&self, header: &Header) -> Result<(), StateError> {
+        let link = &self.store.link;
+        // What does not answer now is not the kind of store that is looked for.
+        let Ok(Put::Done(_)) = link.objects.put_if_absent(super::HEADER, &header.bytes()) else { return Ok(()) };
+        let why = "it was told to make an object only where there is none, and wrote over one that is there (If-None-Match: *): a state \
+                   would not be safe in such a store";
+        Err(StateError::Remote {
+            doing: "begin",
+            name: link.objects.name(),
+            source: ObjectError::Refused(why.to_owned()),
+        })
+    }
+
+    /// Somebody else has written the next record.
+    fn overtaken(&mut self, serial: u64) -> StateError {
+        let why = format!("another writer has committed record {serial}");
+        self.broken = Some(why.clone());
+        StateError::Lost(why)
     }
 
     /// Deletes everything before the base, except fences.
@@ -230,22 +282,34 @@ impl StateWriter for RemoteWriter {
     fn begin(&mut self, lineage: &str, root: &str) -> Result<(), StateError> {
         self.check()?;
         let writer = self.lease.token().to_owned();
-        let state = State { lineage: lineage.to_owned(), root: root.to_owned(), ..State::default() };
+        // The next number after a state that was removed: whoever was fenced off from that one is fenced off from this one as well.
+        let (base, fences) = match &self.log {
+            Some(log) => (log.header.base, log.header.fences.clone()),
+            None => (0, Vec::new()),
+        };
+        let state = State { lineage: lineage.to_owned(), root: root.to_owned(), serial: base, ..State::default() };
         let header = Header {
             format: FORMAT,
             lineage: state.lineage.clone(),
             root: state.root.clone(),
-            base: 0,
+            base,
             snapshot: None,
-            fences: Vec::new(),
+            fences,
             purge: false,
+            removed: false,
             writer,
         };
-        let created = self.store.link.create(super::HEADER, &header.bytes());
-        match self.after(created)? {
+        let link = &self.store.link;
+        let made = match &self.log {
+            Some(log) => link.replace(super::HEADER, &header.bytes(), &log.tag),
+            None => link.create(super::HEADER, &header.bytes()),
+        };
+        match self.after(made)? {
             Written::Ours(tag) => {
+                self.check_conditions(&header)?;
                 // Nobody commits without having made or read a header, and there was none to read.
                 self.lease.must_fence = false;
+                self.is_removed = false;
                 self.state = state;
                 self.log = Some(Log { header, tag, fences: Vec::new(), bytes: 0, snapshot_bytes: 0 });
                 Ok(())
@@ -260,15 +324,14 @@ impl StateWriter for RemoteWriter {
 
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StateError> {
         self.check()?;
+        if self.is_removed {
+            return Err(StateError::Lost("it was never begun".to_owned()));
+        }
         let record = Record { serial: self.state.serial + 1, changes };
-        let written = self.put(&record, false);
+        let written = self.put(&record, Mark::Plain);
         match self.after(written)? {
             Written::Ours(_) => {}
-            Written::Theirs(_) | Written::Missing => {
-                let why = format!("another writer has committed record {}", record.serial);
-                self.broken = Some(why.clone());
-                return Err(StateError::Lost(why));
-            }
+            Written::Theirs(_) | Written::Missing => return Err(self.overtaken(record.serial)),
         }
         if self.is_due() {
             // The record is durable already: a failed compaction is not a failed commit, and the next commit tries it again.
@@ -276,12 +339,27 @@ impl StateWriter for RemoteWriter {
         }
         Ok(())
     }
+
+    fn remove(mut self: Box<Self>) -> Result<(), StateError> {
+        self.check()?;
+        if self.log.is_none() || self.is_removed {
+            return Ok(());
+        }
+        let record = Record { serial: self.state.serial + 1, changes: Vec::new() };
+        let written = self.put(&record, Mark::Removal);
+        match self.after(written)? {
+            Written::Ours(_) => {}
+            Written::Theirs(_) | Written::Missing => return Err(self.overtaken(record.serial)),
+        }
+        self.is_removed = true;
+        self.bury()
+    }
 }
 
 impl Drop for RemoteWriter {
     fn drop(&mut self) {
         let is_untidy =
-            self.log.as_ref().is_some_and(|log| self.state.serial - log.header.base > self.store.options.tidy_log);
+            self.log.as_ref().is_some_and(|log| self.state.serial > log.header.base + self.store.options.tidy_log);
         if is_untidy && self.broken.is_none() && !self.lease.is_lost() {
             // For the readers that come: what cannot be tidied now is tidied by the next writer.
             let _ = self.compact(Backup::Keep);

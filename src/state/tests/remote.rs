@@ -409,3 +409,138 @@ fn only_what_is_needed_stays() {
     assert!(counts[&29] <= counts[&5] + 2, "{counts:?}");
     assert_eq!(bed.objects.list("snapshot/").unwrap().len(), 2, "the present one and the one before");
 }
+
+fn named(state: Option<State>) -> Vec<String> {
+    state.map(|state| state.outputs.into_keys().collect()).unwrap_or_default()
+}
+
+/// Writers that live in one world, whose minutes pass in moments.
+fn world() -> (MemoryObjects, RemoteStore) {
+    let clock = Arc::new(SkewedClock::new(Arc::new(pipectl_state::MonotonicClock::new()), Duration::ZERO, 100_000_000));
+    let objects = MemoryObjects::with_clock(clock.clone());
+    let store = RemoteStore::new(Arc::new(objects.clone()), options()).with_clock(clock);
+    (objects, store)
+}
+
+#[test]
+fn whoever_was_fenced_off_from_a_removed_state_is_fenced_off_from_the_next_one() {
+    let (objects, store) = world();
+    let mut slept = store.writer(&holder("slept"), Duration::ZERO).unwrap();
+    slept.begin("first", "hep.hcl").unwrap();
+    slept.commit(vec![output("a")]).unwrap();
+    let second = store.lock(&holder("second"), Duration::from_secs(100_000)).unwrap();
+    second.remove().unwrap();
+    assert_eq!(store.read().unwrap(), None);
+    assert!(!store.is_there().unwrap());
+    assert!(objects.keys().iter().all(|key| !key.starts_with("snapshot/")), "{:?}", objects.keys());
+    let mut third = store.lock(&holder("third"), Duration::from_secs(100_000)).unwrap();
+    assert_eq!(third.state(), &State::default());
+    third.begin("second", "hep.hcl").unwrap();
+    third.commit(vec![output("b")]).unwrap();
+    let late = slept.commit(vec![output("late")]).unwrap_err();
+    assert!(matches!(late, StateError::Lost(_)), "{late}");
+    // Records of a state that is long enough to be compacted go on from a snapshot, and those of this one from nothing.
+    for number in 0..30 {
+        third.commit(vec![output(&format!("c{number}"))]).unwrap();
+    }
+    drop((slept, third));
+    let state = store.read().unwrap().unwrap();
+    assert_eq!(state.lineage, "second");
+    assert_eq!(state.outputs.len(), 31);
+}
+
+#[test]
+fn whoever_was_overtaken_removes_nothing() {
+    let (_, store) = world();
+    let mut first = store.lock(&holder("first"), Duration::ZERO).unwrap();
+    first.begin("lineage", "hep.hcl").unwrap();
+    drop(first);
+    let slept = store.lock(&holder("slept"), Duration::ZERO).unwrap();
+    let mut next = store.lock(&holder("next"), Duration::from_secs(100_000)).unwrap();
+    next.commit(vec![output("a")]).unwrap();
+    drop(next);
+    let error = slept.remove().unwrap_err();
+    assert!(matches!(error, StateError::Lost(_)), "{error}");
+    assert_eq!(named(store.read().unwrap()), ["a"]);
+}
+
+/// A process that removes a state and is killed at any of its requests: the state is whole or gone, and the next one can be begun.
+#[test]
+fn a_removal_that_is_killed_leaves_a_state_or_none() {
+    let (mut whole, mut gone) = (0, 0);
+    for dead_from in 1..40 {
+        let clock: Arc<dyn Clock> =
+            Arc::new(SkewedClock::new(Arc::new(pipectl_state::MonotonicClock::new()), Duration::ZERO, 100_000_000));
+        let objects = MemoryObjects::with_clock(clock.clone());
+        let store = RemoteStore::new(Arc::new(objects.clone()), options()).with_clock(clock.clone());
+        let mut writer = store.lock(&holder("first"), Duration::ZERO).unwrap();
+        writer.begin("first", "hep.hcl").unwrap();
+        for number in 0..20 {
+            writer.commit(vec![output(&format!("a{number}"))]).unwrap();
+        }
+        drop(writer);
+        let faults = Faults { dead_from: Some(dead_from), ..Faults::none() };
+        let network = Network::new(objects.clone(), clock.clone(), faults, dead_from);
+        let killed = RemoteStore::new(Arc::new(network), options()).with_clock(clock);
+        // How it ends is what nobody hears.
+        let _ = killed.lock(&holder("killed"), Duration::ZERO).and_then(StateWriter::remove);
+        let found = named(store.read().unwrap());
+        match found.len() {
+            20 => whole += 1,
+            0 => gone += 1,
+            length => panic!("killed at request {dead_from}, {length} of 20 outputs are left"),
+        }
+        let mut next = store.lock(&holder("next"), Duration::from_secs(100_000)).unwrap();
+        assert_eq!(next.state().outputs.len(), found.len(), "killed at request {dead_from}");
+        if next.state().lineage.is_empty() {
+            next.begin("second", "hep.hcl").unwrap();
+        }
+        next.commit(vec![output("b")]).unwrap();
+        drop(next);
+        assert_eq!(named(store.read().unwrap()).len(), found.len() + 1, "killed at request {dead_from}");
+    }
+    assert!(whole > 3 && gone > 3, "{whole} whole, {gone} gone");
+}
+
+#[test]
+fn a_store_that_knows_no_conditions_is_refused() {
+    #[derive(Debug)]
+    struct Careless(MemoryObjects);
+
+    impl ObjectStore for Careless {
+        fn name(&self) -> String {
+            "careless".to_owned()
+        }
+
+        fn get(&self, key: &str) -> Result<Option<pipectl_state::Object>, pipectl_state::ObjectError> {
+            self.0.get(key)
+        }
+
+        fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<pipectl_state::Put, pipectl_state::ObjectError> {
+            self.0.remove(key);
+            self.0.put_if_absent(key, bytes)
+        }
+
+        fn put_if_match(
+            &self,
+            key: &str,
+            bytes: &[u8],
+            _: &pipectl_state::Tag,
+        ) -> Result<pipectl_state::Put, pipectl_state::ObjectError> {
+            self.put_if_absent(key, bytes)
+        }
+
+        fn list(&self, prefix: &str) -> Result<Vec<String>, pipectl_state::ObjectError> {
+            self.0.list(prefix)
+        }
+
+        fn delete(&self, key: &str) -> Result<(), pipectl_state::ObjectError> {
+            self.0.delete(key)
+        }
+    }
+
+    let store = RemoteStore::new(Arc::new(Careless(MemoryObjects::new())), options());
+    let mut writer = store.lock(&holder("first"), Duration::ZERO).unwrap();
+    let error = writer.begin("lineage", "hep.hcl").unwrap_err();
+    assert!(error.diagnostic().detail.contains("would not be safe in such a store"), "{error}");
+}
