@@ -1,4 +1,4 @@
-//! The local artifact store: blobs by digest, manifests, the action cache, readable views, and the stat cache of source files.
+//! The artifact store: blobs by digest, manifests, the action cache, readable views, and the stat cache of source files.
 //!
 //! A store folder holds
 //!
@@ -16,7 +16,7 @@
 //! point leaves whole things or none, and at worst working files that nobody refers to. Several processes may use a store at once.
 //!
 //! What this crate deliberately leaves out: what a key is (`stage`), which manifests a state refers to (the caller of
-//! [`LocalStore::gc`] says so), and stores elsewhere than on a local file system.
+//! [`LocalStore::gc`] says so), and how objects that several machines share ([`SharedStore`]) come to where they are.
 
 mod collect;
 #[cfg(test)]
@@ -25,6 +25,7 @@ mod disk;
 mod inspect;
 mod places;
 mod session;
+mod shared;
 mod stamp;
 mod stat_cache;
 mod store;
@@ -33,4 +34,5 @@ mod walk;
 
 pub use collect::{Collected, GcOptions};
 pub use inspect::{Finding, Listed, Verified};
+pub use shared::SharedStore;
 pub use store::{LocalStore, Options};

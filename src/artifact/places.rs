@@ -24,8 +24,7 @@ impl Places {
     }
 
     pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.blobs().join(&hex[..2]).join(hex)
+        self.folder.join(Names::blob(digest))
     }
 
     pub(crate) fn manifests(&self) -> PathBuf {
@@ -33,7 +32,7 @@ impl Places {
     }
 
     pub(crate) fn manifest(&self, digest: &Digest) -> PathBuf {
-        self.manifests().join(format!("{}.json", digest.hex()))
+        self.folder.join(Names::manifest(digest))
     }
 
     pub(crate) fn actions(&self) -> PathBuf {
@@ -41,7 +40,7 @@ impl Places {
     }
 
     pub(crate) fn action(&self, key: &Digest) -> PathBuf {
-        self.actions().join(key.hex())
+        self.folder.join(Names::action(key))
     }
 
     pub(crate) fn damaged(&self) -> PathBuf {
@@ -58,6 +57,24 @@ impl Places {
 
     pub(crate) fn stat_cache(&self) -> PathBuf {
         self.folder.join("stat-cache")
+    }
+}
+
+/// What things are called, below a store's folder and elsewhere.
+pub(crate) struct Names;
+
+impl Names {
+    pub(crate) fn blob(digest: &Digest) -> String {
+        let hex = digest.hex();
+        format!("blobs/{}/{hex}", &hex[..2])
+    }
+
+    pub(crate) fn manifest(digest: &Digest) -> String {
+        format!("manifests/{}.json", digest.hex())
+    }
+
+    pub(crate) fn action(key: &Digest) -> String {
+        format!("actions/{}", key.hex())
     }
 }
 

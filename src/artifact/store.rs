@@ -205,14 +205,40 @@ impl LocalStore {
 
     /// The manifest of an action file; `None` when there is no file, or not one that this program reads.
     pub(crate) fn read_action(&self, path: &Path) -> Result<Option<Digest>> {
-        let bytes = disk::read(path)?;
-        let action = bytes.and_then(|bytes| serde_json::from_slice::<Action>(&bytes).ok());
-        Ok(action.filter(|action| action.version == VERSION).map(|action| action.manifest))
+        Ok(disk::read(path)?.and_then(|bytes| parse_action(&bytes)))
     }
 
     /// Removes what processes that are gone left behind.
     fn sweep(&self) -> Result<()> {
         session::stale(&self.places.working())?.into_iter().try_for_each(session::Stale::remove)
+    }
+}
+
+/// What an action holds that made this manifest.
+pub(crate) fn action_bytes(manifest: &Digest) -> Vec<u8> {
+    serde_json::to_vec(&Action { version: VERSION, manifest: *manifest }).expect("plain data")
+}
+
+/// The manifest that an action names; `None` where it is none that this program reads.
+pub(crate) fn parse_action(bytes: &[u8]) -> Option<Digest> {
+    let action = serde_json::from_slice::<Action>(bytes).ok()?;
+    (action.version == VERSION).then_some(action.manifest)
+}
+
+/// Reads a manifest that was found at `path` under its digest.
+pub(crate) fn parse_manifest(path: &Path, bytes: &[u8], digest: &Digest) -> Result<Manifest> {
+    let damaged = |message: String| ArtifactError::Damaged { path: path.to_owned(), message };
+    if Digest::of(bytes) != *digest {
+        return Err(damaged("its content does not have the digest that it is named after".to_owned()));
+    }
+    let manifest: Manifest =
+        serde_json::from_slice(bytes).map_err(|error| damaged(format!("it is not a manifest: {error}")))?;
+    if manifest.version != VERSION {
+        return Err(damaged(format!("it has version {}, and this pipectl reads version {VERSION}", manifest.version)));
+    }
+    match walk::unusable_paths(&manifest) {
+        Some(message) => Err(damaged(message)),
+        None => Ok(manifest),
     }
 }
 
@@ -282,22 +308,7 @@ impl ArtifactStore for LocalStore {
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
         let path = self.places.manifest(digest);
         let Some(bytes) = disk::read(&path)? else { return Ok(None) };
-        let damaged = |message: String| ArtifactError::Damaged { path: path.clone(), message };
-        if Digest::of(&bytes) != *digest {
-            return Err(damaged("its content does not have the digest that it is named after".to_owned()));
-        }
-        let manifest: Manifest =
-            serde_json::from_slice(&bytes).map_err(|error| damaged(format!("it is not a manifest: {error}")))?;
-        if manifest.version != VERSION {
-            return Err(damaged(format!(
-                "it has version {}, and this pipectl reads version {VERSION}",
-                manifest.version
-            )));
-        }
-        match walk::unusable_paths(&manifest) {
-            Some(message) => Err(damaged(message)),
-            None => Ok(Some(manifest)),
-        }
+        parse_manifest(&path, &bytes, digest).map(Some)
     }
 
     fn record_action(&self, key: &Digest, manifest: &Digest) -> Result<()> {
@@ -306,9 +317,8 @@ impl ArtifactStore for LocalStore {
         if !published.is_file() {
             return Err(ArtifactError::Damaged { path: published, message: "it is missing".to_owned() });
         }
-        let action = serde_json::to_vec(&Action { version: VERSION, manifest: *manifest }).expect("plain data");
         disk::create_folder(&self.places.actions())?;
-        disk::write_whole(&self.session()?.fresh("action"), &self.places.action(key), &action)
+        disk::write_whole(&self.session()?.fresh("action"), &self.places.action(key), &action_bytes(manifest))
     }
 
     fn action(&self, key: &Digest) -> Result<Option<Manifest>> {

@@ -92,6 +92,16 @@ pub enum ArtifactError {
         /// What is wrong.
         message: String,
     },
+    /// The place that several machines share refused, or did not answer.
+    #[error("cannot {doing} `{name}`: {message}")]
+    Shared {
+        /// A verb.
+        doing: &'static str,
+        /// The object.
+        name: String,
+        /// What was said.
+        message: String,
+    },
 }
 
 /// Stores what stages make. Calls block; long ones belong on a blocking thread.

@@ -18,6 +18,7 @@ pub mod provider;
 pub mod registry;
 pub mod resource;
 pub mod rules;
+pub mod shared_objects;
 pub mod waiting;
 
 pub use artifacts::{ArtifactError, ArtifactStore, FileEntry, Manifest, ViewState};
@@ -31,3 +32,4 @@ pub use kinds::Kinds;
 pub use provider::{PlainProvider, Provider};
 pub use registry::{Registry, ValueBlock};
 pub use resource::{DataSource, Effect, PlanRequest, PlanResponse, ReadOutcome, Reason, Resource};
+pub use shared_objects::{SharedObjects, SharedObjectsKind};
