@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("provider", &["core"]),
     ("http", &["core"]),
     ("state", &["core"]),
+    ("backend-s3", &["core", "provider", "state"]),
     ("engine", &["core", "lang", "provider", "state"]),
     ("sim", &["core", "provider"]),
     ("provider-openstack", &["core", "provider", "http"]),
@@ -46,6 +47,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "artifact",
+            "backend-s3",
             "collective",
             "core",
             "engine",
@@ -78,6 +80,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("anyhow", &[]),
     ("annotate-snippets", &["cli"]),
     ("anstream", &["cli"]),
+    ("aws-*", &["backend-s3"]),
     ("arrow*", &["formats", "stage-convert", "stage-score"]),
     ("bcrypt", &["lang", "provider-utility"]),
     ("burn*", &["train-burn"]),
@@ -100,6 +103,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     (
         "tokio*",
         &[
+            "backend-s3",
             "provider",
             "http",
             "engine",

@@ -110,7 +110,7 @@ impl App {
         Engine {
             registry: self.registry.clone(),
             environment: self.environment.clone(),
-            artifacts: Arc::new(project.artifact_store(effort.verify)),
+            artifacts: project.artifacts(effort.verify),
             files: project.files(),
             folders: project.folders(),
             // Whoever has no passphrase finds out when the state is read.

@@ -1,58 +1,143 @@
 //! Where the state is kept: the `backend` block of a pipeline, or of Terraform's settings.
 //!
-//! There is one backend so far: `local`. Its `path` takes the place of `.pipectl/<pipeline>` and holds a folder for each workspace. Terraform's
-//! `path` names a file; beside it, in `<path without .tfstate>.pipectl`, lies ours.
+//! The backend `local` is a folder: its `path` takes the place of `.pipectl/<pipeline>` and holds a folder for each workspace. Terraform's `path`
+//! names a file; beside it, in `<path without .tfstate>.pipectl`, lies ours. All other backends are crates of their own; [`kinds`] lists them.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use pipectl_core::{Attribute, Diagnostic, Diagnostics, Schema, Type, Value};
+use pipectl_core::{Attribute, Diagnostic, Diagnostics, Schema, Severity, Type, Value};
 use pipectl_lang::{Body, Configuration, Scope, decode};
 use pipectl_provider::Environment;
+use pipectl_state::{Backend, BackendKind};
 
-/// Where the states of a root module's workspaces lie, seen from its folder; `None` where nobody says.
-///
-/// # Errors
-/// When the block cannot be followed: to go on without it could put a state in the wrong place.
-pub fn folder(configuration: &Configuration) -> Result<Option<PathBuf>, Diagnostics> {
-    let of_pipeline = configuration.pipeline.as_ref().and_then(|block| block.backend.as_ref());
-    match (of_pipeline, &configuration.terraform_backend) {
-        (Some((kind, body)), _) => path(kind, body),
-        (None, Some((kind, body))) => Ok(path(kind, body)?.map(beside_terraform)),
-        (None, None) => Ok(None),
+const LOCAL: &str = "local";
+
+/// The backends of this build, besides `local`.
+pub fn kinds() -> Vec<Arc<dyn BackendKind>> {
+    vec![
+        #[cfg(feature = "s3")]
+        Arc::new(pipectl_backend_s3::S3),
+    ]
+}
+
+/// Where the states of a root module's workspaces lie.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Beside the root, where nobody says otherwise.
+    Beside,
+    /// In a folder of this disk.
+    Folder(PathBuf),
+    /// Somewhere else.
+    Remote(Arc<Remote>),
+}
+
+/// A place that is not on this disk. It is gone to only when it is needed.
+pub struct Remote {
+    kind: Arc<dyn BackendKind>,
+    arguments: Value,
+    body: Body,
+    root: PathBuf,
+    opened: OnceLock<Result<Arc<dyn Backend>, Diagnostic>>,
+}
+
+impl fmt::Debug for Remote {
+    /// Without arguments: there may be keys among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
-/// Whether someone has said where the state is kept.
-pub fn is_declared(configuration: &Configuration) -> bool {
+impl Remote {
+    /// The backend.
+    ///
+    /// # Errors
+    /// When what the block or the environment says cannot be used.
+    pub fn backend(&self) -> Result<Arc<dyn Backend>, Diagnostic> {
+        let open = || {
+            let opened = self.kind.open(&self.arguments, &self.root).map_err(|problems| placed(problems, &self.body));
+            opened.map(Arc::from).map_err(|problems| {
+                problems
+                    .into_iter()
+                    .find(|problem| problem.severity == Severity::Error)
+                    .expect("a backend that is refused is refused for a reason")
+            })
+        };
+        self.opened.get_or_init(open).clone()
+    }
+}
+
+/// Where the states of a root module's workspaces lie, and what is to be said about that. `folder` is the root's.
+///
+/// # Errors
+/// When the block cannot be followed: to go on without it could put a state in the wrong place.
+pub fn place(configuration: &Configuration, folder: &FilePath) -> Result<(Place, Diagnostics), Diagnostics> {
+    let Some((kind, body)) = block(configuration) else { return Ok((Place::Beside, Diagnostics::new())) };
+    if kind == LOCAL {
+        let path = path(body)?.map(|path| match &configuration.pipeline {
+            Some(pipeline) if pipeline.backend.is_some() => path,
+            _ => beside_terraform(path),
+        });
+        return Ok((path.map_or(Place::Beside, |path| Place::Folder(folder.join(path))), Diagnostics::new()));
+    }
+    let kinds = kinds();
+    let Some(kind) = kinds.iter().find(|known| known.name() == kind) else {
+        let names: Vec<String> = std::iter::once(LOCAL)
+            .chain(kinds.iter().map(|kind| kind.name()))
+            .map(|name| format!("\"{name}\""))
+            .collect();
+        let detail = format!("There is no backend \"{kind}\". Backends are {}.", names.join(", "));
+        return Err(Diagnostic::error("Unsupported backend", detail).at(body.span()).into());
+    };
+    let (arguments, mut problems) = decode(body, &kind.schema(), &Scope::constant());
+    if !problems.has_errors() {
+        problems.extend(placed(kind.check(&arguments), body));
+    }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    let (kind, body, root) = (Arc::clone(kind), body.clone(), folder.to_owned());
+    let remote = Remote { kind, arguments, body, root, opened: OnceLock::new() };
+    Ok((Place::Remote(Arc::new(remote)), problems))
+}
+
+/// The block that decides: a pipeline's own, or else Terraform's.
+fn block(configuration: &Configuration) -> Option<(&str, &Body)> {
     let of_pipeline = configuration.pipeline.as_ref().and_then(|block| block.backend.as_ref());
-    of_pipeline.or(configuration.terraform_backend.as_ref()).is_some()
+    of_pipeline.or(configuration.terraform_backend.as_ref()).map(|(kind, body)| (kind.as_str(), body))
+}
+
+/// What is wrong with arguments of a block, where they stand.
+pub fn placed(problems: Diagnostics, body: &Body) -> Diagnostics {
+    let at = |problem: Diagnostic| {
+        let span = problem.path.as_ref().and_then(|path| body.span_of(path)).unwrap_or_else(|| body.span());
+        problem.or_at(Some(&span))
+    };
+    problems.into_iter().map(at).collect()
 }
 
 /// A warning when a job of continuous integration keeps the state in its own checkout, where it is lost with the job.
 pub fn warning(configuration: &Configuration, environment: &dyn Environment) -> Option<Diagnostic> {
     let is_ci = environment.variable("CI").is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    if !is_ci || is_declared(configuration) {
+    if !is_ci || block(configuration).is_some() {
         return None;
     }
     let detail = "CI is set, and the state lies in the checkout of this job: when the job ends it is lost, and the next job makes everything \
-                  again. Say where it is to stay, on a disk that outlives the job.";
-    let (span, block) = match &configuration.pipeline {
-        Some(block) => (Some(&block.span), format!("pipeline {:?} {{", block.name)),
-        None => (None, "terraform {".to_owned()),
+                  again. Say where it is to stay: in a bucket, or on a disk that outlives the job.";
+    let (span, block, name) = match &configuration.pipeline {
+        Some(block) => (Some(&block.span), format!("pipeline {:?} {{", block.name), block.name.clone()),
+        None => (None, "terraform {".to_owned(), "terraform.tfstate".to_owned()),
     };
-    let path = match &configuration.pipeline {
-        Some(block) => format!("/srv/states/{}", block.name),
-        None => "/srv/states/terraform.tfstate".to_owned(),
-    };
-    let paste = format!("{block}\n  backend \"local\" {{\n    path = \"{path}\"\n  }}\n}}");
-    Some(Diagnostic::warning("State kept in a job's checkout", detail).or_at(span).hint(paste))
+    let warning = Diagnostic::warning("State kept in a job's checkout", detail).or_at(span);
+    let paste = |backend: &str| format!("{block}\n  backend {backend}\n  }}\n}}");
+    let in_bucket =
+        cfg!(feature = "s3").then(|| paste(&format!("\"s3\" {{\n    bucket = \"my-states\"\n    key    = \"{name}\"")));
+    let warning = in_bucket.into_iter().fold(warning, Diagnostic::hint);
+    Some(warning.hint(paste(&format!("\"local\" {{\n    path = \"/srv/states/{name}\""))))
 }
 
-fn path(kind: &str, body: &Body) -> Result<Option<PathBuf>, Diagnostics> {
-    if kind != "local" {
-        let detail = format!("The state can be kept on a local disk only; there is no backend \"{kind}\" yet.");
-        return Err(Diagnostic::error("Unsupported backend", detail).at(body.span()).into());
-    }
+fn path(body: &Body) -> Result<Option<PathBuf>, Diagnostics> {
     let description = "Where the states of all workspaces lie, relative to the root's folder.";
     let schema = Schema::of([("path", Attribute::optional(Type::String, description))]);
     let (arguments, problems) = decode(body, &schema, &Scope::constant());

@@ -6,6 +6,7 @@
 
 mod app;
 mod arguments;
+mod artifact_store;
 mod backend;
 mod clock;
 mod command;
@@ -163,7 +164,7 @@ async fn dispatch(app: &App, command: Command) -> Exit {
         Command::Taint(arguments) => command::state::taint(app, &arguments, true).await,
         Command::Untaint(arguments) => command::state::taint(app, &arguments, false).await,
         Command::Import(arguments) => command::import::run(app, &arguments).await,
-        Command::ForceUnlock(arguments) => command::force_unlock::run(app, &arguments),
+        Command::ForceUnlock(arguments) => command::force_unlock::run(app, &arguments).await,
         Command::Workspace(arguments) => command::workspace::run(app, &arguments),
         Command::Graph(arguments) => command::graph::run(app, &arguments),
         Command::Logs(arguments) => command::logs::run(app, &arguments).await,

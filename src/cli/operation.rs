@@ -11,7 +11,7 @@ use pipectl_core::address::AddressError;
 use pipectl_core::{Address, Diagnostic, Diagnostics, SourceMap, Target, json};
 use pipectl_engine::{Applied, InputValue, Mode, Origin, PlanOptions, Planned, Seed, VariableInput, missing_variables};
 use pipectl_provider::{Environment, Stop};
-use pipectl_state::{Holder, OutputState, State, StateError, StateStore as _, StateWriter};
+use pipectl_state::{Holder, OutputState, State, StateError, StateWriter};
 
 use crate::app::App;
 use crate::arguments::OperationArguments;

@@ -9,15 +9,17 @@ use pipectl_artifact::LocalStore as ArtifactFolder;
 use pipectl_core::{Address, Diagnostic, Diagnostics};
 use pipectl_engine::Folders;
 use pipectl_lang::{Configuration, Files};
-use pipectl_provider::Environment;
-use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore as _};
+use pipectl_provider::{ArtifactStore, Environment};
+use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore};
 
+use crate::artifact_store::Shared;
+use crate::backend::{self, Place};
 use crate::environment::started_in;
 use crate::files::RootFiles;
 use crate::roots::Root;
 use crate::spelling::for_shell;
 use crate::view::figures::count;
-use crate::{backend, encryption, required_version};
+use crate::{encryption, required_version};
 
 /// Name of what has no `pipeline` block, and of the usual workspace.
 pub const DEFAULT: &str = "default";
@@ -46,8 +48,10 @@ pub struct Project {
     /// The workspace: `TF_WORKSPACE`, or the selected one, or `default`.
     pub workspace: String,
     environment: Arc<dyn Environment>,
-    /// Where the states of all workspaces lie, where a `backend` block says so.
-    backend: Option<PathBuf>,
+    /// Where artifacts are shared with other machines.
+    shared: Option<Shared>,
+    /// Where the states of all workspaces lie.
+    pub place: Place,
     /// What leaves it open where the state lies. Then nobody must read or write one.
     unplaced: Diagnostics,
     /// How the state is encrypted: found out when it is first asked for, since that needs the passphrase.
@@ -68,6 +72,13 @@ impl Project {
         project.unplaced = if unplaced { diagnostics.clone() } else { Diagnostics::new() };
         project.unplaced.extend(misplaced.clone());
         diagnostics.extend(misplaced);
+        match Shared::of(&project.configuration, &project.folder) {
+            Ok((shared, warnings)) => {
+                project.shared = shared;
+                diagnostics.extend(warnings);
+            }
+            Err(problems) => diagnostics.extend(problems),
+        }
         if let Some(body) = project.configuration.pipeline.as_ref().and_then(|block| block.encryption.as_ref()) {
             diagnostics.extend(encryption::check(body, project.files()));
         }
@@ -84,7 +95,8 @@ impl Project {
 
     /// Settings that this program cannot follow: to go on without them would put a state in the wrong place.
     fn misplacing_settings(&self) -> Diagnostics {
-        let mut diagnostics = backend::folder(&self.configuration).err().unwrap_or_default();
+        let placed = backend::place(&self.configuration, &self.folder);
+        let mut diagnostics = placed.map_or_else(|problems| problems, |(_, warnings)| warnings);
         if !is_folder_name(&self.workspace) {
             let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", self.workspace);
             diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint(format!("Change {OVERRIDE}.")));
@@ -115,11 +127,14 @@ impl Project {
             pipeline,
             workspace: DEFAULT.to_owned(),
             environment: Arc::clone(environment),
-            backend: None,
+            shared: None,
+            place: Place::Beside,
             unplaced: Diagnostics::new(),
             encryption: OnceLock::new(),
         };
-        project.backend = backend::folder(&project.configuration).ok().flatten().map(|path| project.folder.join(path));
+        if let Ok((place, _)) = backend::place(&project.configuration, &project.folder) {
+            project.place = place;
+        }
         if let Some(workspace) = given.or_else(|| project.selected_workspace()) {
             project.workspace = workspace;
         }
@@ -155,20 +170,25 @@ impl Project {
     }
 
     /// All workspaces: `default`, which is always there, then the others, sorted.
-    pub fn workspaces(&self) -> Vec<String> {
-        let places = std::iter::once(self.workspaces_folder()).chain(self.backend.clone());
+    ///
+    /// # Errors
+    /// When they lie in a place that cannot be read.
+    pub fn workspaces(&self) -> Result<Vec<String>, Diagnostic> {
+        let (folder, mut names) = match &self.place {
+            Place::Beside => (None, Vec::new()),
+            Place::Folder(folder) => (Some(folder.clone()), Vec::new()),
+            Place::Remote(remote) => (None, remote.backend()?.workspaces().map_err(|error| self.state_error(&error))?),
+        };
+        let places = std::iter::once(self.workspaces_folder()).chain(folder);
         let entries = places.flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
         let folders = entries.filter(|entry| entry.path().is_dir());
-        let mut names: Vec<String> = folders
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| is_folder_name(name))
-            .collect();
+        names.extend(folders.filter_map(|entry| entry.file_name().into_string().ok()));
         names.push(self.workspace.clone());
-        names.retain(|name| name != DEFAULT);
+        names.retain(|name| is_folder_name(name) && name != DEFAULT);
         names.sort();
         names.dedup();
         names.insert(0, DEFAULT.to_owned());
-        names
+        Ok(names)
     }
 
     /// The same root in another workspace.
@@ -182,7 +202,8 @@ impl Project {
             pipeline: self.pipeline.clone(),
             workspace: name.to_owned(),
             environment: Arc::clone(&self.environment),
-            backend: self.backend.clone(),
+            shared: self.shared.clone(),
+            place: self.place.clone(),
             unplaced: self.unplaced.clone(),
             encryption: self.encryption.clone(),
         }
@@ -218,16 +239,22 @@ impl Project {
     /// The store of the state.
     ///
     /// # Errors
-    /// When the state is encrypted, and there is no passphrase that can be used.
-    pub fn state_store(&self) -> Result<LocalStore, Diagnostic> {
-        Ok(LocalStore::new(self.state_folder()).encrypted(self.encryption()?))
+    /// When the state is encrypted, and there is no passphrase that can be used; when a backend cannot be.
+    pub fn state_store(&self) -> Result<Box<dyn StateStore>, Diagnostic> {
+        let encryption = self.encryption()?;
+        Ok(match &self.place {
+            Place::Remote(remote) => remote.backend()?.store(&self.workspace, encryption),
+            Place::Beside => Box::new(LocalStore::new(self.work()).encrypted(encryption)),
+            Place::Folder(folder) => Box::new(LocalStore::new(folder.join(&self.workspace)).encrypted(encryption)),
+        })
     }
 
-    /// The folder of the state.
-    pub fn state_folder(&self) -> PathBuf {
-        match &self.backend {
-            Some(folder) => folder.join(&self.workspace),
-            None => self.work(),
+    /// The folder of the state, where it lies on this disk.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        match &self.place {
+            Place::Beside => Some(self.work()),
+            Place::Folder(folder) => Some(folder.join(&self.workspace)),
+            Place::Remote(_) => None,
         }
     }
 
@@ -248,7 +275,16 @@ impl Project {
         Arc::new(RootFiles::new(self.folder.clone(), Arc::clone(&self.environment)))
     }
 
-    /// The artifact store, which all pipelines of a folder share.
+    /// The artifact store: that of this machine, before what others share with it.
+    pub fn artifacts(&self, verify: bool) -> Arc<dyn ArtifactStore> {
+        let local = self.artifact_store(verify);
+        match &self.shared {
+            Some(shared) => shared.behind(local),
+            None => Arc::new(local),
+        }
+    }
+
+    /// The artifact store of this machine, which all pipelines of a folder share.
     ///
     /// `verify`: read every file again instead of trusting its size and time.
     pub fn artifact_store(&self, verify: bool) -> ArtifactFolder {
@@ -271,25 +307,50 @@ impl Project {
 
     /// A warning for a root without a state of ours beside which Terraform keeps one: what that holds would be made again.
     pub fn unimported_state(&self) -> Option<Diagnostic> {
-        let file = match (self.workspace.as_str(), &self.backend) {
-            (DEFAULT, None) => self.folder.join("terraform.tfstate"),
-            // Ours lies beside the file that the block names.
-            (DEFAULT, Some(folder)) => folder.with_extension("tfstate"),
-            (workspace, _) => self.folder.join("terraform.tfstate.d").join(workspace).join("terraform.tfstate"),
+        if self.entry != "." {
+            return None;
+        }
+        let (name, bytes) = match self.state_of_terraform() {
+            Ok(found) => found?,
+            Err(problem) => {
+                let detail = format!("It is not known whether Terraform has a state here. {}", problem.detail);
+                return Some(Diagnostic::warning("State of Terraform not looked for", detail));
+            }
         };
-        let bytes = std::fs::read(&file).ok().filter(|_| self.entry == ".")?;
         let state: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
         let managed = |resource: &&serde_json::Value| resource["mode"] == "managed";
         let number = state["resources"].as_array()?.iter().filter(managed).count();
-        let file = file.strip_prefix(&self.folder).unwrap_or(&file);
-        let name = format!("{}{}", self.prefix(), file.display());
         let detail = format!(
             "Terraform has a state in `{name}`, with {} in it, and pipectl has none here. Without that state, what it knows \
              would be made a second time.",
             count(number, "resource")
         );
-        let hint = self.folders().command("state import-terraform", &for_shell(&name));
-        (number > 0).then(|| Diagnostic::warning("State of Terraform not imported", detail).hint(hint))
+        let warning = Diagnostic::warning("State of Terraform not imported", detail);
+        let import = |file: &str| self.folders().command("state import-terraform", &for_shell(file));
+        (number > 0).then(|| match &self.place {
+            Place::Remote(_) => {
+                let file = "terraform.tfstate";
+                warning.hint(format!("terraform state pull > {file}")).hint(import(file))
+            }
+            Place::Beside | Place::Folder(_) => warning.hint(import(&name)),
+        })
+    }
+
+    /// What Terraform has for a state where this root has its own: its name, and what it holds.
+    fn state_of_terraform(&self) -> Result<Option<(String, Vec<u8>)>, Diagnostic> {
+        let file = match (self.workspace.as_str(), &self.place) {
+            (workspace, Place::Remote(remote)) => {
+                let found = remote.backend()?.terraform(workspace).map_err(|error| self.state_error(&error))?;
+                return Ok(found.map(|found| (found.name, found.bytes)));
+            }
+            (DEFAULT, Place::Beside) => self.folder.join("terraform.tfstate"),
+            // Ours lies beside the file that the block names.
+            (DEFAULT, Place::Folder(folder)) => folder.with_extension("tfstate"),
+            (workspace, _) => self.folder.join("terraform.tfstate.d").join(workspace).join("terraform.tfstate"),
+        };
+        let name = file.strip_prefix(&self.folder).unwrap_or(&file);
+        let name = format!("{}{}", self.prefix(), name.display());
+        Ok(std::fs::read(&file).ok().map(|bytes| (name, bytes)))
     }
 
     /// A state's error with paths as people know them.
@@ -298,7 +359,12 @@ impl Project {
         // Paths below the root's folder are known by what comes after it.
         let prefix = format!("{}/", self.folder.display());
         diagnostic.detail = diagnostic.detail.replace(&prefix, &self.prefix());
-        diagnostic
+        match error {
+            StateError::Locked { lease: Some(lease), .. } => {
+                diagnostic.hint(self.folders().command("force-unlock", &for_shell(&lease.id)))
+            }
+            _ => diagnostic,
+        }
     }
 
     /// Refuses a state that another root has made. A root whose file is gone was renamed: its state goes on.
@@ -323,9 +389,8 @@ impl Project {
     /// Refuses to begin anew when this root has a state under another name.
     fn check_renamed(&self) -> Result<(), Diagnostic> {
         // A folder's root is always called the same, and a backend's folder does not hang on a name.
-        let Some(block) = self.configuration.pipeline.as_ref().filter(|_| self.backend.is_none()) else {
-            return Ok(());
-        };
+        let is_beside = matches!(self.place, Place::Beside);
+        let Some(block) = self.configuration.pipeline.as_ref().filter(|_| is_beside) else { return Ok(()) };
         let states = self.folder.join(".pipectl");
         for entry in std::fs::read_dir(&states).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();

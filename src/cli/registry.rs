@@ -21,7 +21,7 @@ pub fn registry(environment: &dyn Environment) -> Registry {
     registry.stages = stages().iter().map(stage).collect();
     registry.executors = [("local".to_owned(), local_executor())].into();
     registry.model = Some(models::model());
-    registry.add(pipectl_provider_terraform::provider());
+    registry.add(pipectl_provider_terraform::provider(crate::backend::kinds()));
     pipectl_provider_utility::register(&mut registry);
     #[cfg(feature = "openstack")]
     registry.add(pipectl_provider_openstack::OpenStack::new());

@@ -69,6 +69,8 @@ pub struct PipelineBlock {
     pub required_version: Option<String>,
     /// `backend "kind" { ... }`: where the state is kept.
     pub backend: Option<(String, Body)>,
+    /// `artifact_store "kind" { ... }`: where artifacts are shared with other machines.
+    pub artifact_store: Option<(String, Body)>,
     /// `encryption { ... }`: how the state is encrypted.
     pub encryption: Option<Body>,
     /// Where artifacts are kept.

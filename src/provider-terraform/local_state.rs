@@ -82,20 +82,22 @@ fn of_pipeline(
 }
 
 fn open(folder: PathBuf, encryption: &Encryption, shown: &str) -> Result<Option<State>, Diagnostic> {
-    let read = LocalStore::new(folder).encrypted(encryption.clone()).read();
-    read.map_err(|error| {
-        let problem = error.diagnostic();
-        match error {
-            StateError::Encryption { .. } => {
-                let detail = format!("The state of `{shown}` is encrypted. {}", problem.detail);
-                Diagnostic::error("Remote state not decrypted", detail)
-                    .on(Path::of("config"))
-                    .hint("config = { path = .., passphrase = secret(\"env:NAME\") }")
-                    .hint(format!("export {}=..", PASSPHRASES[0]))
-            }
-            _ => problem.on(Path::of("config")),
+    LocalStore::new(folder).encrypted(encryption.clone()).read().map_err(|error| not_opened(&error, shown))
+}
+
+/// A state that is there and cannot be read.
+pub(crate) fn not_opened(error: &StateError, shown: &str) -> Diagnostic {
+    let problem = error.diagnostic();
+    match error {
+        StateError::Encryption { .. } => {
+            let detail = format!("The state of `{shown}` is encrypted. {}", problem.detail);
+            Diagnostic::error("Remote state not decrypted", detail)
+                .on(Path::of("config"))
+                .hint("config = { .., passphrase = secret(\"env:NAME\") }")
+                .hint(format!("export {}=..", PASSPHRASES[0]))
         }
-    })
+        _ => problem.on(Path::of("config")),
+    }
 }
 
 fn of_terraform(file: &FilePath, shown: &str) -> Result<Option<State>, Diagnostic> {
@@ -112,7 +114,7 @@ fn of_terraform(file: &FilePath, shown: &str) -> Result<Option<State>, Diagnosti
 }
 
 /// Whatever passphrase is known may open it.
-fn encryption(argument: Option<&str>, environment: &dyn Environment) -> Result<Encryption, Diagnostic> {
+pub(crate) fn encryption(argument: Option<&str>, environment: &dyn Environment) -> Result<Encryption, Diagnostic> {
     let mut encryption = Encryption::none();
     if let Some(text) = argument {
         let passphrase = Passphrase::new(text).map_err(|error| {
@@ -126,7 +128,7 @@ fn encryption(argument: Option<&str>, environment: &dyn Environment) -> Result<E
     Ok(given.filter_map(|text| Passphrase::new(text).ok()).fold(encryption, |all, one| all.also_opening(one)))
 }
 
-fn missing(shown: &str, workspace: &str) -> Diagnostic {
+pub(crate) fn missing(shown: &str, workspace: &str) -> Diagnostic {
     let detail = format!(
         "No stored state was found for the workspace \"{workspace}\" at `{shown}`. It has to be applied before its outputs can be read."
     );

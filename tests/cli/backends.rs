@@ -21,9 +21,9 @@ fn a_pipeline_names_the_folder_of_its_states() {
     scenario.quietly("workspace select pipelines/p.hcl default");
     scenario.run("workspace delete -force pipelines/p.hcl dev");
     assert!(!scenario.file("states/p/dev").exists());
-    scenario.edit("pipelines/p.hcl", "\"local\"", "\"s3\"");
+    scenario.edit("pipelines/p.hcl", "\"local\"", "\"gcs\"");
     scenario.run("plan pipelines");
-    scenario.edit("pipelines/p.hcl", "\"s3\"", "\"local\"");
+    scenario.edit("pipelines/p.hcl", "\"gcs\"", "\"local\"");
     scenario.edit("pipelines/p.hcl", "    path", "    paht");
     scenario.run("plan pipelines");
     scenario.check("a_pipeline_names_the_folder_of_its_states");
@@ -43,7 +43,7 @@ fn nothing_is_done_where_it_is_open_where_a_state_lies() {
     scenario.quietly("apply -auto-approve b.hcl");
     scenario.quietly("apply -auto-approve a.hcl");
     scenario.run("artifacts gc -keep=0s -dry-run a.hcl");
-    scenario.edit("b.hcl", "\"local\"", "\"s3\"");
+    scenario.edit("b.hcl", "\"local\"", "\"gcs\"");
     scenario.run("artifacts gc -keep=0s a.hcl");
     scenario.run("state pull b.hcl");
     scenario.write("s.tfstate", "{\"version\": 4}");
@@ -63,7 +63,7 @@ fn a_folder_of_terraform_names_a_file() {
     scenario.run("apply -auto-approve");
     assert!(scenario.file("states/net.pipectl/default/log").is_file());
     scenario.run("state list");
-    scenario.edit("main.tf", "\"local\"", "\"s3\"");
+    scenario.edit("main.tf", "\"local\"", "\"gcs\"");
     scenario.run("validate");
     scenario.check("a_folder_of_terraform_names_a_file");
 }
@@ -79,4 +79,30 @@ fn a_job_that_keeps_its_state_in_its_checkout_is_warned() {
     scenario.set("CI", "false");
     scenario.run("plan pipelines");
     scenario.check("a_job_that_keeps_its_state_in_its_checkout_is_warned");
+}
+
+/// What can be told without asking a server.
+#[test]
+fn mistakes_in_a_bucket() {
+    let mut scenario = Scenario::empty();
+    let block = |arguments: &str| format!("pipeline \"p\" {{\n  backend \"s3\" {{\n{arguments}  }}\n}}\n");
+    for arguments in [
+        "    bucket = \"states\"\n",
+        "    bucket = \"states\"\n    key    = \"/p/\"\n",
+        "    bucket       = \"states\"\n    key          = \"p\"\n    use_lock_file = true\n",
+        "    bucket = \"states\"\n    key    = \"p\"\n    endpoints = {\n      s3 = \"s3.cern.ch\"\n      S3 = \"https://s3.cern.ch\"\n    }\n",
+        "    bucket     = \"states\"\n    key        = \"p\"\n    access_key = \"a\"\n    kms_key_id = \"k\"\n",
+        "    bucket = \"states\"\n    key    = \"p\"\n    dynamodb_table = \"locks\"\n    endpoint = \"https://s3.cern.ch\"\n",
+    ] {
+        scenario.write("p.hcl", &block(arguments));
+        scenario.run("validate p.hcl");
+    }
+    scenario
+        .write("p.hcl", &block("    bucket = \"states\"\n    key    = \"p\"\n    custom_ca_bundle = \"none.pem\"\n"));
+    scenario.run("state list p.hcl");
+    scenario.write("p.hcl", "pipeline \"p\" {\n  artifact_store \"s3\" {\n    bucket = \"a\"\n    key = \"b\"\n    read_onyl = true\n  }\n}\n");
+    scenario.run("validate p.hcl");
+    scenario.edit("p.hcl", "\"s3\"", "\"gcs\"");
+    scenario.run("validate p.hcl");
+    scenario.check("mistakes_in_a_bucket");
 }

@@ -9,13 +9,8 @@ const CAUSES: &[&str] = &["Read-only file system"];
 const REMEDIES: &[&str] = &["mount it writable"];
 
 /// What changes nothing works everywhere.
-const LOOKING: [&[&str]; 5] = [
-    &["plan", "small.hcl"],
-    &["validate", "small.hcl"],
-    &["graph", "small.hcl"],
-    &["state", "list", "small.hcl"],
-    &["fmt", "-check", "small.hcl"],
-];
+const LOOKING: [&[&str]; 4] =
+    [&["plan", "small.hcl"], &["validate", "small.hcl"], &["graph", "small.hcl"], &["fmt", "-check", "small.hcl"]];
 
 fn project<'a>(disk: &'a Disk, outside: &std::path::Path) -> Project<'a> {
     Project {
@@ -55,6 +50,7 @@ fn a_disk_that_becomes_read_only() {
     disk.remount("ro");
     let here = project(&disk, outside.path());
     LOOKING.iter().for_each(|looking| drop(here.run(looking, &[]).worked()));
+    here.run(&["state", "list", "small.hcl"], &[]).worked();
     for looking in [
         &["output", "small.hcl"][..],
         &["logs", "small.hcl", "stage.train.small"],

@@ -145,10 +145,10 @@ pub struct ImportArguments {
 #[derive(Debug, Args)]
 #[command(override_usage = "pipectl force-unlock [OPTIONS] [PATH] [LOCK_ID]")]
 pub struct ForceUnlockArguments {
-    /// The root module; an id of a lock is accepted for Terraform's sake.
+    /// The root module, and the id of the lock of a state in a bucket.
     #[arg(value_name = "PATH|LOCK_ID", num_args = 0..=2)]
     pub words: Vec<String>,
-    /// Accepted for Terraform's sake: nothing is ever asked.
+    /// Do not ask.
     #[arg(long)]
     pub force: bool,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pipectl_artifact::GcOptions;
 use pipectl_core::{AddressKind, Diagnostic, Digest};
 use pipectl_provider::ArtifactError;
-use pipectl_state::{LocalStore, State, StateStore as _};
+use pipectl_state::{LocalStore, State, StateStore};
 use serde_json::json;
 
 use crate::app::App;
@@ -161,11 +161,12 @@ fn owners(state: &State) -> BTreeMap<Digest, String> {
 /// The states of all root modules of a folder, and of those that were there once, in all their workspaces. A state that cannot be read may refer
 /// to anything: then nothing is removed.
 fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
-    let mut stores: BTreeMap<PathBuf, LocalStore> = BTreeMap::new();
+    let mut stores: BTreeMap<PathBuf, Box<dyn StateStore>> = BTreeMap::new();
+    let mut elsewhere = Vec::new();
     for pipeline in folders_of(&project.folder.join(".pipectl"))? {
         for workspace in folders_of(&pipeline)? {
             let store = LocalStore::new(&workspace).encrypted(project.encryption()?);
-            stores.insert(workspace, store);
+            stores.insert(workspace, Box::new(store));
         }
     }
     // Each may have a backend and a passphrase of its own.
@@ -180,14 +181,18 @@ fn all_states(app: &App, project: &Project) -> Result<Vec<State>, Diagnostic> {
             return Err(Diagnostic::error("States not found", detail).hint(hint));
         }
         // `workspaces` leaves out what cannot be listed.
-        other.state_folder().parent().map_or(Ok(Vec::new()), folders_of)?;
-        for workspace in other.workspaces() {
+        other.state_folder().as_deref().and_then(Path::parent).map_or(Ok(Vec::new()), folders_of)?;
+        for workspace in other.workspaces()? {
             let other = other.in_workspace(&workspace);
-            stores.insert(other.state_folder(), other.state_store()?);
+            let store = other.state_store()?;
+            match other.state_folder() {
+                Some(folder) => _ = stores.insert(folder, store),
+                None => elsewhere.push(store),
+            }
         }
     }
-    let read = |store: LocalStore| store.read().map_err(|error| project.state_error(&error)).transpose();
-    stores.into_values().filter_map(read).collect()
+    let read = |store: Box<dyn StateStore>| store.read().map_err(|error| project.state_error(&error)).transpose();
+    stores.into_values().chain(elsewhere).filter_map(read).collect()
 }
 
 /// The folders in a folder; none where there is no such folder.

@@ -4,6 +4,7 @@ use pipectl_core::AddressKind;
 
 use crate::app::{App, Effort};
 use crate::arguments::InitArguments;
+use crate::backend::Place;
 use crate::console::Color;
 use crate::exit::Exit;
 use crate::project::Project;
@@ -54,7 +55,15 @@ fn one(app: &App, root: Root) -> Exit {
         Some(state) => format!("serial {}, {}", state.serial, count(state.objects().count(), "object")),
         None => "none yet".to_owned(),
     };
-    let work = roots::shown(&app.here, &project.state_folder());
+    let work = match &project.place {
+        Place::Remote(remote) => match remote.backend() {
+            Ok(backend) => backend.shown(&project.workspace),
+            Err(error) => return app.fail_in(error, &project.configuration.sources),
+        },
+        Place::Beside | Place::Folder(_) => {
+            project.state_folder().map(|folder| roots::shown(&app.here, &folder)).unwrap_or_default()
+        }
+    };
     let paint = app.console.paint();
     let gap = if app.console.has_spoken() { "\n" } else { "" };
     app.console.print(&format!(

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use pipectl_core::Diagnostic;
-use pipectl_state::{StateError, StateStore as _};
+use pipectl_state::StateError;
 
 use crate::app::App;
 use crate::arguments::{WorkspaceCommand, split_root};
+use crate::backend::Place;
 use crate::exit::Exit;
 use crate::operation::holder;
 use crate::project::{OVERRIDE, Project, is_folder_name};
@@ -16,7 +17,7 @@ use crate::project::{OVERRIDE, Project, is_folder_name};
 /// Runs the command.
 pub fn run(app: &App, command: &WorkspaceCommand) -> Exit {
     let result = match command {
-        WorkspaceCommand::List(root) => project(app, root.path.as_deref()).map(|project| list(app, &project)),
+        WorkspaceCommand::List(root) => project(app, root.path.as_deref()).and_then(|project| list(app, &project)),
         WorkspaceCommand::Show(root) => project(app, root.path.as_deref()).map(|project| {
             app.console.print(&project.workspace);
             Exit::Success
@@ -53,12 +54,17 @@ fn named(app: &App, words: &[String]) -> Result<(Project, String), Exit> {
     Ok((project, name.clone()))
 }
 
-fn list(app: &App, project: &Project) -> Exit {
-    for name in project.workspaces() {
+/// All workspaces of a root.
+fn workspaces(app: &App, project: &Project) -> Result<Vec<String>, Exit> {
+    project.workspaces().map_err(|error| app.fail_in(error, &project.configuration.sources))
+}
+
+fn list(app: &App, project: &Project) -> Result<Exit, Exit> {
+    for name in workspaces(app, project)? {
         let sign = if name == project.workspace { '*' } else { ' ' };
         app.console.print(&format!("{sign} {name}"));
     }
-    Exit::Success
+    Ok(Exit::Success)
 }
 
 fn new(app: &App, mut project: Project, name: &str) -> Result<Exit, Exit> {
@@ -69,7 +75,7 @@ fn new(app: &App, mut project: Project, name: &str) -> Result<Exit, Exit> {
         );
         return Err(app.fail(Diagnostic::error("Invalid workspace name", detail)));
     }
-    if project.workspaces().iter().any(|known| known == name) {
+    if workspaces(app, &project)?.contains(&name.to_owned()) {
         let error = Diagnostic::error("Workspace exists", format!("Workspace \"{name}\" already exists."));
         return Err(app.fail(error.hint(format!("pipectl workspace select {name}"))));
     }
@@ -85,7 +91,7 @@ fn select(app: &App, mut project: Project, name: &str, or_create: bool) -> Resul
     if project.workspace == name {
         return Ok(Exit::Success);
     }
-    if !project.workspaces().iter().any(|known| known == name) {
+    if !workspaces(app, &project)?.contains(&name.to_owned()) {
         return if or_create { new(app, project, name) } else { Err(absent(app, name)) };
     }
     switch(app, &mut project, name)?;
@@ -98,7 +104,7 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
         let detail = "The workspace \"default\" is always there.";
         return Err(app.fail(Diagnostic::error("Workspace not deletable", detail)));
     }
-    if !project.workspaces().iter().any(|known| known == name) {
+    if !workspaces(app, project)?.contains(&name.to_owned()) {
         return Err(absent(app, name));
     }
     if project.workspace == name {
@@ -110,7 +116,11 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
     // Nobody works in it from here on; the lock's file goes with the folder.
     let store = doomed.state_store().map_err(|error| app.fail_in(error, &doomed.configuration.sources))?;
     let writer = store.lock(&holder(&*app.environment, "workspace delete"), Duration::ZERO).map_err(failed)?;
-    let left: Vec<String> = writer.state().resources.keys().map(|address| format!("  - {address}\n")).collect();
+    // What was begun and is not known to have ended may be there as well.
+    let state = writer.state();
+    let known: BTreeSet<String> =
+        state.resources.keys().chain(state.intents.keys()).map(|address| format!("  - {address}\n")).collect();
+    let left: Vec<String> = known.into_iter().collect();
     if !left.is_empty() && !force {
         let detail = format!(
             "Workspace \"{name}\" is currently tracking the following objects:\n{}\nDeleting it would lose track of them.",
@@ -122,7 +132,14 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
                 .hint("-force deletes the workspace anyway."),
         ));
     }
-    for folder in BTreeSet::from([doomed.state_folder(), doomed.work()]) {
+    let writer = match &doomed.place {
+        Place::Remote(_) => {
+            writer.remove().map_err(failed)?;
+            None
+        }
+        Place::Beside | Place::Folder(_) => Some(writer),
+    };
+    for folder in doomed.state_folder().into_iter().chain([doomed.work()]).collect::<BTreeSet<_>>() {
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let detail = format!("Cannot remove `{}`: {error}.", folder.display());

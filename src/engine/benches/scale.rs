@@ -94,7 +94,7 @@ fn deferred(count: usize) -> String {
 
 fn engine() -> Engine {
     let mut registry = Registry::default();
-    registry.add(pipectl_provider_terraform::provider());
+    registry.add(pipectl_provider_terraform::provider(Vec::new()));
     let outside = context("none", "");
     Engine {
         registry: Arc::new(registry),

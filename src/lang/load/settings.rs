@@ -19,6 +19,7 @@ impl Loader {
         let artifacts = reader.text("artifacts");
         let description = reader.text("description");
         let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
+        let artifact_store = reader.labelled_block("artifact_store").map(|(kind, store)| (kind, store.body.clone()));
         let encryption = reader.block("encryption").map(|encryption| encryption.body.clone());
         reader.finish();
         if !self.is_root {
@@ -35,8 +36,16 @@ impl Loader {
         }
         let span = block.span.clone();
         self.required_version(required_version.clone(), block);
-        self.configuration.pipeline =
-            Some(PipelineBlock { name, required_version, backend, encryption, artifacts, description, span });
+        self.configuration.pipeline = Some(PipelineBlock {
+            name,
+            required_version,
+            backend,
+            artifact_store,
+            encryption,
+            artifacts,
+            description,
+            span,
+        });
     }
 
     pub(super) fn terraform(&mut self, block: &NestedBlock) {

@@ -19,7 +19,7 @@ async fn read(root: &Path, arguments: &[(&str, Value)]) -> Result<Value, String>
     let texts = |problems: Diagnostics| {
         problems.iter().map(|found| format!("{}: {}", found.summary, found.detail)).collect::<Vec<_>>().join("\n")
     };
-    let read = RemoteState::new().read(&cx, &config).await.map_err(texts)?;
+    let read = RemoteState::new(Vec::new()).read(&cx, &config).await.map_err(texts)?;
     Ok(read.attribute("outputs").unwrap().clone())
 }
 

@@ -68,7 +68,7 @@ impl Bed {
     pub(crate) fn engine(&self) -> Engine {
         let mut registry = Registry::default();
         registry.add(self.world.provider());
-        registry.add(pipectl_provider_terraform::provider());
+        registry.add(pipectl_provider_terraform::provider(Vec::new()));
         kinds::register(&mut registry, &self.journal);
         registry.add(quoting::provider());
         let events = Arc::clone(&self.events);

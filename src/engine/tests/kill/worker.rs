@@ -127,7 +127,7 @@ async fn apply(folder: &Path, version: Version, seed: u64) -> bool {
     let world = World::kept_in(&world_file(folder), settings(seed)).unwrap();
     let mut registry = Registry::default();
     registry.add(world.provider());
-    registry.add(pipectl_provider_terraform::provider());
+    registry.add(pipectl_provider_terraform::provider(Vec::new()));
     let outside = context("none", "");
     let engine = Engine {
         registry: Arc::new(registry),
