@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, Read as _};
+use std::ops::Range;
 use std::path::Path;
 
 use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceMap, Value};
@@ -132,18 +133,18 @@ impl Session<'_> {
         let mut open = String::new();
         let mut lines = std::io::stdin().lock().lines();
         loop {
-            let line = match lines.next() {
-                Some(Ok(line)) => line,
+            let (line, is_last) = match lines.next() {
+                Some(Ok(line)) => (line, false),
                 Some(Err(error)) => {
                     let detail = format!("Cannot read standard input: {error}.");
                     return self.app.fail(Diagnostic::error("Expression not readable", detail));
                 }
                 None if open.is_empty() => break,
                 // What was never closed gets its diagnostic.
-                None => String::new(),
+                None => (String::new(), true),
             };
-            let is_last = line.is_empty() && !open.is_empty();
-            open.push_str(line.trim());
+            // A heredoc keeps its lines as they are, empty ones too.
+            open.push_str(&line);
             if !is_last && goes_on(&open) {
                 open.push('\n');
                 continue;
@@ -159,7 +160,7 @@ impl Session<'_> {
         Exit::Success
     }
 
-    /// A person at a terminal: an answer to each line, and errors do not end it.
+    /// A person at a terminal: an answer to each line, and errors do not end it. An empty line ends what is open.
     fn interactive(&self) -> Exit {
         let mut open = String::new();
         loop {
@@ -170,7 +171,7 @@ impl Session<'_> {
                 Ok(_) => {}
             }
             let is_last = line.trim().is_empty() && !open.is_empty();
-            open.push_str(line.trim());
+            open.push_str(line.trim_end_matches(['\n', '\r']));
             if !is_last && goes_on(&open) {
                 open.push('\n');
                 continue;
@@ -206,12 +207,18 @@ impl Session<'_> {
             return Err(Diagnostic::error("Missing expression", detail).into());
         }
         let id = self.sources.clone().add(INPUT, text);
-        if let Some(inside) = inside_of_type(text)
-            && let Ok(expression) = parse_expression(inside, id)
-        {
-            return Ok(Evaluated::Type(literal::type_text(&self.value(&expression)?.ty())));
+        if let Some(place) = inside_of_type(text) {
+            let inside = text[place].trim();
+            if inside_of_type(inside).is_some() || parse_expression(inside, id).is_ok() {
+                return Ok(Evaluated::Type(match self.evaluate(inside)? {
+                    Evaluated::Value(value) => literal::type_text(&value.ty()),
+                    // The type of a type.
+                    Evaluated::Type(_) => "type".to_owned(),
+                }));
+            }
         }
-        Ok(Evaluated::Value(self.value(&parse_expression(text, id)?)?))
+        let found = parse_expression(text, id).and_then(|expression| self.value(&expression));
+        found.map(Evaluated::Value).map_err(|problems| problems.into_iter().map(only_as_a_whole).collect())
     }
 
     /// What is not declared is an error even where nothing asks for its value, as in a configuration.
@@ -243,9 +250,31 @@ enum Evaluated {
     Type(String),
 }
 
-/// What stands in `type(...)` when the text is a call of that function and nothing else.
-fn inside_of_type(text: &str) -> Option<&str> {
-    text.trim().strip_prefix("type")?.trim_start().strip_prefix('(')?.strip_suffix(')')
+/// Where in a text the argument of `type(...)` stands, when the text is a call of that function, in parentheses perhaps, and nothing else.
+fn inside_of_type(text: &str) -> Option<Range<usize>> {
+    let whole = text.trim();
+    let start = text.len() - text.trim_start().len();
+    let named = whole.strip_prefix("core::").unwrap_or(whole);
+    let (before, argument) = match named.strip_prefix("type") {
+        Some(rest) => (whole.len() - rest.len(), rest.trim_start().strip_prefix('(')?.strip_suffix(')')?),
+        None => {
+            let inside = whole.strip_prefix('(')?.strip_suffix(')')?;
+            return inside_of_type(inside).map(|place| start + 1 + place.start..start + 1 + place.end);
+        }
+    };
+    let opening = whole[before..].find('(')? + before + 1;
+    Some(start + opening..start + opening + argument.len())
+}
+
+/// The console's own function is none of the language's.
+fn only_as_a_whole(problem: Diagnostic) -> Diagnostic {
+    if problem.summary != "Call to unknown function"
+        || !problem.detail.starts_with("There is no function named \"type\"")
+    {
+        return problem;
+    }
+    let detail = "The console-only \"type\" function cannot be used as part of an expression.";
+    Diagnostic::error("Invalid use of type function", detail).or_at(problem.span.as_ref())
 }
 
 fn write_json(value: &Value) -> Result<String, Diagnostic> {
@@ -271,9 +300,17 @@ mod tests {
 
     #[test]
     fn only_a_whole_call_is_of_type() {
-        assert_eq!(inside_of_type("type([1])"), Some("[1]"));
-        assert_eq!(inside_of_type(" type (1) "), Some("1"));
-        assert_eq!(inside_of_type("typed(1)"), None);
-        assert_eq!(inside_of_type("type(1) + 1"), None);
+        for (text, expected) in [
+            ("type([1])", Some("[1]")),
+            (" type (1) ", Some("1")),
+            ("core::type(1)", Some("1")),
+            ("( (type(1) ))", Some("1")),
+            ("type(type(1))", Some("type(1)")),
+            ("typed(1)", None),
+            ("(1)", None),
+            ("type(1) + 1", None),
+        ] {
+            assert_eq!(inside_of_type(text).map(|place| &text[place]), expected, "{text}");
+        }
     }
 }
