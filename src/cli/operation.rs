@@ -116,7 +116,7 @@ pub async fn plan(
     let (state, writer) = match purpose {
         Purpose::Look => (project.read_state().map_err(|error| fail(&error.into(), &sources))?, None),
         Purpose::Apply => {
-            let writer = lock(app, reporter, &project, arguments.lock_timeout, word(mode)).await?;
+            let writer = lock(app, reporter, &project, arguments.lock_timeout, (word(mode), options.seed)).await?;
             let known = writer.state();
             let state = match known.lineage.is_empty() {
                 true => project.read_state(),
@@ -159,10 +159,13 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     let mode = planned.plan.mode;
     let writer = match writer {
         Some(writer) => writer,
-        None => match lock(app, reporter, &project, arguments.lock_timeout, word(mode)).await {
-            Ok(writer) => writer,
-            Err(exit) => return exit,
-        },
+        None => {
+            let operation = (word(mode), planned.plan.seed);
+            match lock(app, reporter, &project, arguments.lock_timeout, operation).await {
+                Ok(writer) => writer,
+                Err(exit) => return exit,
+            }
+        }
     };
     let follower = reporter.follow();
     let engine = app.engine(&project, arguments.effort(), &follower);
@@ -367,7 +370,8 @@ fn targeting() -> Diagnostic {
     .hint("pipectl plan")
 }
 
-/// Becomes the only writer of the state, for the operation of this name. Says so when that takes waiting.
+/// Becomes the only writer of the state, for the operation of this name and of the seed that its plan has, if there is one already. Says so when
+/// that takes waiting.
 ///
 /// # Errors
 /// When someone else keeps the lock, or the state cannot be read; it has been said.
@@ -376,14 +380,14 @@ pub async fn lock(
     reporter: &Reporter,
     project: &Project,
     timeout: Duration,
-    operation: &str,
+    (operation, seed): (&str, Seed),
 ) -> Result<Box<dyn StateWriter>, Exit> {
     let holder = holder(&*app.environment, operation);
     let fail = |error: Diagnostic| {
         reporter.diagnostics(&error.into(), &project.configuration.sources);
         Exit::Failure
     };
-    let store = project.state_store().map_err(fail)?;
+    let store = project.state_store_to_write(&app.registry, seed).map_err(fail)?;
     let fail = |error: &StateError| fail(project.state_error(error));
     let held = match store.lock(&holder, Duration::ZERO) {
         Ok(writer) => return Ok(writer),

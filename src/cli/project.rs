@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use pipectl_artifact::LocalStore as ArtifactFolder;
 use pipectl_core::{Address, Diagnostic, Diagnostics};
-use pipectl_engine::Folders;
+use pipectl_engine::{Folders, Seed, leave_behind};
 use pipectl_lang::{Configuration, Files};
-use pipectl_provider::{ArtifactStore, Environment};
+use pipectl_provider::{ArtifactStore, Environment, Registry};
 use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore};
 
 use crate::artifact_store::Shared;
@@ -241,7 +241,24 @@ impl Project {
     /// # Errors
     /// When the state is encrypted, and there is no passphrase that can be used; when a backend cannot be.
     pub fn state_store(&self) -> Result<Box<dyn StateStore>, Diagnostic> {
-        let encryption = self.encryption()?;
+        self.state_store_with(self.encryption()?)
+    }
+
+    /// The same for whoever writes: a state that was encrypted until now leaves behind what must not be in clear. `seed` is that of the plan that is
+    /// to be applied, if there is one.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn state_store_to_write(
+        &self,
+        registry: &Arc<Registry>,
+        seed: Seed,
+    ) -> Result<Box<dyn StateStore>, Diagnostic> {
+        let registry = Arc::clone(registry);
+        self.state_store_with(self.encryption()?.leaving_behind(move |state| leave_behind(&registry, seed, state)))
+    }
+
+    fn state_store_with(&self, encryption: Encryption) -> Result<Box<dyn StateStore>, Diagnostic> {
         Ok(match &self.place {
             Place::Remote(remote) => remote.backend()?.store(&self.workspace, encryption),
             Place::Beside => Box::new(LocalStore::new(self.work()).encrypted(encryption)),

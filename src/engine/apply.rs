@@ -4,6 +4,7 @@ mod call;
 mod committer;
 mod deferred;
 mod object;
+mod open_calls;
 mod prepare;
 mod read_again;
 mod removal;
@@ -40,6 +41,7 @@ use crate::{
     Planned, ResourceChange, Summary,
 };
 use committer::Committer;
+use open_calls::OpenCalls;
 use prepare::{former_providers, prepare_state, stale};
 use read_again::read_again;
 
@@ -63,6 +65,8 @@ struct Run {
     /// The state as it was when the walk began, with what it keeps only fingerprints of as far as that was read: what existed before.
     before: State,
     committer: Committer,
+    /// Announced calls as they stand in the state.
+    open_calls: OpenCalls,
     /// By node, and by instance of its module: what `Begin` has prepared for the instances of a block.
     blocks: Vec<OnceLock<Vec<Block>>>,
     /// Whether any block bounds its calls: else nobody need be asked.
@@ -280,8 +284,10 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     }
     let (pool, open) = (Arc::new(Pool::default()), OpenValues::default());
     let ground = Ground { configuration: &planned.configuration, graph: &graph, variables: &planned.plan.variables };
-    let before = read_again(engine, ground, &planned.plan, writer.state().clone(), (&pool, &open)).await;
-    let before = match before {
+    let selection = selection(&planned.plan, &graph, writer.state());
+    let state = writer.state().clone();
+    let before = read_again(engine, ground, (&planned.plan, &selection), state, (&pool, &open)).await;
+    let (before, warnings) = match before {
         Ok(before) => before,
         Err(mut problems) => {
             problems.extend(open.close(engine).await);
@@ -289,7 +295,6 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
         }
     };
     let providers_before = former_providers(engine, &planned, &graph, &before, (&pool, &open)).await;
-    let selection = selection(&planned.plan, &graph, &before);
     let ground = (&*planned.configuration, &graph);
     let steps = match steps(&planned.plan, ground, |node| selection.has_node(node), &before) {
         Ok(steps) => steps,
@@ -300,6 +305,7 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     };
     let parts = Parts { planned, graph, before, selection, pool, providers_before, open };
     let run = Arc::new(Run::new(engine, parts, &steps, Committer::start(writer)));
+    run.report(warnings);
     let outcomes = walk_steps(&run, &steps).await;
     let problems = run.open.close(engine).await;
     run.report(problems);
@@ -411,6 +417,7 @@ impl Run {
             permits: Arc::new(Semaphore::new(engine.parallelism.max(1))),
             needed: graph.objects_needed(),
             later: deferred::Later::of(&planned.plan, &before),
+            open_calls: OpenCalls::of(&before),
             before,
             committer,
             blocks,

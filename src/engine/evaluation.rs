@@ -275,7 +275,7 @@ pub(crate) fn value_of_output(block: &OutputBlock, scope: &Scope, module: &Modul
     if module.is_root() && marks.contains(Marks::SECRET) && !block.ephemeral {
         let detail = format!(
             "The value of output \"{}\" holds a secret, and outputs are stored in the state. What `secret` gives, whoever needs it reads from where it \
-             is; what a provider decides can be an output where the state is encrypted.",
+             is; what a provider decides can be an output where the state is encrypted, once it has been read.",
             block.name
         );
         return Err(problem("Secret value not allowed", detail).into());

@@ -149,25 +149,59 @@ pub(crate) fn output_value(output: &OutputState) -> Value {
 
 impl Engine {
     /// A value with everything marked that the schema says must not be shown, and as a secret what a state that is not encrypted does not keep.
+    /// What an encrypted one keeps is none, even if its fingerprint is all that was kept until now.
     pub(crate) fn mark(&self, schema: &Schema, value: Value) -> Value {
         let value = mark_by_schema(schema, value);
-        if self.is_encrypted { value } else { mark_where(schema, value, Marks::SECRET, Attribute::is_read_again) }
+        match self.is_encrypted {
+            true => change_where(schema, value, kept_by_encryption, &free),
+            false => mark_as_secret(schema, value),
+        }
     }
 }
 
 /// A value with everything marked that the schema says must not be shown.
 pub(crate) fn mark_by_schema(schema: &Schema, value: Value) -> Value {
-    mark_where(schema, value, Marks::SENSITIVE, |attribute| attribute.sensitive)
+    change_where(schema, value, |attribute| attribute.sensitive, &|value| value.marked(Marks::SENSITIVE))
 }
 
-fn mark_where(schema: &Schema, value: Value, mark: Marks, is_meant: fn(&Attribute) -> bool) -> Value {
+/// A value with everything marked as a secret that only an encrypted state keeps, because it can be read again.
+pub(crate) fn mark_as_secret(schema: &Schema, value: Value) -> Value {
+    change_where(schema, value, Attribute::is_read_again, &|value| value.marked(Marks::SECRET))
+}
+
+/// Whether an encrypted state keeps what is here. What may be given may be what `secret` gives: that is never kept.
+fn kept_by_encryption(attribute: &Attribute) -> bool {
+    attribute.is_read_again() && !attribute.optional
+}
+
+/// A value that is no secret, once it is known.
+fn free(value: Value) -> Value {
+    let each = |value: Value| {
+        let (value, marks) = value.unmark();
+        value.marked(marks.without(Marks::SECRET))
+    };
+    // Until it has been read it is as good as withheld.
+    let is_one = value.marks_deep().contains(Marks::SECRET) && value.is_wholly_known();
+    if is_one { value.map_deep(&each) } else { value }
+}
+
+/// An object with some of its attributes changed.
+fn change_where(
+    schema: &Schema,
+    value: Value,
+    is_meant: fn(&Attribute) -> bool,
+    change: &impl Fn(Value) -> Value,
+) -> Value {
     let attributes = schema.attributes.iter().filter(|(_, attribute)| is_meant(attribute));
-    let mut value = attributes.fold(value, |value, (name, _)| value.mark_at(&Path::of(name).0, mark));
+    let mut value = attributes.fold(value, |value, (name, _)| match value.attribute(name) {
+        Some(attribute) => value.with_attribute(name, change(attribute.clone())),
+        None => value,
+    });
     for (name, block) in &schema.blocks {
         let Some(inside) = value.attribute(name).filter(|_| block.has_attribute(is_meant)) else { continue };
         let in_block = |value: &Value| {
             let schema = block.body_of(|label| value.attribute(label).and_then(Value::as_str));
-            schema.map_or_else(|| value.clone(), |schema| mark_where(schema, value.clone(), mark, is_meant))
+            schema.map_or_else(|| value.clone(), |schema| change_where(schema, value.clone(), is_meant, change))
         };
         let marked = match inside.kind() {
             Kind::Tuple(elements) => Value::tuple(elements.iter().map(in_block)),
@@ -178,6 +212,22 @@ fn mark_where(schema: &Schema, value: Value, mark: Marks, is_meant: fn(&Attribut
         value = value.with_attribute(name, marked.marked(marks));
     }
     value
+}
+
+/// The place at a path in stored attributes.
+pub(crate) fn at<'a>(attributes: &'a Json, path: &Path) -> Option<&'a Json> {
+    AttributePath::from(path).0.iter().try_fold(attributes, |json, step| match step {
+        PathStep::Name(name) => json.get(name),
+        PathStep::Index(index) => json.get(index),
+    })
+}
+
+/// The same, to be changed.
+pub(crate) fn at_mut<'a>(attributes: &'a mut Json, path: &Path) -> Option<&'a mut Json> {
+    AttributePath::from(path).0.iter().try_fold(attributes, |json, step| match step {
+        PathStep::Name(name) => json.get_mut(name),
+        PathStep::Index(index) => json.get_mut(index),
+    })
 }
 
 type Misfit = (String, String);

@@ -83,14 +83,11 @@ impl FoundAgain {
         self.object.secrets.clone()
     }
 
-    /// What takes it into the state.
+    /// What takes it into the state, beside that its call is settled.
     pub(crate) fn changes(&self, address: &Address) -> Vec<Change> {
         let aside = self.aside.iter().map(|key| Change::Depose { address: address.clone(), key: key.clone() });
-        let taken = [
-            Change::SetObject { address: address.clone(), object: self.object.clone() },
-            Change::RemoveIntent { address: address.clone() },
-        ];
-        aside.chain(taken).collect()
+        let taken = Change::SetObject { address: address.clone(), object: self.object.clone() };
+        aside.chain([taken]).collect()
     }
 }
 
@@ -102,6 +99,17 @@ pub(crate) fn ambiguous(address: &Address, candidates: &[String]) -> Diagnostic 
          again."
     );
     Diagnostic::error("Several candidates for an interrupted call", detail).about(address)
+}
+
+/// The error for an announced call that nobody can be asked about, and that has to be settled first.
+pub(crate) fn not_settled(engine: &Engine, address: &Address, why: &str) -> Diagnostic {
+    let detail = format!(
+        "An interrupted run may have made {address}, which is not to stay, and nobody can be asked about that: {why}. Give its provider the \
+         configuration back that it had then, and plan again: what was made is found and removed. If there is no such object, or once you have \
+         removed it by hand, take the call out of the state."
+    );
+    let problem = Diagnostic::error("Interrupted call not settled", detail).about(address);
+    problem.hint(engine.folders.command("state rm", &format!("'{address}'")))
 }
 
 /// The token of the call for an object: that of an announced call that has left nothing, when this is the same call. What that one was to make

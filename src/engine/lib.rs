@@ -72,4 +72,5 @@ pub use plan::{
     PlanSource, ResourceChange,
 };
 pub use plan_file::{MAGIC, is_plan_file, root_of_plan_file};
+pub use sensitive_in_clear::leave_behind;
 pub use variables::{InputValue, Origin, VariableInput, missing_variables, resolve_variables};

@@ -107,6 +107,9 @@ fn not_decrypted(error: &EncryptionError) -> Diagnostic {
             .hint("pipectl plan -out=FILE makes a new one, with the passphrase of today."),
         EncryptionError::Clear | EncryptionError::Damaged(_) => diagnostic.hint("pipectl plan -out=FILE"),
         EncryptionError::Newer { .. } => diagnostic.hint("Apply it with the pipectl that made it."),
-        EncryptionError::ShortPassphrase | EncryptionError::Cost | EncryptionError::NoRandomness => diagnostic,
+        EncryptionError::ShortPassphrase
+        | EncryptionError::Cost
+        | EncryptionError::NoRandomness
+        | EncryptionError::StaysEncrypted(_) => diagnostic,
     }
 }

@@ -57,6 +57,11 @@ impl Secrets {
         self.has_made_some.load(Ordering::Relaxed)
     }
 
+    /// The key.
+    pub(crate) fn key(&self) -> StateKey {
+        self.key.clone()
+    }
+
     /// What gives a state its key; nothing when it has one.
     pub(crate) fn key_for(&self, state: &State) -> Option<Change> {
         state.key.is_none().then(|| Change::SetKey { key: self.key.clone() })
@@ -72,7 +77,8 @@ impl Secrets {
         attributes.paths_marked(Marks::SECRET).into_iter().filter_map(each).collect()
     }
 
-    /// The same for an object that was looked at: what its provider does not give back counts as what it was.
+    /// The same for an object that was looked at: what its provider does not give back counts as what it was, and what is there and no secret any
+    /// more has no fingerprint.
     pub(crate) fn of_observed(
         &self,
         address: &Address,
@@ -80,14 +86,31 @@ impl Secrets {
         attributes: &Value,
     ) -> Vec<StoredSecret> {
         let mut found = self.of_object(address, attributes);
+        let is_secret = |secret: &&StoredSecret| !is_free(attributes, &Path::from(&secret.path));
         let mut now = |secret: &StoredSecret| match found.iter().position(|other| other.path == secret.path) {
             Some(index) => found.swap_remove(index),
             None => secret.clone(),
         };
         // In the order of before: nothing that is the same looks changed.
-        let mut secrets: Vec<StoredSecret> = stored.iter().map(&mut now).collect();
+        let mut secrets: Vec<StoredSecret> = stored.iter().filter(is_secret).map(&mut now).collect();
         secrets.extend(found);
         secrets
+    }
+
+    /// Where there are secrets no more, and what is there is not what it was when it was one.
+    pub(crate) fn freed_and_changed(
+        &self,
+        address: &Address,
+        stored: &[StoredSecret],
+        attributes: &Value,
+    ) -> Vec<Path> {
+        let is_another = |secret: &StoredSecret| {
+            let path = Path::from(&secret.path);
+            let text = attributes.at(&path).filter(|_| is_free(attributes, &path)).and_then(text_of)?;
+            let is_same = self.macs.matches(&place(address, &path), text.as_bytes(), &secret.mac);
+            (!is_same).then_some(path)
+        };
+        stored.iter().filter_map(is_another).collect()
     }
 
     /// An object with its secrets, as far as its arguments of today have the same.
@@ -101,11 +124,11 @@ impl Secrets {
         if stored.is_empty() {
             return instance;
         }
-        // What an attribute holds may be copied as a whole.
+        // What an attribute holds may be copied as a whole. What is sensitive now may have been a secret.
         let whole = config.as_object().into_iter().flatten();
         let whole =
-            whole.filter(|(_, value)| value.marks_deep().contains(Marks::SECRET)).map(|(name, _)| Path::of(name));
-        let inside: Vec<Path> = config.paths_marked(Marks::SECRET).into_iter().chain(whole).collect();
+            whole.filter(|(_, value)| value.marks_deep().contains(Marks::SENSITIVE)).map(|(name, _)| Path::of(name));
+        let inside: Vec<Path> = config.paths_marked(Marks::SENSITIVE).into_iter().chain(whole).collect();
         for secret in stored {
             let path = Path::from(&secret.path);
             // The argument itself, or one that the provider has copied.
@@ -148,6 +171,13 @@ impl Secrets {
         }
         Ok(())
     }
+}
+
+/// Whether something is at a path that is known, and no secret.
+fn is_free(attributes: &Value, path: &Path) -> bool {
+    let is_there = |value: &Value| !value.is_null() && value.is_wholly_known();
+    let mut way = (0..=path.0.len()).filter_map(|depth| attributes.at(&Path(path.0[..depth].to_vec())));
+    attributes.at(path).is_some_and(is_there) && !way.any(|value| value.marks().contains(Marks::SECRET))
 }
 
 /// Where a secret is used. Not the address: an object that is moved keeps its secrets.
@@ -265,6 +295,7 @@ pub(crate) fn redacted(problems: Diagnostics, attributes: &Value) -> Diagnostics
 }
 
 /// Texts that must not be told, the longest first: one may hold another.
+#[derive(Default)]
 pub(crate) struct Texts(Vec<String>);
 
 impl Texts {
@@ -283,6 +314,39 @@ impl Texts {
         }
         texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
         Self(texts)
+    }
+
+    /// These, and those of the secrets in attributes.
+    pub(crate) fn with_secrets_of(mut self, attributes: &Value) -> Self {
+        self.0.extend(Self::marked(attributes, &|marks| marks.contains(Marks::SECRET)).0);
+        self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        self.0.dedup();
+        self
+    }
+
+    /// A value with everything inside marked as a secret that has one of these texts in it.
+    pub(crate) fn spread(&self, value: Value) -> Value {
+        if self.is_empty() {
+            return value;
+        }
+        let each = |value: Value| {
+            let is_one = match value.kind() {
+                Kind::String(told) => self.are_in(told),
+                Kind::Number(number) => self.0.contains(&number.magnitude().to_string()),
+                Kind::Map(_, elements) | Kind::Object(elements) => elements.keys().any(|name| self.are_in(name)),
+                // An element of a set has no place of its own.
+                Kind::Set(_, elements) => elements.iter().any(|element| element.marks_deep().contains(Marks::SECRET)),
+                Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::List(..) | Kind::Tuple(_) => false,
+            };
+            if is_one { MARKS.into_iter().fold(value, Value::marked) } else { value }
+        };
+        match value.kind() {
+            Kind::Object(attributes) => {
+                let attributes = attributes.iter().map(|(name, value)| (name.clone(), value.map_deep(&each)));
+                Value::object(attributes).marked(value.marks())
+            }
+            _ => value.map_deep(&each),
+        }
     }
 
     /// Whether there are none.
@@ -313,28 +377,7 @@ impl Texts {
 /// What was read with secrets, with everything marked as one that has the text of one in it: a URL, an answer that echoes it, a number, what is
 /// kept under its name.
 pub(crate) fn spread(config: &Value, read: Value) -> Value {
-    let texts = Texts::marked(config, &|marks| marks.contains(Marks::SECRET));
-    if texts.is_empty() {
-        return read;
-    }
-    let each = |value: Value| {
-        let is_one = match value.kind() {
-            Kind::String(told) => texts.are_in(told),
-            Kind::Number(number) => texts.0.contains(&number.magnitude().to_string()),
-            Kind::Map(_, elements) | Kind::Object(elements) => elements.keys().any(|name| texts.are_in(name)),
-            // An element of a set has no place of its own.
-            Kind::Set(_, elements) => elements.iter().any(|element| element.marks_deep().contains(Marks::SECRET)),
-            Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::List(..) | Kind::Tuple(_) => false,
-        };
-        if is_one { MARKS.into_iter().fold(value, Value::marked) } else { value }
-    };
-    match read.kind() {
-        Kind::Object(attributes) => {
-            let attributes = attributes.iter().map(|(name, value)| (name.clone(), value.map_deep(&each)));
-            Value::object(attributes).marked(read.marks())
-        }
-        _ => read.map_deep(&each),
-    }
+    Texts::default().with_secrets_of(config).spread(read)
 }
 
 /// What was told without a text, if that is in it. Names of hosts come back in small letters.

@@ -1,11 +1,18 @@
 //! What becomes of sensitive values that nobody calls secrets where the state is not encrypted. What a provider decides (a kubeconfig) is kept
 //! in an encrypted state only, unless Terraform's own provider keeps it in every state: the object is refused. Everything else is kept as
 //! Terraform keeps it, and that is said.
+//!
+//! A state that is encrypted no longer leaves behind what can be read again, before it is written in clear.
+
+use std::sync::Arc;
 
 use pipectl_core::{Address, Attribute, Block, Diagnostic, Marks, Path, Schema, Value};
+use pipectl_provider::Registry;
+use pipectl_state::{OutputState, State};
 
-use crate::secrets::withheld;
-use crate::{Action, OutputAction, OutputChange, ResourceChange};
+use crate::instance::{Keeping, instance_of, mark_as_secret, object_of, output_value};
+use crate::secrets::{Secrets, Texts, for_provider, withheld};
+use crate::{Action, OutputAction, OutputChange, ResourceChange, Seed};
 
 /// An error when an object would have something that is kept in an encrypted state only.
 pub(crate) fn refuse_in_clear(schema: &Schema, address: &Address, config: &Value) -> Option<Diagnostic> {
@@ -40,6 +47,56 @@ fn refused(address: &Address, name: &str) -> Diagnostic {
     );
     let problem = Diagnostic::error("Encryption required", detail).about(address);
     problem.hint("encryption { passphrase = secret(\"env:PIPECTL_PASSPHRASE\") } in the `pipeline` block, or export PIPECTL_PASSPHRASE=..")
+}
+
+/// Takes out of a state that was encrypted until now what one in clear keeps fingerprints of, wherever it has been copied to word for word: of
+/// objects and outputs. A state that has no key yet gets the one of `seed`.
+///
+/// # Errors
+/// The address of an object that has something that cannot be read again and must not be in clear.
+pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Result<(), String> {
+    let mut objects = Vec::new();
+    for (address, deposed, object) in state.objects() {
+        let Some(kind) = registry.resource(address.kind, &address.type_name) else { continue };
+        // What nobody can read is told by the plan.
+        let Ok(stored) = instance_of(address, object, kind.as_ref()) else { continue };
+        if refuse_imported(kind.schema(), address, &stored.attributes).is_some() {
+            return Err(address.to_string());
+        }
+        let mut instance = for_provider(&stored);
+        instance.attributes = mark_as_secret(kind.schema(), instance.attributes);
+        objects.push((address.clone(), deposed.map(str::to_owned), instance, Arc::clone(kind)));
+    }
+    let attributes = objects.iter().map(|(_, _, instance, _)| &instance.attributes);
+    let texts = attributes.fold(Texts::default(), |texts, attributes| texts.with_secrets_of(attributes));
+    let secrets = Secrets::of(Some(state), seed);
+    for (address, deposed, mut instance, kind) in objects {
+        instance.attributes = texts.spread(instance.attributes);
+        let Some(resource) = state.resources.get_mut(&address) else { continue };
+        let place = match deposed {
+            None => resource.current.as_mut(),
+            Some(key) => resource.deposed.get_mut(&key),
+        };
+        let Some(place) = place else { continue };
+        let keeping = Keeping {
+            dependencies: place.dependencies.clone(),
+            tainted: place.tainted,
+            create_before_destroy: place.create_before_destroy,
+            provider: place.provider.clone(),
+            secrets: secrets.of_observed(&address, &place.secrets, &instance.attributes),
+        };
+        // Whatever has no secret stays as it is.
+        if keeping.secrets != place.secrets
+            && let Some(object) = object_of(kind.schema(), &instance, keeping)
+        {
+            *place = object;
+            state.key.get_or_insert_with(|| secrets.key());
+        }
+    }
+    let is_secret =
+        |output: &OutputState| texts.spread(Value::tuple([output_value(output)])).marks_deep().contains(Marks::SECRET);
+    state.outputs.retain(|_, output| !is_secret(output));
+    Ok(())
 }
 
 /// A warning when a plan puts sensitive values into a state that is not encrypted.

@@ -17,7 +17,7 @@
 //! records comes near the limits of GCM, and no failed write can make two records share a nonce. The tag also covers everything before the data,
 //! and what the text is (`context`): a record of another state, or of another number, does not open in its place.
 //!
-//! This module knows no files and no states. It does not notice when an older state as a whole is put in place of a newer one.
+//! This module knows no files, and nothing of what is in a state. It does not notice when an older state as a whole is put in place of a newer one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,6 +30,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::State;
 
 /// What every sealed text begins with.
 const PREFIX: &str = "pipectl-sealed$";
@@ -75,6 +77,9 @@ pub enum EncryptionError {
     /// The operating system gave no random numbers.
     #[error("the operating system has no random numbers")]
     NoRandomness,
+    /// It is to be written in clear, and holds something that must not be.
+    #[error("{0} holds what only an encrypted state keeps")]
+    StaysEncrypted(String),
 }
 
 /// A passphrase. It is wiped from memory when it is dropped and never shown.
@@ -147,6 +152,19 @@ struct Policy {
     seals: Option<Arc<Key>>,
     opens: Vec<Arc<Key>>,
     refuses_clear: bool,
+    leaving: Option<Leaving>,
+}
+
+/// What is taken out of a state before it is written in clear for the first time.
+#[derive(Clone)]
+struct Leaving(Arc<TakeOut>);
+
+type TakeOut = dyn Fn(&mut State) -> Result<(), String> + Send + Sync;
+
+impl fmt::Debug for Leaving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(what is left behind)")
+    }
 }
 
 impl Default for Encryption {
@@ -165,7 +183,7 @@ pub(crate) struct Opened<'a> {
 impl Encryption {
     /// Nothing is encrypted.
     pub fn none() -> Self {
-        Self(Arc::new(Policy { seals: None, opens: Vec::new(), refuses_clear: false }))
+        Self(Arc::new(Policy { seals: None, opens: Vec::new(), refuses_clear: false, leaving: None }))
     }
 
     /// Everything that is written from now on is encrypted.
@@ -183,7 +201,7 @@ impl Encryption {
             return Err(EncryptionError::Cost);
         }
         let key = Arc::new(Key::new(passphrase, cost));
-        Ok(Self(Arc::new(Policy { seals: Some(key), opens: Vec::new(), refuses_clear: false })))
+        Ok(Self(Arc::new(Policy { seals: Some(key), opens: Vec::new(), refuses_clear: false, leaving: None })))
     }
 
     /// What was encrypted with another passphrase is read too.
@@ -198,6 +216,21 @@ impl Encryption {
     #[must_use]
     pub fn refusing_clear(&self) -> Self {
         Self(Arc::new(Policy { refuses_clear: true, ..(*self.0).clone() }))
+    }
+
+    /// When encryption is turned off, a state is changed by `leaving` before it is written in clear: what must not be in clear is taken out. Or it
+    /// says which object has something that can neither be taken out nor be in clear: then nothing is written.
+    #[must_use]
+    pub fn leaving_behind(&self, leaving: impl Fn(&mut State) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Policy { leaving: Some(Leaving(Arc::new(leaving))), ..(*self.0).clone() }))
+    }
+
+    /// Prepares a state that is not stored as it would be stored now for being written anew.
+    pub(crate) fn prepare(&self, state: &mut State) -> Result<(), EncryptionError> {
+        match &self.0.leaving {
+            Some(Leaving(leaving)) if !self.is_on() => leaving(state).map_err(EncryptionError::StaysEncrypted),
+            _ => Ok(()),
+        }
     }
 
     /// Whether what is written is encrypted.

@@ -171,6 +171,13 @@ fn encryption_diagnostic(path: &Path, source: &EncryptionError) -> Diagnostic {
         EncryptionError::Damaged(_) => {
             diagnostic.hint("Restore it from a backup. A crash of pipectl does not do this: it was edited, or moved.")
         }
+        EncryptionError::StaysEncrypted(what) => {
+            let detail = format!(
+                "{what} holds what only an encrypted state keeps, and encryption is turned off. Nothing was written. Keep the passphrase, or remove \
+                 that object first."
+            );
+            Diagnostic::error("Encryption required", detail).hint("pipectl state list")
+        }
         EncryptionError::ShortPassphrase | EncryptionError::Cost | EncryptionError::NoRandomness => diagnostic,
     }
 }

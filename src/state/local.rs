@@ -226,6 +226,8 @@ impl StateStore for LocalStore {
             writer.length = loaded.good;
             writer.snapshot_length = loaded.snapshot_length;
             if !loaded.is_current {
+                let prepared = self.encryption.prepare(&mut writer.state);
+                prepared.map_err(StateError::encryption(&self.log_path()))?;
                 writer.compact(Backup::Remove)?;
             } else if self.encryption.is_on() {
                 self.remove_clear_backups(loaded.base)?;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pipectl_core::Diagnostic;
+use pipectl_engine::Seed;
 use pipectl_provider::Stop;
 use pipectl_state::StateStore;
 
@@ -26,7 +27,7 @@ pub async fn run(app: &App, arguments: &ForceUnlockArguments) -> Exit {
         app.console.print("The state is not locked: there is none yet.");
         return Exit::Success;
     }
-    let store = match project.state_store() {
+    let store = match project.state_store_to_write(&app.registry, Seed::random()) {
         Ok(store) => store,
         Err(error) => return app.fail_in(error, &project.configuration.sources),
     };

@@ -52,11 +52,11 @@ async fn try_run(app: &App, arguments: &ImportArguments) -> Result<Exit, Exit> {
         return Err(Exit::Failure);
     }
     let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
-    let mut writer = lock(app, &reporter, &project, arguments.lock.lock_timeout, "import").await?;
+    let seed = Seed::random();
+    let mut writer = lock(app, &reporter, &project, arguments.lock.lock_timeout, ("import", seed)).await?;
     project.check_owner(writer.state()).map_err(|error| app.fail_in(error, sources))?;
     app.console.print(&format!("{address}: Importing from ID \"{id}\"..."));
     let engine = app.engine(&project, crate::app::Effort { parallelism: 1, verify: false }, &Follower::Nobody);
-    let seed = Seed::random();
     let changes = engine.import(&project.configuration, &inputs, writer.state(), &address, id, seed).await;
     let changes = changes.map_err(|problems| {
         app.complain(&problems, sources);

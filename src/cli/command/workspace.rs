@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pipectl_core::Diagnostic;
+use pipectl_engine::Seed;
 use pipectl_state::StateError;
 
 use crate::app::App;
@@ -114,7 +115,8 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
     let doomed = project.in_workspace(name);
     let failed = |error: StateError| app.fail(doomed.state_error(&error));
     // Nobody works in it from here on; the lock's file goes with the folder.
-    let store = doomed.state_store().map_err(|error| app.fail_in(error, &doomed.configuration.sources))?;
+    let store = doomed.state_store_to_write(&app.registry, Seed::random());
+    let store = store.map_err(|error| app.fail_in(error, &doomed.configuration.sources))?;
     let writer = store.lock(&holder(&*app.environment, "workspace delete"), Duration::ZERO).map_err(failed)?;
     // What was begun and is not known to have ended may be there as well.
     let state = writer.state();

@@ -80,25 +80,37 @@ async fn announce(
         create_before_destroy: keeping.create_before_destroy,
         provider: keeping.provider,
     };
-    let remote = kind.has_remote_effect();
-    let announcement = key_for(run, &intent.secrets)
-        .into_iter()
-        .chain([Change::SetIntent { address: address.clone(), intent: intent.clone() }]);
-    if remote && !run.committer.commit(announcement.collect()).await {
-        let detail = format!("The state could not be written, so {address} was left as it is.");
-        return Err(Diagnostic::error("Call not announced", detail).about(address).into());
-    }
+    let announcing = kind.has_remote_effect().then(|| {
+        let announcement = key_for(run, &intent.secrets)
+            .into_iter()
+            .chain([Change::SetIntent { address: address.clone(), intent: intent.clone() }]);
+        run.open_calls.announce(address, (operation, token), || run.committer.commit(announcement.collect()))
+    });
+    let is_stored = match announcing.flatten() {
+        None => false,
+        Some(durable) => {
+            if !durable.await {
+                let detail = format!("The state could not be written, so {address} was left as it is.");
+                return Err(Diagnostic::error("Call not announced", detail).about(address).into());
+            }
+            true
+        }
+    };
     let intent = Arc::new(Mutex::new(intent));
-    let is_stored = Arc::new(Mutex::new(remote));
+    let is_stored = Arc::new(Mutex::new(is_stored));
     let recorder = {
-        let (intent, is_stored, committer, address) =
-            (Arc::clone(&intent), Arc::clone(&is_stored), run.committer.clone(), address.clone());
+        let (intent, is_stored, run, address) =
+            (Arc::clone(&intent), Arc::clone(&is_stored), Arc::clone(run), address.clone());
         Recorder::new(move |recorded| {
             let mut intent = intent.lock().unwrap_or_else(PoisonError::into_inner);
             intent.recorded = recorded;
-            *is_stored.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            // Should this fail, no further call is begun; this one can only go on.
-            committer.commit_blocking(vec![Change::SetIntent { address: address.clone(), intent: intent.clone() }]);
+            let change = Change::SetIntent { address: address.clone(), intent: intent.clone() };
+            let send = || run.committer.commit_blocking(vec![change]);
+            if let Some(wait) = run.open_calls.announce(&address, (operation, &intent.token), send) {
+                *is_stored.lock().unwrap_or_else(PoisonError::into_inner) = true;
+                // Should this fail, no further call is begun; this one can only go on.
+                wait();
+            }
         })
     };
     let cx = context(&run.engine, address, token.to_owned(), child(&run.engine.cancel), recorder);

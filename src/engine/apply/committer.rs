@@ -66,18 +66,18 @@ impl Committer {
         self.send(changes, Reply::Nobody);
     }
 
-    /// Commits; whether it is durable now.
-    pub(super) async fn commit(&self, changes: Vec<Change>) -> bool {
+    /// Commits; whether it is durable then. What is committed has its place among the others once this returns, waited for or not.
+    pub(super) fn commit(&self, changes: Vec<Change>) -> impl Future<Output = bool> + Send + use<> {
         let (sender, receiver) = oneshot::channel();
         self.send(changes, Reply::Task(sender));
-        receiver.await.unwrap_or(false)
+        async { receiver.await.unwrap_or(false) }
     }
 
-    /// The same for code that cannot wait asynchronously. Takes as long as one write to disk.
-    pub(super) fn commit_blocking(&self, changes: Vec<Change>) -> bool {
+    /// The same for code that cannot wait asynchronously: what it calls to wait takes as long as one write to disk.
+    pub(super) fn commit_blocking(&self, changes: Vec<Change>) -> impl FnOnce() -> bool + use<> {
         let (sender, receiver) = mpsc::channel();
         self.send(changes, Reply::Thread(sender));
-        receiver.recv().unwrap_or(false)
+        move || receiver.recv().unwrap_or(false)
     }
 
     /// The ids of all objects of a type that the state has now.

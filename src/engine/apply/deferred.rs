@@ -17,7 +17,7 @@ use pipectl_state::{Change, IntentState, ObjectState, Operation, State};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
-use super::object::{Settled, carry_out, known, not_recorded, read_data, remember};
+use super::object::{Settled, carry_out, key_for, known, not_recorded, read_data, record, remember};
 use super::removal::remove_object;
 use super::{Block, Run, not_configured, part};
 use crate::conditions::Conditions;
@@ -292,13 +292,14 @@ async fn look(
             Found::None => {}
             // Nothing was made: a kind that looks for names has found what was there before.
             Found::One(instance) if is_there(address, stored, kind, &instance)? => {
-                commit(run, address, vec![Change::RemoveIntent { address: address.clone() }]).await?;
+                commit(run, address, Some(intent), Vec::new()).await?;
                 unanswered = None;
             }
             Found::One(instance) => {
                 let keeping = (&run.engine, &run.secrets);
                 let found = FoundAgain::of(keeping, asked.as_ref(), address, intent, *instance, stored.is_some())?;
-                commit(run, address, found.changes(address)).await?;
+                let key = key_for(run, &found.object.secrets);
+                commit(run, address, Some(intent), key.into_iter().chain(found.changes(address)).collect()).await?;
                 let FoundAgain { instance, object, .. } = found;
                 let elsewhere = match other {
                     Some(other) => {
@@ -330,7 +331,7 @@ async fn look(
         ReadOutcome::Gone => match former(run, address, object, &stored).await {
             Some(former) => here(stored, Vec::new()).map(|now| Now { elsewhere: Some(former), ..now }),
             None => {
-                commit(run, address, vec![Change::RemoveObject { address: address.clone() }]).await?;
+                commit(run, address, None, vec![Change::RemoveObject { address: address.clone() }]).await?;
                 None
             }
         },
@@ -382,8 +383,15 @@ async fn former(run: &Run, address: &Address, object: &ObjectState, stored: &Ins
     }
 }
 
-async fn commit(run: &Run, address: &Address, changes: Vec<Change>) -> Result<(), Diagnostics> {
-    match run.committer.commit(changes).await {
+/// Commits what has been seen of an object, and that this has settled a call.
+async fn commit(
+    run: &Run,
+    address: &Address,
+    settled: Option<&IntentState>,
+    changes: Vec<Change>,
+) -> Result<(), Diagnostics> {
+    let token = settled.map(|intent| intent.token.as_str());
+    match record(run, address, token, changes, false).await {
         true => Ok(()),
         false => Err(not_recorded(address).into()),
     }

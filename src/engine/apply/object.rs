@@ -354,20 +354,38 @@ async fn perform(
             value = Some(instance.attributes);
         }
     }
-    if had_intent && is_settled {
-        changes.push(Change::RemoveIntent { address: address.clone() });
-    }
     // What cost nothing need not be waited for: it would be made again.
     let is_cheap = !kind.has_remote_effect() && !matches!(settled.action, Action::Run);
-    if changes.is_empty() {
-        return (value, problems);
-    }
-    if is_cheap {
-        run.committer.commit_soon(changes);
-    } else if !run.committer.commit(changes).await {
+    let call = (had_intent && is_settled).then_some(change.token.as_str());
+    if !record(run, address, call, changes, is_cheap).await {
         problems.push(not_recorded(address));
     }
     (value, problems)
+}
+
+/// Commits what came of a call, and that this is known where the call was announced under `token`. Whether it is durable, or need not be.
+pub(super) async fn record(
+    run: &Run,
+    address: &Address,
+    token: Option<&str>,
+    mut changes: Vec<Change>,
+    is_cheap: bool,
+) -> bool {
+    let committing = run.open_calls.settle(address, token, |settled| {
+        changes.extend(settled);
+        match (changes.is_empty(), is_cheap) {
+            (true, _) => None,
+            (false, true) => {
+                run.committer.commit_soon(changes);
+                None
+            }
+            (false, false) => Some(run.committer.commit(changes)),
+        }
+    });
+    match committing {
+        Some(durable) => durable.await,
+        None => true,
+    }
 }
 
 pub(super) fn not_recorded(address: &Address) -> Diagnostic {

@@ -7,51 +7,69 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use petgraph::graph::NodeIndex;
 use pipectl_core::json::to_json;
 use pipectl_core::{Address, Diagnostic, Diagnostics, Path, Value};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{Instance, ReadOutcome, Resource};
-use pipectl_state::{ObjectState, PathStep, State};
+use pipectl_state::{ObjectState, State};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
 use crate::ephemeral::OpenValues;
-use crate::instance::instance_of;
-use crate::planner::context;
+use crate::evaluation::extend_once;
+use crate::instance::{at, at_mut, instance_of};
+use crate::planner::{as_warnings, context};
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound, Pool};
 use crate::secrets::{for_provider, places_to_read, told};
+use crate::selection::Selection;
 use crate::walk::each;
 use crate::{Action, Engine, Plan, ResourceChange};
 
 /// The state, with everything in its objects that it only has fingerprints of and that can be read again.
 ///
-/// What no provider can be asked for yet stays away: it is read with what is deferred.
+/// What no provider can be asked for yet stays away: it is read with what is deferred. So does what is left out of the plan, unless a provider that
+/// the plan works with is configured from it.
 ///
 /// # Errors
-/// When an object that has such a value cannot be read, or is gone.
+/// When an object that has such a value, and is to stay, cannot be read, or is gone. Where it is to go, that is a warning; where it is left out, it
+/// is nobody's concern. Whoever needs its value all the same says that it is not known.
 pub(super) async fn read_again(
     engine: &Engine,
     ground: Ground<'_>,
-    plan: &Plan,
+    (plan, selection): (&Plan, &Selection),
     mut state: State,
     (pool, open): (&Arc<Pool>, &OpenValues),
-) -> Result<State, Diagnostics> {
+) -> Result<(State, Diagnostics), Diagnostics> {
+    let mut warnings = Diagnostics::new();
     let mut missing = missing(engine, &state);
+    if missing.iter().any(|address| !selection.has(address)) {
+        let configures = Before::new(engine, ground.graph, pool, &state).configures(ground, &state, selection);
+        let is_needed = |node: NodeIndex| configures[node.index()];
+        missing.retain(|address| selection.has(address) || ground.graph.find_object(address).is_some_and(is_needed));
+    }
     if missing.is_empty() {
-        return Ok(state);
+        return Ok((state, warnings));
     }
     let changes = plan.changes.iter().filter(|change| change.deposed.is_none());
     let seen: BTreeMap<&Address, &Value> =
         changes.filter_map(|change| Some((&change.address, change.before.as_ref()?))).collect();
     missing.retain(|address| !take_from_plan(engine, seen.get(address).copied(), &mut state, address));
-    // What is left out of the plan, is removed or is replaced because it is tainted may be out of reach, or gone: whoever needs its value all the same
-    // says that it is not known.
+    // What is removed, or is replaced because it is tainted, may be out of reach, or gone.
     let goes_on = |change: &&ResourceChange| {
         change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget | Action::Replace { .. })
     };
     let planned: BTreeSet<&Address> = plan.changes.iter().filter(goes_on).map(|change| &change.address).collect();
-    let is_needed = |address: &Address| planned.contains(address);
+    let mut judge = |address: &Address, problems: Diagnostics| {
+        if planned.contains(address) {
+            return Err(problems);
+        }
+        if selection.has(address) {
+            extend_once(&mut warnings, as_warnings(problems));
+        }
+        Ok(())
+    };
     let permits = Arc::new(Semaphore::new(engine.parallelism.max(1)));
     // What one object gives may configure the provider of another.
     while !missing.is_empty() {
@@ -63,8 +81,7 @@ pub(super) async fn read_again(
             match before.resource(ground, &address, object.provider.as_ref()).await {
                 Ok(Bound::Ready(bound)) => calls.push((address, kind, bound, stored)),
                 Ok(Bound::NotYet(_)) => later.push(address),
-                Err(problems) if is_needed(&address) => return Err(problems),
-                Err(_) => {}
+                Err(problems) => judge(&address, problems)?,
             }
         }
         if calls.is_empty() {
@@ -77,13 +94,12 @@ pub(super) async fn read_again(
         for (seen, address, kind) in each(calls, &permits, read).await {
             match seen {
                 Ok(seen) => fill(&mut state, &address, kind.as_ref(), &seen),
-                Err(problems) if is_needed(&address) => return Err(problems),
-                Err(_) => {}
+                Err(problems) => judge(&address, problems)?,
             }
         }
         missing = later;
     }
-    Ok(state)
+    Ok((state, warnings))
 }
 
 /// Objects with something that is not stored because it can be read again.
@@ -147,22 +163,4 @@ fn fill(state: &mut State, address: &Address, kind: &dyn Resource, read: &Value)
             *place = value;
         }
     }
-}
-
-fn at<'a>(attributes: &'a Json, path: &Path) -> Option<&'a Json> {
-    steps(path).iter().try_fold(attributes, |json, step| match step {
-        PathStep::Name(name) => json.get(name),
-        PathStep::Index(index) => json.get(index),
-    })
-}
-
-fn at_mut<'a>(attributes: &'a mut Json, path: &Path) -> Option<&'a mut Json> {
-    steps(path).iter().try_fold(attributes, |json, step| match step {
-        PathStep::Name(name) => json.get_mut(name),
-        PathStep::Index(index) => json.get_mut(index),
-    })
-}
-
-fn steps(path: &Path) -> Vec<PathStep> {
-    pipectl_state::AttributePath::from(path).0
 }

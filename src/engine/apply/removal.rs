@@ -8,7 +8,7 @@ use pipectl_provider::{Instance, Resource};
 use pipectl_state::{Change, ObjectState};
 
 use super::call::{self, Called};
-use super::object::{deposed_key, key_for, not_recorded};
+use super::object::{deposed_key, key_for, not_recorded, record};
 use super::{Run, not_configured};
 use crate::instance::{Keeping, instance_of, object_of};
 use crate::planner::with_marks_of;
@@ -115,15 +115,8 @@ pub(super) async fn remove_object(
             Some(key) => Change::SetDeposed { address: address.clone(), key, object },
         }));
     }
-    if had_intent && is_settled {
-        changes.push(Change::RemoveIntent { address: address.clone() });
-    }
-    if changes.is_empty() {
-        return problems;
-    }
-    if !kind.has_remote_effect() {
-        run.committer.commit_soon(changes);
-    } else if !run.committer.commit(changes).await {
+    let call = (had_intent && is_settled).then_some(change.token.as_str());
+    if !record(run, &address, call, changes, !kind.has_remote_effect()).await {
         problems.push(not_recorded(&address));
     }
     problems

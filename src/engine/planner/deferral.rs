@@ -95,7 +95,7 @@ impl Planned<'_> {
             None => None,
         };
         if let (Some(prior), Some(cause)) = (prior, cause)
-            && !run.observations.unasked.contains(address)
+            && !run.observations.unasked.contains_key(address)
         {
             let refused = prevent_destroy(block, self.scope, address, "the plan calls for it to be replaced");
             if refused.has_errors() {

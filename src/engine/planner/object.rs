@@ -394,7 +394,7 @@ impl Planned<'_> {
             return Ok(self.defer_replacement(prior, response.planned));
         }
         let action = action_of(run, address, &response);
-        if !action.is_no_op() && run.observations.unasked.contains(address) && imported.is_none() {
+        if !action.is_no_op() && run.observations.unasked.contains_key(address) && imported.is_none() {
             return Ok(self.defer_until_asked(prior, response.planned));
         }
         if matches!(action, Action::Replace { .. }) {

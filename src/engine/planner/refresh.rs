@@ -7,21 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pipectl_core::{Address, Diagnostic, Diagnostics, Marks, ProviderAddress, Value};
+use petgraph::graph::NodeIndex;
+use pipectl_core::{Address, Diagnostic, Diagnostics, Marks, Path, ProviderAddress, Value};
 use pipectl_provider::{Found, Instance, ReadOutcome, Resource};
 use pipectl_state::{AttributePath, Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
+use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
 use super::reading;
 use crate::ephemeral::OpenValues;
 use crate::evaluation::{about, extend_once};
 use crate::graph::Node;
-use crate::instance::{Keeping, instance_of, object_of, shown_id};
+use crate::instance::{Keeping, at_mut, instance_of, object_of, shown_id};
 use crate::intents::{self, FOUND_AGAIN, FoundAgain, is_same};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
-use crate::secrets::{Secrets, for_provider, told};
+use crate::secrets::{Secrets, for_provider, places_to_read, told, with_what_was_read};
 use crate::selection::Selection;
 use crate::walk::each;
 use crate::{Drift, Engine, Event, PlanOptions};
@@ -50,8 +52,8 @@ pub(super) struct Observations {
     pub(super) gone: BTreeSet<Address>,
     /// Tokens of calls whose result was lost and that have left nothing, with their arguments: the same call may be made again.
     pub(super) unanswered: BTreeMap<Address, IntentState>,
-    /// Objects that an interrupted run may have made, and of which nobody could be asked.
-    pub(super) unasked: BTreeSet<Address>,
+    /// Objects that an interrupted run may have made, and of which nobody could be asked: why not.
+    pub(super) unasked: BTreeMap<Address, Unasked>,
     /// Objects that nobody could look at, with their keys where they have made room: why their provider has no configuration now.
     unbound: BTreeMap<(Address, Option<String>), Diagnostics>,
     /// Configurations that objects were made with, without those that have made room, where that is not the default one.
@@ -71,6 +73,15 @@ impl Observations {
         }
         self.unbound.get(&(address.clone(), deposed.map(str::to_owned)))
     }
+}
+
+/// Why nobody can be asked about an announced call.
+#[derive(Clone, Debug)]
+pub(super) enum Unasked {
+    /// The configuration of its provider is not known.
+    NotYet(String),
+    /// That configuration is no good, or is gone.
+    Failed(Diagnostics),
 }
 
 /// An object of the state, with its key where it has made room for a replacement.
@@ -132,12 +143,11 @@ impl Refresh<'_> {
             if let Node::Object(declaration) = self.ground.graph.node(node)
                 && let Some(objects) = waiting.remove(declaration)
             {
-                // An object that is left out of the plan counts as the state has it.
                 let left_out =
                     objects.iter().filter(|(address, deposed, _)| deposed.is_none() && !self.selection.has(address));
-                values.extend(left_out.map(|(address, _, object)| {
-                    ((*address).clone(), attributes(&self.engine.registry, address, object))
-                }));
+                for (address, _, object) in left_out {
+                    values.insert((*address).clone(), self.left_out(before, node, address, object).await);
+                }
                 let addresses: Vec<Address> = objects.iter().map(|(address, ..)| (*address).clone()).collect();
                 self.look(before, objects, &mut observations, &mut diagnostics).await;
                 let seen = addresses.into_iter().filter_map(|address| {
@@ -152,6 +162,43 @@ impl Refresh<'_> {
         self.look(before, others, &mut observations, &mut diagnostics).await;
         self.settle_intents(before, &mut observations, &mut diagnostics).await;
         (observations, diagnostics)
+    }
+
+    /// An object as the state has it.
+    fn as_stored(&self, address: &Address, object: &ObjectState) -> Value {
+        let stored = attributes(&self.engine.registry, address, object);
+        match self.engine.registry.resource(address.kind, &address.type_name) {
+            Some(kind) => self.engine.mark(kind.schema(), stored),
+            None => stored,
+        }
+    }
+
+    /// An object that is left out of the plan, for the providers that are configured from it: as the state has it. What that has only
+    /// fingerprints of is read where the plan needs one of those, and can be; nobody is told where it cannot.
+    async fn left_out(&self, before: &Before, node: NodeIndex, address: &Address, object: &ObjectState) -> Value {
+        let stored = self.as_stored(address, object);
+        let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else { return stored };
+        let is_missing = |path: Path| stored.at(&path).is_some_and(|value| !value.is_known());
+        if !self.options.refresh
+            || !places_to_read(kind.schema(), &object.secrets).any(is_missing)
+            || !before.configures(self.ground, self.state, self.selection)[node.index()]
+        {
+            return stored;
+        }
+        let (Ok(Bound::Ready(bound)), Ok(prior)) = (
+            before.resource(self.ground, address, object.provider.as_ref()).await,
+            instance_of(address, object, kind.as_ref()),
+        ) else {
+            return stored;
+        };
+        let read = bound.read(&reading(self.engine, address, String::new()), &for_provider(&prior)).await;
+        match read {
+            Ok(ReadOutcome::Present { instance, .. }) => {
+                let read = self.engine.mark(kind.schema(), keep_marks(&prior, *instance).attributes);
+                with_what_was_read(stored, &object.secrets, &read)
+            }
+            Ok(ReadOutcome::Gone) | Err(_) => stored,
+        }
     }
 
     /// Whether others may see an object that is left out: an instance of a block of which others are planned.
@@ -171,22 +218,13 @@ impl Refresh<'_> {
         for (address, deposed, object) in objects {
             if !self.selection.has(address) {
                 if deposed.is_none() && self.is_seen(address) {
-                    let stored = attributes(&self.engine.registry, address, object);
+                    let stored = self.as_stored(address, object);
                     observations.left_out.insert(address.clone(), stored);
                 }
                 continue;
             }
             let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "Unknown kind of object in the state",
-                        format!(
-                            "The state holds {address}, and this pipectl knows no kind `{}`. Use the pipectl that made it.",
-                            address.type_name
-                        ),
-                    )
-                    .about(address),
-                );
+                diagnostics.push(unknown_kind(address));
                 continue;
             };
             // After a call whose result was lost, what the state says is not to be trusted. What is to be removed anyway need not be seen.
@@ -223,21 +261,27 @@ impl Refresh<'_> {
     async fn settle_intents(&self, before: &Before, observations: &mut Observations, diagnostics: &mut Diagnostics) {
         let mut questions = Vec::new();
         for (address, intent) in self.state.intents.iter().filter(|(address, _)| self.selection.has(address)) {
-            let recorded = intent.provider.as_ref();
-            let bound = match self.engine.registry.resource(address.kind, &address.type_name) {
-                None => None,
-                Some(_) => match before.resource(self.ground, address, recorded).await {
-                    Ok(Bound::Ready(bound)) => Some(bound),
-                    // Nobody can be asked now: the question stays open.
-                    Ok(Bound::NotYet(_)) | Err(_) if intent.operation == Operation::Create => {
-                        observations.unasked.insert(address.clone());
-                        continue;
-                    }
-                    Ok(Bound::NotYet(_)) | Err(_) => None,
-                },
+            if self.engine.registry.resource(address.kind, &address.type_name).is_none() {
+                if !self.state.resources.contains_key(address) {
+                    diagnostics.push(unknown_kind(address));
+                }
+                continue;
+            }
+            let bound = match before.resource(self.ground, address, intent.provider.as_ref()).await {
+                Ok(Bound::Ready(bound)) => Ok(bound),
+                Ok(Bound::NotYet(why)) => Err(Unasked::NotYet(why)),
+                Err(problems) => Err(Unasked::Failed(problems)),
             };
-            let known = intents::known_ids(self.state, address);
-            questions.push((address.clone(), intent.clone(), known, bound));
+            match (intent.operation, bound) {
+                (_, Ok(bound)) => {
+                    let known = intents::known_ids(self.state, address);
+                    questions.push((address.clone(), intent.clone(), known, bound));
+                }
+                // Nobody can be asked now: the question stays open.
+                (Operation::Create, Err(why)) => drop(observations.unasked.insert(address.clone(), why)),
+                // So does what reading the object would tell.
+                (Operation::Update | Operation::Delete, Err(_)) => {}
+            }
         }
         let answers = each(questions, self.permits, |question| ask(self.engine.clone(), question));
         for (address, intent, answer) in answers.await {
@@ -250,6 +294,15 @@ impl Refresh<'_> {
             }
         }
     }
+}
+
+/// The error for something in the state that only another program knows.
+fn unknown_kind(address: &Address) -> Diagnostic {
+    let detail = format!(
+        "The state holds {address}, and this pipectl knows no kind `{}`. Use the pipectl that made it.",
+        address.type_name
+    );
+    Diagnostic::error("Unknown kind of object in the state", detail).about(address)
 }
 
 /// Why nothing can be done with an object of the state.
@@ -311,6 +364,7 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
         return;
     };
     drop_words_on_secrets(&mut drift, &object.secrets);
+    let freed = secrets.freed_and_changed(&address, &object.secrets, &instance.attributes);
     let secrets = secrets.of_observed(&address, &object.secrets, &instance.attributes);
     let keeping = Keeping {
         dependencies: object.dependencies.clone(),
@@ -327,7 +381,7 @@ fn take(observations: &mut Observations, look: Look, now: Option<(Instance, Vec<
         None => {
             if let Some(now) = changed {
                 if drift.is_empty() && now.schema_version == object.schema_version {
-                    drift = differences(&object, &now);
+                    drift = differences(&object, &now, &freed);
                 }
                 observations.changes.push(Change::SetObject { address: address.clone(), object: now });
             }
@@ -353,33 +407,42 @@ fn arguments_of(secrets: &[StoredSecret]) -> impl Iterator<Item = &String> {
     })
 }
 
-/// Which attributes changed outside, in words and without values: those of sensitive ones would show.
-fn differences(before: &ObjectState, now: &ObjectState) -> Vec<String> {
+/// Which attributes changed outside, in words and without values: those of sensitive ones would show. `freed`: what was told by its fingerprint
+/// until now, and is another value.
+fn differences(before: &ObjectState, now: &ObjectState, freed: &[Path]) -> Vec<String> {
+    let has = |object: &ObjectState, path: &AttributePath| object.secrets.iter().any(|secret| secret.path == *path);
     // What was kept until now, and is only told by its fingerprint from now on, has not changed.
-    let is_withheld_now = |path: &AttributePath| {
-        before.secrets.iter().all(|secret| secret.path != *path)
-            && now.secrets.iter().any(|secret| secret.path == *path)
+    let told_before = |secret: &&StoredSecret| !before.secrets.contains(secret) && has(before, &secret.path);
+    let secrets = now.secrets.iter().filter(told_before).map(|secret| Path::from(&secret.path));
+    let secrets = secrets.chain(freed.iter().cloned()).map(|path| format!("attribute `{path}` changed"));
+    // Fingerprints tell of what was, or is, kept as one only.
+    let plain = |object: &ObjectState, other: &ObjectState| {
+        let mut attributes = object.attributes.clone();
+        for secret in object.secrets.iter().chain(&other.secrets) {
+            if let Some(place) = at_mut(&mut attributes, &Path::from(&secret.path)) {
+                *place = Json::Null;
+            }
+        }
+        match attributes {
+            Json::Object(members) => members,
+            _ => serde_json::Map::new(),
+        }
     };
-    let secrets =
-        now.secrets.iter().filter(|secret| !before.secrets.contains(secret) && !is_withheld_now(&secret.path));
-    let secrets = secrets.map(|secret| format!("attribute `{}` changed", pipectl_core::Path::from(&secret.path)));
-    let members = |object: &ObjectState| object.attributes.as_object().cloned().unwrap_or_default();
-    let is_withheld = |name: &String| is_withheld_now(&AttributePath(vec![PathStep::Name(name.clone())]));
-    let (before, now) = (members(before), members(now));
+    let (before, now) = (plain(before, now), plain(now, before));
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
-    let names = names.filter(|name| before.get(*name) != now.get(*name) && !is_withheld(name));
+    let names = names.filter(|name| before.get(*name) != now.get(*name));
     names.map(|name| format!("attribute `{name}` changed")).chain(secrets).collect()
 }
 
 /// Asks what became of an announced call.
 async fn ask(
     engine: Engine,
-    (address, intent, known, bound): (Address, IntentState, BTreeSet<String>, Option<Arc<dyn Resource>>),
+    (address, intent, known, kind): (Address, IntentState, BTreeSet<String>, Arc<dyn Resource>),
 ) -> (Address, IntentState, Result<Found, Diagnostics>) {
-    let answer = match (intent.operation, bound) {
+    let answer = match intent.operation {
         // Reading the object has told what became of a change or a removal.
-        (Operation::Update | Operation::Delete, _) | (_, None) => Ok(Found::None),
-        (Operation::Create, Some(kind)) => {
+        Operation::Update | Operation::Delete => Ok(Found::None),
+        Operation::Create => {
             let cx = reading(&engine, &address, intent.token.clone());
             kind.find(&cx, &intents::question(&intent, known)).await.map_err(|problems| about(problems, &address))
         }
@@ -428,6 +491,7 @@ fn settle(
                 None => drop(observations.made_with.remove(&address)),
             }
             observations.changes.extend(found.changes(&address));
+            observations.changes.push(Change::RemoveIntent { address: address.clone() });
             let notes = vec![FOUND_AGAIN.to_owned()];
             observations.drift.push(Drift { address: address.clone(), notes: notes.clone() });
             let secrets = found.secrets();

@@ -6,7 +6,9 @@ use pipectl_core::{Address, Diagnostic, Diagnostics, Value};
 use pipectl_provider::Reason;
 use serde_json::Value as Json;
 
+use super::refresh::Unasked;
 use super::{Planning, Run, constants_and_mistakes};
+use crate::intents;
 use crate::lifecycle::{prevent_destroy, prevent_destroy_without_module};
 use crate::values::Values;
 use crate::{Action, Cause, Mode, ResourceChange};
@@ -17,6 +19,17 @@ pub(super) fn plan_orphans(run: &Arc<Run>) {
         return;
     }
     plan_deposed(run);
+    for (address, why) in &run.observations.unasked {
+        let is_to_go = match fate(run, address) {
+            Fate::Goes(_) => true,
+            // Where it is declared, what becomes of it is decided once somebody can be asked.
+            Fate::Stays | Fate::Open => false,
+            Fate::NotPlanned => run.values.why_no_module(&run.graph, &address.module).is_some(),
+        };
+        if is_to_go {
+            refuse_unasked(run, address, why);
+        }
+    }
     for (address, prior) in &run.observations.priors {
         let cause = match fate(run, address) {
             Fate::Goes(cause) => Some(cause),
@@ -64,6 +77,9 @@ pub(super) fn plan_everything(run: &Arc<Run>) {
     let (constants, mistakes) = constants_and_mistakes(&run.engine, &run.configuration, &run.variables, &run.graph);
     // With variables that are wrong, what is to go may be something else. What needs objects is asked no more.
     run.report(mistakes);
+    for (address, why) in &run.observations.unasked {
+        refuse_unasked(run, address, why);
+    }
     for (address, prior) in &run.observations.priors {
         run.report(protection(run, &constants, address, "the plan calls for it to be destroyed"));
         remove(run, address, None, prior.instance.attributes.clone(), Cause::Everything);
@@ -136,6 +152,21 @@ fn remove(run: &Run, address: &Address, deposed: Option<String>, before: Value, 
         token: run.options.seed.draw(&purpose),
     };
     run.found().add(Planning::Change(Box::new(change)));
+}
+
+/// Tells that what an interrupted run may have made cannot be removed, because nobody can be asked about it: it would be lost.
+fn refuse_unasked(run: &Run, address: &Address, why: &Unasked) {
+    if is_forgotten(run, address) {
+        return;
+    }
+    let refused = |why: &str| run.report(intents::not_settled(&run.engine, address, why).into());
+    match why {
+        Unasked::NotYet(why) => refused(why),
+        Unasked::Failed(problems) => {
+            run.report(problems.clone());
+            refused("the configuration of its provider is no good");
+        }
+    }
 }
 
 /// Whether a `removed` block says that the object is not to be destroyed. What is declared has none: that was judged before.

@@ -33,6 +33,7 @@ use crate::instances::Instances;
 use crate::limits::Limits;
 use crate::objects::attributes;
 use crate::planner::{Arguments, arguments, with_marks_of};
+use crate::selection::Selection;
 use crate::values::Values;
 
 /// Provider configurations that follow from the state.
@@ -80,7 +81,8 @@ impl Before {
     fn modules_of(graph: &Graph, state: &State) -> BTreeSet<ModulePath> {
         let mut modules = BTreeSet::new();
         if graph.has_providers() {
-            for (address, ..) in state.objects() {
+            let called = state.intents.keys();
+            for address in state.objects().map(|(address, ..)| address).chain(called) {
                 let mut path = address.module.clone();
                 while let Some((outer, _)) = path.parent()
                     && modules.insert(path)
@@ -134,10 +136,7 @@ impl Before {
         if failed.is_empty() {
             return;
         }
-        let serving: BTreeSet<NodeIndex> = state
-            .objects()
-            .filter_map(|(address, _, object)| self.choice(ground, address, object.provider.as_ref()).ok()??.node)
-            .collect();
+        let serving = self.serving(ground, state, |_| true);
         failed.retain(|node| serving.contains(node));
         // The same nodes, with the references of what is disabled, too.
         let whole = Graph::new(ground.configuration);
@@ -161,6 +160,19 @@ impl Before {
             Box::pin(formerly.visit_from_state(Ground { graph: &whole, ..ground }, nodes, state, open)).await;
             self.formerly = Some((failed, Box::new(formerly)));
         }
+    }
+
+    /// The provider blocks that objects of the state were made with, and what interrupted runs may have made.
+    fn serving(&self, ground: Ground<'_>, state: &State, is_meant: impl Fn(&Address) -> bool) -> BTreeSet<NodeIndex> {
+        let objects = state.objects().map(|(address, _, object)| (address, object.provider.as_ref()));
+        let called = state.intents.iter().map(|(address, intent)| (address, intent.provider.as_ref()));
+        let meant = objects.chain(called).filter(|(address, _)| is_meant(address));
+        meant.filter_map(|(address, recorded)| self.choice(ground, address, recorded).ok()??.node).collect()
+    }
+
+    /// By node: whether a provider is configured from it that objects of a selection were made with.
+    pub(crate) fn configures(&self, ground: Ground<'_>, state: &State, selection: &Selection) -> Vec<bool> {
+        ground.graph.closure(self.serving(ground, state, |address| selection.has(address)), Direction::Incoming)
     }
 
     /// What has to be evaluated, in its order: all that provider blocks need, and the blocks.

@@ -62,6 +62,8 @@ impl RemoteWriter {
         }
         let purge = writer.log.as_ref().is_some_and(|log| log.header.purge);
         if !is_current {
+            let prepared = writer.store.encryption.prepare(&mut writer.state);
+            prepared.map_err(StateError::encryption(&writer.store.link.path(super::HEADER)))?;
             writer.compact(Backup::Purge)?;
         } else if purge {
             writer.purge()?;

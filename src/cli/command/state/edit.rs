@@ -29,7 +29,7 @@ impl<'a> Editing<'a> {
     pub(super) async fn begin(app: &'a App, project: Project, lock: &LockArguments, word: &str) -> Result<Self, Exit> {
         mention_lock(app, lock);
         let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
-        let writer = operation::lock(app, &reporter, &project, lock.lock_timeout, word).await?;
+        let writer = operation::lock(app, &reporter, &project, lock.lock_timeout, (word, Seed::random())).await?;
         project.check_owner(writer.state()).map_err(|error| app.fail_in(error, &project.configuration.sources))?;
         Ok(Self { app, project, writer })
     }
@@ -71,11 +71,19 @@ pub(crate) fn mention_lock(app: &App, lock: &LockArguments) {
 
 /// The objects that are meant: one, all instances of a block, or everything in a module, of which a path without a key means all instances.
 pub(super) fn instances(state: &State, target: &Target) -> Vec<Address> {
-    let is_meant = |known: &&Address| match target {
+    state.resources.keys().filter(|known| is_meant(target, known)).cloned().collect()
+}
+
+/// What interrupted runs may have made of them, and nobody knows whether they have.
+pub(super) fn open_calls(state: &State, target: &Target) -> Vec<Address> {
+    state.intents.keys().filter(|known| is_meant(target, known)).cloned().collect()
+}
+
+fn is_meant(target: &Target, known: &Address) -> bool {
+    match target {
         Target::Module(path) => path.contains(&known.module),
-        Target::Object(address) => *known == address || known.block() == *address,
-    };
-    state.resources.keys().filter(is_meant).cloned().collect()
+        Target::Object(address) => known == address || known.block() == *address,
+    }
 }
 
 /// " Did you mean ..", where the state has something of a similar address.
@@ -91,7 +99,8 @@ pub(super) fn suggestion(state: &State, target: &Target) -> String {
 
 /// Forgets everything at an address.
 pub(super) fn forget(state: &State, address: &Address) -> Vec<Change> {
-    let mut changes = vec![Change::RemoveObject { address: address.clone() }];
+    let current = state.object(address).map(|_| Change::RemoveObject { address: address.clone() });
+    let mut changes: Vec<Change> = current.into_iter().collect();
     let deposed = state.resources.get(address).into_iter().flat_map(|resource| resource.deposed.keys());
     changes.extend(deposed.map(|key| Change::RemoveDeposed { address: address.clone(), key: key.clone() }));
     if state.intents.contains_key(address) {

@@ -3,7 +3,7 @@
 use pipectl_core::{Address, Diagnostic, Target};
 use pipectl_state::Change;
 
-use super::edit::{Editing, forget, instances, suggestion};
+use super::edit::{Editing, forget, instances, open_calls, suggestion};
 use super::target;
 use crate::app::App;
 use crate::arguments::{StateRmArguments, split_root};
@@ -19,7 +19,9 @@ pub(super) async fn run(app: &App, arguments: &StateRmArguments) -> Result<Exit,
     let wanted: Vec<Target> = texts.iter().map(|text| target(app, text)).collect::<Result<_, _>>()?;
     let project = app.project(root.as_deref())?;
     let mut editing = Editing::begin(app, project, &arguments.lock, "state rm").await?;
-    let mut found: Vec<Address> = wanted.iter().flat_map(|target| instances(editing.state(), target)).collect();
+    let state = editing.state();
+    let known = |target: &Target| instances(state, target).into_iter().chain(open_calls(state, target));
+    let mut found: Vec<Address> = wanted.iter().flat_map(known).collect();
     found.sort();
     found.dedup();
     if found.is_empty() {

@@ -65,6 +65,11 @@ impl Bed {
         Self { store: MemoryStore::new(), ..self.clone() }
     }
 
+    /// The same world with another state of it.
+    pub(crate) fn with_state(&self, state: State) -> Self {
+        Self { store: MemoryStore::holding(state), ..self.clone() }
+    }
+
     pub(crate) fn engine(&self) -> Engine {
         let mut registry = Registry::default();
         registry.add(self.world.provider());

@@ -8,7 +8,7 @@ use crate::bed::{Bed, address, texts};
 use crate::render;
 
 /// Something that lives in a cluster.
-fn inside(name: &str) -> String {
+pub(crate) fn inside(name: &str) -> String {
     format!(
         "resource \"sim_cluster\" \"c\" {{\n  name = \"c\"\n}}\n\
          provider \"sim\" {{\n  alias    = \"inside\"\n  endpoint = sim_cluster.c.endpoint\n  token    = sim_cluster.c.token\n}}\n\
@@ -26,7 +26,7 @@ fn behind_a_relay(name: &str) -> String {
 }
 
 /// A bed with a call for `sim_network.net` whose result nobody knows.
-async fn interrupted(fault: Fault) -> Bed {
+pub(crate) async fn interrupted(fault: Fault) -> Bed {
     let bed = Bed::calm();
     bed.world.inject(Operation::Create, "net", fault);
     bed.world.inject(Operation::Find, "net", Fault::FailBefore);
@@ -176,7 +176,7 @@ async fn what_has_left_something_over_is_removed_too() {
 }
 
 /// Two clusters, and something in one of them; `endpoint` of the second is what its provider is made from.
-fn in_one_of_two(alias: &str, count: &str, name: &str, trigger: u32, endpoint: &str) -> String {
+pub(crate) fn in_one_of_two(alias: &str, count: &str, name: &str, trigger: u32, endpoint: &str) -> String {
     let cluster = |name: &str, alias: &str, endpoint: &str| {
         format!(
             "resource \"sim_cluster\" \"{name}\" {{\n  name = \"{name}\"\n}}\n\
@@ -193,11 +193,11 @@ fn in_one_of_two(alias: &str, count: &str, name: &str, trigger: u32, endpoint: &
 }
 
 /// What nobody can be asked about before it is made.
-const RELAYS: &str = "resource \"terraform_data\" \"relay\" {\n  input = terraform_data.trigger.id == \"\" ? \"\" : sim_cluster.d.endpoint\n}\n\
+pub(crate) const RELAYS: &str = "resource \"terraform_data\" \"relay\" {\n  input = terraform_data.trigger.id == \"\" ? \"\" : sim_cluster.d.endpoint\n}\n\
                       resource \"terraform_data\" \"number\" {\n  input = 1\n}\n";
 
 /// A bed with an object in the first cluster, and a call for its successor in the second whose answer was lost.
-async fn interrupted_elsewhere() -> Bed {
+pub(crate) async fn interrupted_elsewhere() -> Bed {
     let bed = Bed::calm();
     bed.succeed(&in_one_of_two("inside", "1", "net", 1, "sim_cluster.d.endpoint")).await;
     bed.world.inject(Operation::Create, "net", Fault::LostAnswer);

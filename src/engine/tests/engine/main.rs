@@ -9,6 +9,7 @@ mod generated;
 mod kinds;
 mod laws;
 mod limits;
+mod open_calls;
 mod plan_files;
 mod providers;
 mod quoting;

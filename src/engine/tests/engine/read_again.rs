@@ -1,7 +1,11 @@
 //! What a provider decides and can read again: a fingerprint in the state, the value from the object whenever it is needed.
 
-use pipectl_engine::{Action, Mode, Planned, Seed};
-use pipectl_state::Encryption;
+use std::time::Duration;
+
+use pipectl_core::Severity;
+use pipectl_engine::{Action, Mode, Planned, Seed, leave_behind};
+use pipectl_sim::{Fault, Operation};
+use pipectl_state::{Encryption, Holder, LocalStore, Passphrase, StateStore as _, changes_between};
 
 use crate::bed::{Bed, address, texts};
 use crate::render;
@@ -205,8 +209,8 @@ async fn what_is_taken_over_has_a_fingerprint_too() {
 #[tokio::test]
 async fn what_an_interrupted_run_has_made_has_a_fingerprint_too() {
     let bed = clear();
-    bed.world.inject(pipectl_sim::Operation::Create, "c", pipectl_sim::Fault::LostAnswer);
-    bed.world.inject(pipectl_sim::Operation::Find, "c", pipectl_sim::Fault::FailBefore);
+    bed.world.inject(Operation::Create, "c", Fault::LostAnswer);
+    bed.world.inject(Operation::Find, "c", Fault::FailBefore);
     assert!(!bed.apply(CLUSTER).await.succeeded());
     run(&bed, CLUSTER, Mode::Normal, false).await;
     let state = bed.state();
@@ -223,4 +227,152 @@ async fn data_is_read_again_too() {
     let bed = bed.forgetful();
     run(&bed, text, Mode::Normal, true).await;
     settles(&bed, text).await;
+}
+
+/// Two clusters with something in each.
+fn two_clusters() -> String {
+    let second = CLUSTER[CLUSTER.find("provider").unwrap()..].replace("sim_cluster.c.", "sim_cluster.d.");
+    let second = second.replace("\"inside\"", "\"other\"").replace("sim.inside", "sim.other");
+    let second = second.replace("sim_network", "sim_instance");
+    let second = second.replace("\"net\"", "\"web\"").replace("\"copy\"", "\"other\"");
+    format!("{CLUSTER}resource \"sim_cluster\" \"d\" {{\n  name = \"d\"\n}}\n{second}")
+}
+
+fn reads_of(bed: &Bed, name: &str) -> usize {
+    let calls = bed.world.calls();
+    calls.iter().filter(|call| call.operation == Operation::Read && call.name == name).count()
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_not_read() {
+    let bed = clear();
+    let text = two_clusters();
+    bed.succeed(&text).await;
+    let changed = text.replace("name     = \"web\"", "name     = \"web\"\n  tags     = { a = \"b\" }");
+    for excluding in [true, false] {
+        let mut options = bed.options(Mode::Normal);
+        match excluding {
+            true => options.excludes.push("sim_cluster.c".parse().unwrap()),
+            false => options.targets.push("sim_instance.web".parse().unwrap()),
+        }
+        let planned = through_a_file(&bed.plan_with(&changed, &options).await.unwrap());
+        bed.world.forget_calls();
+        let applied = bed.apply_planned(planned).await;
+        assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+        assert_eq!(
+            (reads_of(&bed, "c"), reads_of(&bed, "d")),
+            (0, 1),
+            "excluding: {excluding}, {:?}",
+            bed.world.calls()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_read_where_a_provider_needs_it() {
+    for saved in [false, true] {
+        let bed = clear();
+        let text = two_clusters();
+        bed.succeed(&text).await;
+        let mut options = bed.options(Mode::Destroy);
+        options.targets.push("sim_instance.web".parse().unwrap());
+        // The other one is nobody's concern.
+        bed.world.inject(Operation::Read, "c", Fault::FailBefore);
+        let planned = bed.plan_with(&text, &options).await.unwrap_or_else(|found| panic!("{}", texts(&found)));
+        let planned = if saved { through_a_file(&planned) } else { planned };
+        let applied = bed.apply_planned(planned).await;
+        assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+        assert_eq!(reads_of(&bed, "c"), 0);
+        let left = render::world(&bed.world);
+        assert_eq!(left, "sim_cluster-c-1\nsim_cluster-d-1\nsim_network-net-1 in sim_cluster-c-1\n");
+    }
+}
+
+#[tokio::test]
+async fn why_a_provider_cannot_be_asked_is_told() {
+    let bed = clear();
+    bed.succeed(CLUSTER).await;
+    let planned = through_a_file(&bed.plan_with(CLUSTER, &bed.options(Mode::Destroy)).await.unwrap());
+    bed.world.inject(Operation::Read, "c", Fault::FailBefore);
+    let applied = bed.apply_planned(planned).await;
+    let told = texts(&applied.diagnostics);
+    let warnings = applied.diagnostics.iter().filter(|problem| problem.severity == Severity::Warning);
+    assert_eq!(warnings.map(|problem| problem.summary.as_str()).collect::<Vec<_>>(), ["Request refused"], "{told}");
+    assert!(told.contains("Provider configuration not known: Nothing can be done with sim_network.net"), "{told}");
+    assert!(bed.destroy(CLUSTER).await.succeeded());
+}
+
+#[tokio::test]
+async fn what_encryption_keeps_is_no_secret_any_more() {
+    let output = "output \"token\" {\n  value     = sim_cluster.c.token\n  sensitive = true\n}\n\
+                  output \"copy\" {\n  value     = terraform_data.copy.output.token\n  sensitive = true\n}\n";
+    let text = format!("{CLUSTER}{output}");
+    for refresh in [true, false] {
+        let mut bed = clear();
+        bed.succeed(CLUSTER).await;
+        bed.is_encrypted = true;
+        if !refresh {
+            let options = pipectl_engine::PlanOptions { refresh, ..bed.options(Mode::Normal) };
+            let told = texts(&bed.plan_with(&text, &options).await.map(drop).unwrap_err());
+            assert!(told.contains("where the state is encrypted, once it has been read"), "{told}");
+            let planned = bed.plan_with(CLUSTER, &options).await.unwrap_or_else(|found| panic!("{}", texts(&found)));
+            let applied = bed.apply_planned(planned).await;
+            assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+        }
+        let planned = bed.plan(&text).await.unwrap_or_else(|found| panic!("{}", texts(&found)));
+        assert!(planned.plan.drift.is_empty(), "nothing has changed outside: {}", render::plan(&planned.plan));
+        let applied = bed.apply_planned(planned).await;
+        assert!(applied.succeeded(), "{}", texts(&applied.diagnostics));
+        settles(&bed, &text).await;
+        let state = bed.state();
+        for name in ["token", "copy"] {
+            let kept = state.outputs[name].value.as_str().unwrap();
+            assert!(kept.starts_with(CANARY), "refresh: {refresh}, {name}: {kept}");
+        }
+        let cluster = state.object(&address("sim_cluster.c")).unwrap();
+        assert!(cluster.secrets.is_empty() && cluster.attributes["token"].as_str().unwrap().starts_with(CANARY));
+    }
+    // Another value is told by the fingerprint that there was.
+    let mut bed = clear();
+    bed.succeed(CLUSTER).await;
+    bed.is_encrypted = true;
+    bed.world.edit("sim_cluster-c-1", "token", "token of sim_cluster, the second".into());
+    let planned = bed.plan(CLUSTER).await.unwrap();
+    assert_eq!(planned.plan.drift[0].notes, ["attribute `token` changed"], "{}", render::plan(&planned.plan));
+}
+
+#[tokio::test]
+async fn a_state_that_is_encrypted_no_longer_has_never_had_it_in_clear() {
+    let output = "output \"token\" {\n  value     = \"Bearer ${sim_cluster.c.token}\"\n  sensitive = true\n}\n";
+    let bed = Bed::calm();
+    bed.succeed(&format!("{CLUSTER}{output}")).await;
+    let state = bed.state();
+    assert!(state.outputs.contains_key("token") && state.key.is_none());
+    let folder = tempfile::tempdir().unwrap();
+    let passphrase = || Passphrase::new("the passphrase until now").unwrap();
+    let holder = Holder { pid: 1, who: "test".to_owned(), operation: "apply".to_owned(), since: "now".to_owned() };
+    let on = LocalStore::new(folder.path()).encrypted(Encryption::with(passphrase()));
+    let mut writer = on.lock(&holder, Duration::ZERO).unwrap();
+    writer.begin(&state.lineage, &state.root).unwrap();
+    writer.commit(changes_between(writer.state(), &state)).unwrap();
+    let serial = writer.state().serial;
+    drop(writer);
+    let registry = bed.engine().registry;
+    let off = Encryption::none().also_opening(passphrase());
+    let off = off.leaving_behind(move |state| leave_behind(&registry, Seed([9; 32]), state));
+    let off = LocalStore::new(folder.path()).encrypted(off);
+    drop(off.lock(&holder, Duration::ZERO).unwrap());
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let text = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains(CANARY), "{}", String::from_utf8_lossy(&text));
+    }
+    let state = off.read().unwrap().unwrap();
+    assert_eq!((state.serial, state.outputs.len()), (serial, 0), "a plan for it is still good");
+    let fingerprints = |name: &str| state.object(&address(name)).unwrap().secrets.len();
+    assert_eq!((fingerprints("sim_cluster.c"), fingerprints("terraform_data.copy")), (1, 2));
+    // From here on it is as if it had never been encrypted.
+    let mut bed = bed.with_state(state);
+    bed.is_encrypted = false;
+    settles(&bed, CLUSTER).await;
+    assert!(bed.destroy(CLUSTER).await.succeeded());
 }
