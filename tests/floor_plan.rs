@@ -409,6 +409,10 @@ fn no_file_names_a_machine_or_a_registry_host() {
     let mut violations = Vec::new();
     // Lock files name the registry: cargo writes them.
     for path in files.into_iter().filter(|path| path.file_name() != Some(OsStr::new("Cargo.lock"))) {
+        // A fixture may be a link that leads nowhere.
+        if !path.exists() {
+            continue;
+        }
         // Binary files (events, golden records) have no text to look at.
         let Ok(text) = String::from_utf8(fs::read(&path).unwrap()) else {
             continue;
