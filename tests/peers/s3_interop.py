@@ -144,7 +144,8 @@ def cycle(folder: pathlib.Path) -> None:
 
 def reading(folder: pathlib.Path) -> None:
     (folder / "reader.hcl").write_text(READER.replace("KEY", "net/terraform.tfstate"))
-    assert '"object 4",' in run(folder, "plan", "reader.hcl")
+    said = run(folder, "plan", "reader.hcl")
+    assert '"object 4"' in said, said
     # Where only Terraform has a state, that is read.
     state = {
         "version": 4,
@@ -156,7 +157,8 @@ def reading(folder: pathlib.Path) -> None:
     }
     S3.put_object(Bucket=BUCKET, Key="old/terraform.tfstate", Body=json.dumps(state).encode())
     (folder / "reader.hcl").write_text(READER.replace("KEY", "old/terraform.tfstate"))
-    assert '"of terraform",' in run(folder, "plan", "reader.hcl")
+    said = run(folder, "plan", "reader.hcl")
+    assert '"of terraform"' in said, said
     (folder / "reader.hcl").write_text(READER.replace("KEY", "none"))
     assert "No stored state was found" in run(folder, "plan", "reader.hcl", status=1)
     (folder / "reader.hcl").write_text(READER.replace("KEY", "none").replace("use_path_style ", "use_path_stile "))
