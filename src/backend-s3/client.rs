@@ -1,5 +1,6 @@
 //! The SDK's client: who signs, whom to trust, which way to go.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_config::ecs::EcsCredentialsProvider;
@@ -103,14 +104,23 @@ fn region(settings: &Settings) -> RegionProviderChain {
         profile = profile.profile_name(name);
     }
     let said = given.or_else(EnvironmentVariableRegionProvider::new()).or_else(profile.build());
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|url| !url.is_empty());
-    if settings.endpoint.is_some() || is_set("AWS_ENDPOINT_URL_S3") || is_set("AWS_ENDPOINT_URL") {
+    let is_elsewhere = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| variable(name).is_some());
+    if settings.endpoint.is_some() || is_elsewhere {
         said.or_else(Region::new(USUAL_REGION))
     } else if settings.is_metadata_api_skipped {
         said
     } else {
         said.or_else(ImdsRegionProvider::builder().build())
     }
+}
+
+/// A variable of the environment that is not empty.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the SDK reads the process's environment by itself, and this has to agree with it"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Who signs, where it is not as the SDK finds out by itself.
@@ -135,7 +145,7 @@ fn credentials(settings: &Settings) -> Option<SharedCredentialsProvider> {
 }
 
 fn http_client(settings: &Settings) -> Result<SharedHttpClient, Diagnostic> {
-    let of_environment = || std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(Into::into);
+    let of_environment = || variable("AWS_CA_BUNDLE").map(Into::into);
     let mut trusted = TrustStore::default();
     if let Some(path) = settings.ca_bundle.clone().or_else(of_environment) {
         let unusable = |why: String| {

@@ -257,6 +257,7 @@ fn required(text: &dyn Fn(&str) -> Option<String>, name: &'static str, problems:
 }
 
 /// `~` at the beginning is the home folder.
+#[expect(clippy::disallowed_methods, reason = "it is the folder in which the SDK looks for its own files")]
 fn at_home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),

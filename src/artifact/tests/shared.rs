@@ -156,7 +156,8 @@ fn an_action_is_seen_when_all_of_it_is_there_and_what_was_interrupted_is_gone_on
 
 #[test]
 fn what_is_damaged_on_the_way_counts_for_nothing_and_is_mended() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 5] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 5] = [
         ("blobs/", |bytes| bytes.iter_mut().for_each(|byte| *byte ^= 1)),
         ("blobs/", |bytes| bytes.truncate(1)),
         ("manifests/", |bytes| bytes.truncate(20)),

@@ -8,7 +8,7 @@
 //! `PEERS_PYTHON` is a Python with boto3 and awscli; `MIB` is the object's size in MiB (default: 2048). All sign the bytes that they send; none
 //! holds what it has read against a digest.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};

@@ -1,6 +1,6 @@
 //! States and artifacts in a real S3 server, SeaweedFS, which `tests/servers/seaweedfs up` starts. `S3_ENDPOINT` is its URL.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 #[path = "seaweedfs_peer/artifacts.rs"]
 mod artifacts;
