@@ -1,22 +1,22 @@
 //! One cloud as one user of one project sees it: its services and where they answer.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
-use pipectl_core::{Diagnostic, Diagnostics, Path as ValuePath};
+use async_trait::async_trait;
+use pipectl_cloud::{Clocks, Turns};
+use pipectl_core::{Diagnostic, Diagnostics, Path as ValuePath, Value};
 use pipectl_http::header::{HeaderName, HeaderValue};
 use pipectl_http::{
-    Answer, Call, Client, Denied, Error, Method, Retry, Settings as HttpSettings, SettingsError, Trust, Url,
+    Answer, Call, Client, Denied, Error, Method, Retry, Settings as HttpSettings, SettingsError, StatusCode, Trust, Url,
 };
 use pipectl_provider::Cx;
-use serde_json::Value as Json;
-use tokio::sync::OwnedMutexGuard;
+use serde_json::{Map, Value as Json};
 
 use crate::fault;
 use crate::identity::{Authority, Keystone, Token};
+use crate::kind::{Fault, Kind, Place, put, unwrap, wrap};
 use crate::settings::Settings;
 
 /// A service, under the names that catalogues have for it.
@@ -72,25 +72,8 @@ pub(crate) struct Cloud {
     client: Client,
     authority: Arc<Authority>,
     settings: Settings,
-    times: Arc<Times>,
-    /// What only one call at a time may work on, by its name.
-    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-/// What time it is here, and there.
-struct Times {
-    now: Box<dyn Fn() -> SystemTime + Send + Sync>,
-    /// Of the last answer: when it came, and when it was made by the clock of the service.
-    last: Mutex<Option<(SystemTime, SystemTime)>>,
-}
-
-impl Times {
-    fn note(&self, answer: &Answer) {
-        let date = answer.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        if let Some(date) = date {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(((self.now)(), date));
-        }
-    }
+    clocks: Arc<Clocks>,
+    turns: Turns,
 }
 
 impl Cloud {
@@ -114,7 +97,7 @@ impl Cloud {
             http.identity = Some([file(certificate, "cert")?, b"\n".to_vec(), file(key, "key")?].concat());
         }
         let clock = move || environment.now();
-        let times = Arc::new(Times { now: Box::new(clock.clone()), last: Mutex::default() });
+        let clocks = Arc::new(Clocks::new(clock.clone()));
         let client = Client::new(&http, clock.clone()).map_err(|error| unusable(&error))?;
         let keystone = Keystone {
             client: client.clone(),
@@ -124,7 +107,7 @@ impl Cloud {
         };
         let authority = Arc::new(Authority::new(keystone, clock));
         let client = client.signing_with(Arc::clone(&authority) as _);
-        Ok(Self { client, authority, settings, times, turns: Mutex::default() })
+        Ok(Self { client, authority, settings, clocks, turns: Turns::default() })
     }
 
     /// Who asks, and for which project.
@@ -133,11 +116,6 @@ impl Cloud {
     /// When Keystone gives no token.
     pub(crate) async fn token(&self) -> Result<Arc<Token>, Diagnostics> {
         self.authority.token().await.map_err(|denied| refused(&denied).into())
-    }
-
-    /// The region of an object that names none.
-    pub(crate) fn region(&self) -> Option<&str> {
-        self.settings.region.as_deref()
     }
 
     /// Where a service answers in a region.
@@ -153,7 +131,7 @@ impl Cloud {
             })?,
             None => {
                 let token = self.token().await?;
-                let region = region.or(self.region());
+                let region = region.or(self.settings.region.as_deref());
                 let interface = &self.settings.interface;
                 token
                     .catalog
@@ -162,29 +140,81 @@ impl Cloud {
             }
         };
         let base = with_version(url, service.version());
-        let (client, times) = (self.client.clone(), Arc::clone(&self.times));
-        Ok(Endpoint { client, base, microversion: service.microversion(), times })
+        let (client, clocks) = (self.client.clone(), Arc::clone(&self.clocks));
+        Ok(Endpoint { client, base, microversion: service.microversion(), clocks })
+    }
+}
+
+#[async_trait]
+impl pipectl_cloud::Cloud for Cloud {
+    const NAME: &'static str = "OpenStack";
+    const CREATED: &'static [&'static str] = &["created_at", "created"];
+
+    type Service = Service;
+    type Endpoint = Endpoint;
+
+    fn region(&self) -> Option<&str> {
+        self.settings.region.as_deref()
     }
 
-    /// Waits until nobody else works on something.
-    pub(crate) async fn turn(&self, of: &str) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(of.to_owned()).or_default())
-        };
-        turn.lock_owned().await
+    async fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Endpoint, Diagnostics> {
+        Self::endpoint(self, service, region).await
     }
 
-    /// A time of this machine by the clock of the service that has answered last. Differences that its precision may make are none.
-    pub(crate) fn time_there(&self, time: SystemTime) -> SystemTime {
-        const PRECISION: Duration = Duration::from_secs(2);
-        let last = *self.times.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((here, there)) = last else { return time };
-        match (there.duration_since(here), here.duration_since(there)) {
-            (Ok(ahead), _) if ahead > PRECISION => time + ahead,
-            (_, Ok(behind)) if behind > PRECISION => time - behind,
-            _ => time,
+    fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    fn failed(summary: &str, error: &Error) -> Diagnostic {
+        let diagnostic = error.diagnostic(summary, fault::said(error.body()));
+        match error.status() {
+            Some(StatusCode::FORBIDDEN) => diagnostic
+                .hint("Does the user have the role for this in the project? openstack role assignment list --names --user USER"),
+            _ => diagnostic,
         }
+    }
+
+    fn advice(reason: &str) -> Option<&'static str> {
+        reason.contains("trustee or trust").then_some(
+            "An application credential makes clusters only if it is unrestricted: openstack application credential create NAME --unrestricted",
+        )
+    }
+
+    /// Magnum cannot describe a cluster whose nodes are gone, and says that the question is wrong.
+    fn is_nearly_gone(fault: &Fault) -> bool {
+        fault.status() == Some(StatusCode::BAD_REQUEST)
+    }
+
+    async fn create<K: Kind<Cloud = Self>>(at: &Place<'_>, body: Map<String, Json>) -> Result<Json, Fault> {
+        Ok(unwrap::<K>(at.endpoint.post(&[K::COLLECTION], &wrap::<K>(body)).await?))
+    }
+
+    async fn look<K: Kind<Cloud = Self>>(at: &Place<'_>, id: &str, _known: &Value) -> Result<Option<Json>, Fault> {
+        Ok(at.endpoint.look(&[K::COLLECTION, id]).await?.map(unwrap::<K>))
+    }
+
+    async fn update<K: Kind<Cloud = Self>>(
+        at: &Place<'_>,
+        id: &str,
+        prior: &Value,
+        planned: &Value,
+    ) -> Result<bool, Fault> {
+        put::<K>(at, id, K::changes(at.fields, prior, planned)).await
+    }
+
+    async fn delete<K: Kind<Cloud = Self>>(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
+        Ok(at.endpoint.delete(&[K::COLLECTION, id]).await?)
+    }
+
+    async fn candidates<K: Kind<Cloud = Self>>(at: &Place<'_>, arguments: &Json) -> Result<Vec<Json>, Fault> {
+        let name = arguments.get("name").and_then(Json::as_str);
+        let query: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
+        let list = at.endpoint.list(&[K::COLLECTION], &query).await?;
+        Ok(list.get(K::COLLECTION).and_then(Json::as_array).cloned().unwrap_or_default())
     }
 }
 
@@ -229,7 +259,7 @@ pub(crate) struct Endpoint {
     client: Client,
     base: Url,
     microversion: Option<&'static str>,
-    times: Arc<Times>,
+    clocks: Arc<Clocks>,
 }
 
 impl Endpoint {
@@ -258,7 +288,7 @@ impl Endpoint {
 
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
         let answer = self.client.send(call).await?;
-        self.times.note(&answer);
+        self.clocks.note(&answer);
         Ok(answer)
     }
 
@@ -269,7 +299,7 @@ impl Endpoint {
 
     pub(crate) async fn look_by(&self, call: &Call) -> Result<Option<Json>, Error> {
         let Some(answer) = self.client.look(call).await? else { return Ok(None) };
-        self.times.note(&answer);
+        self.clocks.note(&answer);
         answer.json().map(Some)
     }
 
@@ -293,9 +323,4 @@ impl Endpoint {
     pub(crate) async fn remove_by(&self, call: &Call) -> Result<(), Error> {
         self.client.look(call).await.map(drop)
     }
-}
-
-/// An error of a call as a diagnostic.
-pub(crate) fn failed(summary: impl Into<String>, error: &Error) -> Diagnostic {
-    error.diagnostic(summary, fault::said(error.body()))
 }

@@ -18,12 +18,23 @@ pub(crate) use cluster::Cluster;
 pub(crate) use nodegroup::NodeGroup;
 pub(crate) use template::{ClusterTemplate, ClusterTemplateData};
 
-use crate::kind::{Condition, Fault, Place, act, text};
+use crate::kind::{Condition, Fault, Place, act, text, with_reason};
+
+/// By a status as Heat and Magnum tell it: `CREATE_IN_PROGRESS`, `UPDATE_FAILED`.
+fn of_operation(status: &str, reason: Option<&str>) -> Condition {
+    if status.ends_with("_IN_PROGRESS") {
+        return Condition::Busy(status.to_owned());
+    }
+    match status.ends_with("_FAILED") {
+        true => Condition::Failed(with_reason(status, reason)),
+        false => Condition::Ready,
+    }
+}
 
 /// By the status of a cluster or a node group. One that tells none has not been begun with.
 fn condition(object: &Json) -> Condition {
     match text(object, "status") {
-        Some(status) => Condition::of_operation(&status, object.get("status_reason").and_then(Json::as_str)),
+        Some(status) => of_operation(&status, object.get("status_reason").and_then(Json::as_str)),
         None => Condition::Busy("accepted".to_owned()),
     }
 }

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pipectl_cloud::settling::READING_FAILED;
+use pipectl_cloud::{Fields, Lookup, one};
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::arguments::{flag, integer, map_of_text, text as given, text_map, texts};
 use pipectl_provider::rules::{conflicts, one_of};
@@ -13,10 +15,7 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use crate::cloud::{Cloud, Service};
-use crate::fields::Fields;
 use crate::kind::{Fault, Place, text};
-use crate::lookup::{Lookup, one};
-use crate::settling::READING_FAILED;
 
 /// Members that are no properties.
 const OWN: [&str; 25] = [
@@ -49,7 +48,7 @@ const OWN: [&str; 25] = [
 
 /// `data "openstack_images_image_v2"`: an image, by its name or by what it has.
 pub(crate) struct ImageData {
-    lookup: Lookup,
+    lookup: Lookup<Cloud>,
 }
 
 impl ImageData {
@@ -57,6 +56,7 @@ impl ImageData {
         let option = |ty, description| Attribute::optional(ty, description);
         let told = |ty, description| Attribute::computed(ty, description);
         let fields = Fields::new("An image of disks.")
+            .in_region()
             .with("name", Attribute::optional_computed(Type::String, "Its name."))
             .apart("name_regex", option(Type::String, "What its name matches."))
             .with(

@@ -1,189 +1,20 @@
-//! The trait of a kind: what a kind of object says of itself, as data where that is enough, and as calls where it is not.
-//!
-//! Most of OpenStack's services have the same habits: a collection that takes a body and gives an object with an id, which can be looked at,
-//! changed and removed below its id. These are the defaults here. [`crate::resource`] makes a resource of a kind: it plans, waits, records, finds.
+//! What the services of OpenStack have for habits beyond those of all clouds: bodies that hold an object in an envelope.
 
-pub(crate) mod condition;
-mod fault;
-mod place;
-
-use async_trait::async_trait;
-use pipectl_core::{Diagnostics, Value};
 use pipectl_http::Method;
-use pipectl_provider::Reason;
 use serde_json::{Map, Value as Json, json};
 
-pub(crate) use condition::Condition;
-pub(crate) use fault::Fault;
-pub(crate) use place::Place;
+pub(crate) use pipectl_cloud::{Condition, Kind, Known, More, text, with_reason};
 
-use crate::cloud::Service;
-use crate::fields::{Fields, Observed};
+use crate::cloud::Cloud;
 
-/// What looking at an object, and at what belongs to it, gives beside its members.
-pub(crate) type More = Observed;
+/// Why something was not done.
+pub(crate) type Fault = pipectl_cloud::Fault<Cloud>;
 
-/// Attributes that an id for `import` says.
-pub(crate) type Known = Vec<(&'static str, Value)>;
-
-/// A kind of object.
-#[async_trait]
-pub(crate) trait Kind: Send + Sync + 'static {
-    /// Its type: `openstack_networking_network_v2`.
-    const TYPE: &'static str;
-    /// What it is called in messages: `network`.
-    const NOUN: &'static str;
-    const SERVICE: Service;
-    /// Where its objects are: `networks`.
-    const COLLECTION: &'static str;
-    /// The member of bodies that an object stands in, where it does not stand alone.
-    const ENVELOPE: Option<&'static str> = None;
-    /// Whether the service answers before it acts: what was asked for shows later.
-    const IS_SLOW: bool = false;
-    /// Whether something is issued for a new object: see [`Kind::issue`].
-    const ISSUES: bool = false;
-
-    /// Arguments and attributes.
-    fn fields() -> Fields;
-
-    /// Judges the arguments.
-    fn validate(config: &Value) -> Diagnostics {
-        let _ = config;
-        Diagnostics::new()
-    }
-
-    /// What can be said of a planned object beyond its schema: `prior` is what it was, `config` what is given.
-    fn refine(planned: Value, config: &Value, prior: Option<&Value>) -> Value {
-        let _ = (config, prior);
-        planned
-    }
-
-    /// Whether changing an object from `prior` to `planned` is not possible after all, and why.
-    fn replaces(prior: &Value, planned: &Value) -> Option<Reason> {
-        let _ = (prior, planned);
-        None
-    }
-
-    /// The id of an object.
-    fn id(object: &Json) -> Option<String> {
-        text(object, "id")
-    }
-
-    /// The members of the request that makes one.
-    fn body(fields: &Fields, planned: &Value) -> Map<String, Json> {
-        fields.body(planned)
-    }
-
-    /// The members of the request that changes one. None: there is nothing to ask for.
-    fn changes(fields: &Fields, prior: &Value, planned: &Value) -> Map<String, Json> {
-        fields.changes(prior, planned)
-    }
-
-    /// Makes one: what the service answers.
-    async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
-        let body = wrap::<Self>(Self::body(at.fields, planned));
-        Ok(unwrap::<Self>(at.endpoint.post(&[Self::COLLECTION], &body).await?))
-    }
-
-    /// Whether something is left to be done when the call that makes one has been answered.
-    fn leaves(planned: &Value) -> bool {
-        let _ = planned;
-        false
-    }
-
-    /// Does what is left to be done. May be asked for again, after a crash.
-    async fn finish(at: &Place<'_>, id: &str, planned: &Value) -> Result<(), Fault> {
-        let _ = (at, id, planned);
-        Ok(())
-    }
-
-    /// Looks at one. `known` is what is known of it.
-    async fn look(at: &Place<'_>, id: &str, known: &Value) -> Result<Option<Json>, Fault> {
-        let _ = known;
-        Ok(at.endpoint.look(&[Self::COLLECTION, id]).await?.map(unwrap::<Self>))
-    }
-
-    /// How an object is.
-    fn condition(object: &Json) -> Condition {
-        let _ = object;
-        Condition::Ready
-    }
-
-    /// Why it could not be removed, where it tells.
-    fn stays(object: &Json) -> Option<String> {
-        let _ = object;
-        None
-    }
-
-    /// What is to be known of an object and does not stand in it as it is.
-    async fn more(at: &Place<'_>, object: &Json, known: &Value) -> Result<More, Fault> {
-        let _ = (at, object, known);
-        Ok(More::new())
-    }
-
-    /// What is made for whoever makes an object, and told by no later look at it. What [`Kind::ISSUES`] says there is.
-    async fn issue(at: &Place<'_>, id: &str, object: &Json) -> Result<More, Fault> {
-        let _ = (at, id, object);
-        Ok(More::new())
-    }
-
-    /// What only one call at a time may work on, where there is such a thing. `id` is that of an object that is there.
-    fn alone(attributes: &Value, id: Option<&str>) -> Option<String> {
-        let _ = (attributes, id);
-        None
-    }
-
-    /// Changes one: whether there was something to ask for that shows.
-    async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
-        put::<Self>(at, id, Self::changes(at.fields, prior, planned)).await
-    }
-
-    /// Whether a change that was asked for shows: `before` is the object before.
-    fn is_changed(before: &Json, now: &Json) -> bool {
-        let _ = (before, now);
-        true
-    }
-
-    /// Asks for the removal of one. Already gone is success.
-    async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
-        let _ = prior;
-        Ok(at.endpoint.delete(&[Self::COLLECTION, id]).await?)
-    }
-
-    /// What has to be known before one is made, to find it again if the answer is lost.
-    async fn before(at: &Place<'_>, planned: &Value) -> Result<Option<Json>, Fault> {
-        let _ = (at, planned);
-        Ok(None)
-    }
-
-    /// Objects that a call with these arguments could have made, among others. `before` is what [`Kind::before`] gave.
-    async fn candidates(at: &Place<'_>, arguments: &Json, before: &Json) -> Result<Vec<Json>, Fault> {
-        let _ = before;
-        let name = arguments.get("name").and_then(Json::as_str);
-        let query: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
-        let list = at.endpoint.list(&[Self::COLLECTION], &query).await?;
-        Ok(list.get(Self::COLLECTION).and_then(Json::as_array).cloned().unwrap_or_default())
-    }
-
-    /// Why an object that is found again is of no use: what only the lost answer told.
-    fn lost(arguments: &Json) -> Option<String> {
-        let _ = arguments;
-        None
-    }
-
-    /// What an id for `import` says: the object's id, and what else has to be known to look at it.
-    fn imported(id: &str) -> Result<(String, Known), Diagnostics> {
-        Ok((id.to_owned(), Known::new()))
-    }
-}
-
-/// A text of an object.
-pub(crate) fn text(object: &Json, name: &str) -> Option<String> {
-    object.get(name)?.as_str().map(str::to_owned)
-}
+/// Where a call about one object goes.
+pub(crate) type Place<'a> = pipectl_cloud::Place<'a, Cloud>;
 
 /// A body with the members of an object, as its kind has it.
-pub(crate) fn wrap<K: Kind + ?Sized>(members: Map<String, Json>) -> Json {
+pub(crate) fn wrap<K: Kind<Cloud = Cloud>>(members: Map<String, Json>) -> Json {
     match K::ENVELOPE {
         Some(envelope) => json!({ envelope: members }),
         None => Json::Object(members),
@@ -191,7 +22,7 @@ pub(crate) fn wrap<K: Kind + ?Sized>(members: Map<String, Json>) -> Json {
 }
 
 /// The object in a body.
-pub(crate) fn unwrap<K: Kind + ?Sized>(mut body: Json) -> Json {
+pub(crate) fn unwrap<K: Kind<Cloud = Cloud>>(mut body: Json) -> Json {
     match K::ENVELOPE {
         Some(envelope) => body.get_mut(envelope).map(Json::take).unwrap_or_default(),
         None => body,
@@ -199,7 +30,11 @@ pub(crate) fn unwrap<K: Kind + ?Sized>(mut body: Json) -> Json {
 }
 
 /// Asks for changes, if there are any. Whether there are.
-pub(crate) async fn put<K: Kind + ?Sized>(at: &Place<'_>, id: &str, changes: Map<String, Json>) -> Result<bool, Fault> {
+pub(crate) async fn put<K: Kind<Cloud = Cloud>>(
+    at: &Place<'_>,
+    id: &str,
+    changes: Map<String, Json>,
+) -> Result<bool, Fault> {
     let is_asked = !changes.is_empty();
     if is_asked {
         at.endpoint.put(&[K::COLLECTION, id], &wrap::<K>(changes)).await?;

@@ -11,6 +11,7 @@ mod secgroup_rule;
 mod subnet;
 mod tags;
 
+use pipectl_cloud::Fields;
 use pipectl_core::json::to_json;
 use pipectl_core::{Attribute, Type, Value};
 use pipectl_provider::arguments::map_of_text;
@@ -23,7 +24,6 @@ pub(crate) use secgroup::SecurityGroup;
 pub(crate) use secgroup_rule::SecurityGroupRule;
 pub(crate) use subnet::Subnet;
 
-use crate::fields::Fields;
 use crate::kind::Condition;
 
 /// The arguments that nearly all kinds have.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pipectl_cloud::KindResource;
 use pipectl_core::{Attribute, Diagnostics, ProviderSource, Schema, Type, Value};
 use pipectl_provider::arguments::map_of_text;
 use pipectl_provider::rules::{at_least, conflicts, one_of, requires};
@@ -15,7 +16,6 @@ use crate::credentials::{ApplicationCredential, Ec2Credential};
 use crate::image::ImageData;
 use crate::kind::Kind;
 use crate::networking::{Network, Router, RouterInterface, SecurityGroup, SecurityGroupRule, Subnet};
-use crate::resource::KindResource;
 use crate::settings::Settings;
 
 /// The provider `openstack`.
@@ -101,7 +101,7 @@ fn kinds(cloud: Option<&Arc<Cloud>>) -> Kinds {
     kinds
 }
 
-fn resource<K: Kind>(kinds: &mut Kinds, cloud: Option<&Arc<Cloud>>) {
+fn resource<K: Kind<Cloud = Cloud>>(kinds: &mut Kinds, cloud: Option<&Arc<Cloud>>) {
     kinds.resources.insert(K::TYPE.to_owned(), Arc::new(KindResource::<K>::new(cloud.cloned())));
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pipectl_cloud::settling::READING_FAILED;
+use pipectl_cloud::{Fields, Lookup, one};
 use pipectl_core::Diagnostic;
 use pipectl_core::{Attribute, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::arguments::{flag, integer, map_of_text, text as given};
@@ -11,10 +13,7 @@ use pipectl_provider::{Cx, DataSource};
 use serde_json::Value as Json;
 
 use crate::cloud::{Cloud, Service};
-use crate::fields::Fields;
 use crate::kind::{Fault, Place, text};
-use crate::lookup::{Lookup, one};
-use crate::settling::READING_FAILED;
 
 /// Arguments that a flavor has to equal, and their members.
 const EQUAL: [(&str, &str); 5] =
@@ -23,13 +22,14 @@ const AT_LEAST: [(&str, &str); 2] = [("min_ram", "ram"), ("min_disk", "disk")];
 
 /// `data "openstack_compute_flavor_v2"`: the size of a server, by its name or by what it has.
 pub(crate) struct FlavorData {
-    lookup: Lookup,
+    lookup: Lookup<Cloud>,
 }
 
 impl FlavorData {
     pub(crate) fn new(cloud: Option<Arc<Cloud>>) -> Self {
         let number = |description| Attribute::optional_computed(Type::Number, description);
         let fields = Fields::new("A size of servers.")
+            .in_region()
             .with("name", Attribute::optional_computed(Type::String, "Its name."))
             .named("flavor_id", "id", Attribute::optional_computed(Type::String, "Its id."))
             .with("ram", number("Its memory, in MB."))

@@ -6,6 +6,7 @@ mod request;
 mod sizes;
 
 use async_trait::async_trait;
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::Diagnostic;
 use pipectl_core::{Attribute, Block, Diagnostics, Path, Schema, Type, Value};
 use pipectl_http::Method;
@@ -14,10 +15,8 @@ use pipectl_provider::arguments::{blocks, flag, is_given, map_of_text, text as g
 use pipectl_provider::rules::{at_most_one_block, conflicts, one_of};
 use serde_json::{Value as Json, json};
 
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
-use crate::kind::condition::with_reason;
-use crate::kind::{Condition, Fault, Kind, More, Place, act, text, unwrap};
+use crate::cloud::{Cloud, Service};
+use crate::kind::{Condition, Fault, Kind, More, Place, act, text, unwrap, with_reason};
 
 /// The zone of a server as a member of it.
 const ZONE: &str = "OS-EXT-AZ:availability_zone";
@@ -26,6 +25,8 @@ pub(crate) struct Instance;
 
 #[async_trait]
 impl Kind for Instance {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_compute_instance_v2";
     const NOUN: &'static str = "instance";
     const SERVICE: Service = Service::Compute;
@@ -39,6 +40,7 @@ impl Kind for Instance {
         let either = |ty, description| Attribute::optional_computed(ty, description);
         let told = |ty, description| Attribute::computed(ty, description);
         Fields::new("A server.")
+            .in_region()
             .with("name", Attribute::required(Type::String, "Its name."))
             .apart("image_id", either(Type::String, "The id of its image. Another one builds it anew."))
             .apart("image_name", either(Type::String, "The name of its image."))

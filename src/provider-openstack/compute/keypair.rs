@@ -1,20 +1,22 @@
 //! `openstack_compute_keypair_v2`: a public key, which a server gets; made here or brought along. Its id is its name.
 
 use async_trait::async_trait;
+use pipectl_cloud::Fields;
 use pipectl_core::json::to_json;
 use pipectl_core::{Attribute, Type, Value};
 use pipectl_http::{Call, Method};
 use pipectl_provider::arguments::{map_of_text, text as given};
 use serde_json::{Map, Value as Json};
 
-use crate::cloud::Service;
-use crate::fields::Fields;
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, Place, text, unwrap, wrap};
 
 pub(crate) struct KeyPair;
 
 #[async_trait]
 impl Kind for KeyPair {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_compute_keypair_v2";
     const NOUN: &'static str = "key pair";
     const SERVICE: Service = Service::Compute;
@@ -24,6 +26,7 @@ impl Kind for KeyPair {
     fn fields() -> Fields {
         let either = |description| Attribute::optional_computed(Type::String, description).forces_replacement();
         Fields::new("A key to log in to servers with.")
+            .in_region()
             .with("name", Attribute::required(Type::String, "Its name.").forces_replacement())
             .with("public_key", either("The public key, as OpenSSH writes it. Default: a new one."))
             .with("user_id", either("The user whose it is, for administrators."))

@@ -1,21 +1,23 @@
 //! `openstack_containerinfra_cluster_v1`
 
 use async_trait::async_trait;
+use pipectl_cloud::settling::settled;
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Type, Value};
 use pipectl_http::Method;
 use pipectl_provider::arguments::{integer, map_of_text, text as given};
 use serde_json::{Map, Value as Json, json};
 
 use super::{kubeconfig, labels, resize, with_labels};
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, More, Place, act, text};
-use crate::settling::settled;
 
 pub(crate) struct Cluster;
 
 #[async_trait]
 impl Kind for Cluster {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_containerinfra_cluster_v1";
     const NOUN: &'static str = "cluster";
     const SERVICE: Service = Service::ContainerInfra;
@@ -27,7 +29,7 @@ impl Kind for Cluster {
         let either = |ty, description| Attribute::optional_computed(ty, description).forces_replacement();
         let told = |description| Attribute::computed(Type::String, description);
         let addresses = |description| Attribute::computed(Type::list(Type::String), description);
-        Fields::new("A cluster.")
+        Fields::new("A cluster.").in_region()
             .with("name", either(Type::String, "Its name."))
             .with("cluster_template_id", Attribute::required(Type::String, "The id of its template. Another one upgrades it."))
             .with("create_timeout", either(Type::Number, "How long making it may take, in minutes. It counts for the cloud."))

@@ -1,21 +1,23 @@
 //! `openstack_containerinfra_nodegroup_v1`: more nodes of a cluster, of another sort. Its id is that of its cluster, a slash, and its own.
 
 use async_trait::async_trait;
+use pipectl_cloud::settling::settled;
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Type, Value};
 use pipectl_provider::arguments::{integer, map_of_text, text as given};
 use serde_json::{Map, Value as Json};
 
 use super::cluster::Cluster;
 use super::{labels, patch, resize, with_labels};
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, Known, More, Place, text};
-use crate::settling::settled;
 
 pub(crate) struct NodeGroup;
 
 #[async_trait]
 impl Kind for NodeGroup {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_containerinfra_nodegroup_v1";
     const NOUN: &'static str = "node group";
     const SERVICE: Service = Service::ContainerInfra;
@@ -27,6 +29,7 @@ impl Kind for NodeGroup {
         let needed = |description| Attribute::required(Type::String, description).forces_replacement();
         let told = |description| Attribute::computed(Type::String, description);
         Fields::new("A group of nodes of a cluster.")
+            .in_region()
             .with("cluster_id", needed("The `id` of the cluster."))
             .with("name", needed("Its name."))
             .with("docker_volume_size", either(Type::Number, "The disk for containers of a node, in GB."))
@@ -153,7 +156,7 @@ async fn idle(at: &Place<'_>, cluster: &str, limit: std::time::Duration) -> Resu
     match settled::<Cluster>(at, cluster, &Value::null(), limit, None).await {
         Ok(_) => Ok(()),
         // A cluster that has failed takes changes.
-        Err(problems) if problems.iter().any(|problem| problem.summary == crate::settling::FAILED) => Ok(()),
+        Err(problems) if problems.iter().any(|problem| problem.summary == pipectl_cloud::settling::FAILED) => Ok(()),
         Err(problems) => Err(problems.into()),
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pipectl_cloud::settling::READING_FAILED;
+use pipectl_cloud::{Fields, Lookup, Times, one};
 use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::arguments::{map_of_text, text as given};
 use pipectl_provider::{Cx, DataSource};
@@ -10,15 +12,14 @@ use serde_json::Value as Json;
 
 use super::patch;
 use crate::cloud::{Cloud, Service};
-use crate::fields::{Fields, Times};
 use crate::kind::{Fault, Kind, Place, text};
-use crate::lookup::{Lookup, one};
-use crate::settling::READING_FAILED;
 
 pub(crate) struct ClusterTemplate;
 
 #[async_trait]
 impl Kind for ClusterTemplate {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_containerinfra_clustertemplate_v1";
     const NOUN: &'static str = "cluster template";
     const SERVICE: Service = Service::ContainerInfra;
@@ -31,6 +32,7 @@ impl Kind for ClusterTemplate {
         let either = |description| Attribute::optional_computed(Type::String, description);
         let told = |description| Attribute::computed(Type::String, description);
         let fields = Fields::new("What clusters are made after.")
+            .in_region()
             .with("name", Attribute::required(Type::String, "Its name."))
             .with("coe", Attribute::required(Type::String, "What runs containers: `kubernetes`."))
             .named("image", "image_id", Attribute::required(Type::String, "The name or id of the image of nodes."))
@@ -95,7 +97,7 @@ impl Kind for ClusterTemplate {
 
 /// `data "openstack_containerinfra_clustertemplate_v1"`: by its name, which operators give to one after the other.
 pub(crate) struct ClusterTemplateData {
-    lookup: Lookup,
+    lookup: Lookup<Cloud>,
     schema: Schema,
 }
 

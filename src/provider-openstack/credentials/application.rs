@@ -1,6 +1,8 @@
 //! `openstack_identity_application_credential_v3`
 
 use async_trait::async_trait;
+use pipectl_cloud::Fields;
+use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
 use pipectl_core::{Attribute, Block, Schema, Type, Value};
 use pipectl_http::{Call, Method};
 use pipectl_provider::arguments::{blocks, texts};
@@ -8,9 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::blocks::{from_objects, to_objects, unordered};
-use crate::cloud::Service;
-use crate::fields::Fields;
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, More, Place, text, unwrap, wrap};
 
 const RULE: [(&str, &str); 4] = [("id", "id"), ("path", "path"), ("method", "method"), ("service", "service")];
@@ -19,6 +19,8 @@ pub(crate) struct ApplicationCredential;
 
 #[async_trait]
 impl Kind for ApplicationCredential {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_identity_application_credential_v3";
     const NOUN: &'static str = "application credential";
     const SERVICE: Service = Service::Identity;
@@ -35,6 +37,7 @@ impl Kind for ApplicationCredential {
             ("service", needed("The type of the service.")),
         ]);
         Fields::new("A credential for programs, with some of the rights of the user who makes it.")
+            .in_region()
             .with("name", needed("Its name."))
             .with("description", given(Type::String, "What it is for."))
             .with(

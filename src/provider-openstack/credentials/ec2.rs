@@ -1,19 +1,21 @@
 //! `openstack_identity_ec2_credential_v3`: keys for S3. Its id is its access key.
 
 use async_trait::async_trait;
+use pipectl_cloud::Fields;
 use pipectl_core::{Attribute, Type, Value};
 use pipectl_http::{Call, Method};
 use pipectl_provider::arguments::text as given;
 use serde_json::{Value as Json, json};
 
-use crate::cloud::Service;
-use crate::fields::Fields;
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, Place, text, unwrap};
 
 pub(crate) struct Ec2Credential;
 
 #[async_trait]
 impl Kind for Ec2Credential {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_identity_ec2_credential_v3";
     const NOUN: &'static str = "EC2 credential";
     const SERVICE: Service = Service::Identity;
@@ -24,6 +26,7 @@ impl Kind for Ec2Credential {
         let told = |description| Attribute::computed(Type::String, description).forces_replacement();
         let either = |description| Attribute::optional_computed(Type::String, description).forces_replacement();
         Fields::new("Keys for S3.")
+            .in_region()
             .with("access", told("The access key."))
             .with("secret", told("The secret key.").sensitive().readable_again())
             .named("project_id", "tenant_id", either("The project whose objects it is for. Default: the provider's."))

@@ -1,14 +1,14 @@
 //! `openstack_networking_network_v2`
 
 use async_trait::async_trait;
+use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Block, Schema, Type, Value};
 use pipectl_provider::arguments::blocks;
 use serde_json::{Map, Value as Json};
 
 use super::tags;
-use crate::blocks::{from_objects, to_objects, unordered};
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, More, Place, put};
 
 /// Members of a segment, by argument.
@@ -22,6 +22,8 @@ pub(crate) struct Network;
 
 #[async_trait]
 impl Kind for Network {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_networking_network_v2";
     const NOUN: &'static str = "network";
     const SERVICE: Service = Service::Network;
@@ -37,6 +39,7 @@ impl Kind for Network {
             ("segmentation_id", Attribute::optional_computed(Type::Number, "The number of the segment.")),
         ]);
         let fields = Fields::new("A network.")
+            .in_region()
             .with("name", Attribute::optional(Type::String, "Its name."))
             .with("description", Attribute::optional(Type::String, "What it is for."))
             .with("admin_state_up", flag("Whether it forwards packets. Default true."))

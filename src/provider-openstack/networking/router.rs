@@ -1,6 +1,8 @@
 //! `openstack_networking_router_v2`
 
 use async_trait::async_trait;
+use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Block, Diagnostics, Schema, Type, Value};
 use pipectl_http::StatusCode;
 use pipectl_provider::arguments::{blocks, flag, text, texts};
@@ -8,9 +10,7 @@ use pipectl_provider::rules::{at_most_one_block, conflicts};
 use serde_json::{Map, Value as Json, json};
 
 use super::tags;
-use crate::blocks::{from_objects, to_objects, unordered};
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, More, Place, put, unwrap, wrap};
 
 const FIXED: [(&str, &str); 2] = [("subnet_id", "subnet_id"), ("ip_address", "ip_address")];
@@ -21,6 +21,8 @@ pub(crate) struct Router;
 
 #[async_trait]
 impl Kind for Router {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_networking_router_v2";
     const NOUN: &'static str = "router";
     const SERVICE: Service = Service::Network;
@@ -36,6 +38,7 @@ impl Kind for Router {
             Attribute::optional(Type::Bool, "Whether the gateway is set when the router is there. Default false."),
         )]);
         let fields = Fields::new("A router between networks.")
+            .in_region()
             .with("name", Attribute::optional(Type::String, "Its name."))
             .with("description", Attribute::optional(Type::String, "What it is for."))
             .with("admin_state_up", flag("Whether it forwards packets. Default true."))

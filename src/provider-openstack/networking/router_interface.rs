@@ -1,20 +1,22 @@
 //! `openstack_networking_router_interface_v2`: a router in a subnet. What it is made of is a port, whose id it has.
 
 use async_trait::async_trait;
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Diagnostics, Type, Value};
 use pipectl_http::{Method, Repeat, StatusCode};
 use pipectl_provider::arguments::{flag, text};
 use pipectl_provider::rules::{at_least_one_of, conflicts};
 use serde_json::{Value as Json, json};
 
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, More, Place, act};
 
 pub(crate) struct RouterInterface;
 
 #[async_trait]
 impl Kind for RouterInterface {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_networking_router_interface_v2";
     const NOUN: &'static str = "router interface";
     const SERVICE: Service = Service::Network;
@@ -24,6 +26,7 @@ impl Kind for RouterInterface {
     fn fields() -> Fields {
         let either = |description| Attribute::optional_computed(Type::String, description).forces_replacement();
         Fields::new("A router in a subnet.")
+            .in_region()
             .named(
                 "router_id",
                 "device_id",

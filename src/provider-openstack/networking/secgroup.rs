@@ -1,19 +1,21 @@
 //! `openstack_networking_secgroup_v2`
 
 use async_trait::async_trait;
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Type, Value};
 use pipectl_provider::arguments::flag;
 use serde_json::Value as Json;
 
 use super::tags;
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, More, Place, put, text};
 
 pub(crate) struct SecurityGroup;
 
 #[async_trait]
 impl Kind for SecurityGroup {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_networking_secgroup_v2";
     const NOUN: &'static str = "security group";
     const SERVICE: Service = Service::Network;
@@ -22,6 +24,7 @@ impl Kind for SecurityGroup {
 
     fn fields() -> Fields {
         let fields = Fields::new("A security group: what may reach servers, and what they may reach.")
+            .in_region()
             .with("name", Attribute::required(Type::String, "Its name."))
             .with("description", Attribute::optional_computed(Type::String, "What it is for."))
             .with(

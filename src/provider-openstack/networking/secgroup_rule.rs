@@ -1,13 +1,13 @@
 //! `openstack_networking_secgroup_rule_v2`
 
 use async_trait::async_trait;
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Diagnostics, Type, Value};
 use pipectl_provider::rules::{conflicts, one_of, requires};
 use serde_json::Value as Json;
 
 use super::address::is_same_network;
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, Place};
 
 /// Whom a rule is about: at most one of these.
@@ -17,6 +17,8 @@ pub(crate) struct SecurityGroupRule;
 
 #[async_trait]
 impl Kind for SecurityGroupRule {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_networking_secgroup_rule_v2";
     const NOUN: &'static str = "security group rule";
     const SERVICE: Service = Service::Network;
@@ -28,6 +30,7 @@ impl Kind for SecurityGroupRule {
         let either = |description| Attribute::optional_computed(Type::String, description).forces_replacement();
         let needed = |description| Attribute::required(Type::String, description).forces_replacement();
         let fields = Fields::new("A rule of a security group: something that is let through.")
+            .in_region()
             .with("security_group_id", needed("The `id` of the group."))
             .with("direction", needed("`ingress` or `egress`."))
             .with("ethertype", needed("`IPv4` or `IPv6`."))

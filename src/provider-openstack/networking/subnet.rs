@@ -1,6 +1,8 @@
 //! `openstack_networking_subnet_v2`
 
 use async_trait::async_trait;
+use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Block, Diagnostics, Schema, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, text};
 use pipectl_provider::rules::conflicts;
@@ -8,9 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::address::{is_same_address, is_same_network};
 use super::tags;
-use crate::blocks::{from_objects, to_objects, unordered};
-use crate::cloud::Service;
-use crate::fields::{Fields, Times};
+use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, More, Place, put};
 
 const POOL: [(&str, &str); 2] = [("start", "start"), ("end", "end")];
@@ -19,6 +19,8 @@ pub(crate) struct Subnet;
 
 #[async_trait]
 impl Kind for Subnet {
+    type Cloud = Cloud;
+
     const TYPE: &'static str = "openstack_networking_subnet_v2";
     const NOUN: &'static str = "subnet";
     const SERVICE: Service = Service::Network;
@@ -32,6 +34,7 @@ impl Kind for Subnet {
             ("end", Attribute::required(Type::String, "The last address.")),
         ]);
         let fields = Fields::new("Addresses of a network.")
+            .in_region()
             .with("network_id", Attribute::required(Type::String, "The `id` of its network.").forces_replacement())
             .with("cidr", text("Its addresses: `10.0.0.0/24`.").forces_replacement())
             .named(

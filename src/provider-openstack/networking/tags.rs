@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use pipectl_cloud::{Fields, Observed};
 use pipectl_core::{Attribute, Type, Value};
 use pipectl_http::Method;
 use pipectl_provider::arguments::texts;
 use serde_json::{Value as Json, json};
 
-use crate::fields::{Fields, Observed};
+use crate::cloud::Cloud;
 use crate::kind::{Fault, Kind, Place, act};
 
 pub(super) fn with_tags(fields: Fields) -> Fields {
@@ -31,7 +32,7 @@ pub(super) fn observed(object: &Json, known: &Value) -> Observed {
 }
 
 /// Puts the tags of a new object on it, beside any that it has.
-pub(super) async fn put<K: Kind>(at: &Place<'_>, id: &str, planned: &Value) -> Result<(), Fault> {
+pub(super) async fn put<K: Kind<Cloud = Cloud>>(at: &Place<'_>, id: &str, planned: &Value) -> Result<(), Fault> {
     match has_tags(planned) {
         true => replace::<K>(at, id, texts(planned, "tags").into_iter().collect()).await,
         false => Ok(()),
@@ -39,7 +40,12 @@ pub(super) async fn put<K: Kind>(at: &Place<'_>, id: &str, planned: &Value) -> R
 }
 
 /// Changes the tags that were given, and leaves others.
-pub(super) async fn change<K: Kind>(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<(), Fault> {
+pub(super) async fn change<K: Kind<Cloud = Cloud>>(
+    at: &Place<'_>,
+    id: &str,
+    prior: &Value,
+    planned: &Value,
+) -> Result<(), Fault> {
     let (before, now) = (texts(prior, "tags"), texts(planned, "tags"));
     if before == now {
         return Ok(());
@@ -48,6 +54,6 @@ pub(super) async fn change<K: Kind>(at: &Place<'_>, id: &str, prior: &Value, pla
     replace::<K>(at, id, others.chain(now.iter().copied()).collect()).await
 }
 
-async fn replace<K: Kind>(at: &Place<'_>, id: &str, tags: BTreeSet<&str>) -> Result<(), Fault> {
+async fn replace<K: Kind<Cloud = Cloud>>(at: &Place<'_>, id: &str, tags: BTreeSet<&str>) -> Result<(), Fault> {
     act(at, Method::PUT, &[K::COLLECTION, id, "tags"], &json!({ "tags": tags })).await
 }

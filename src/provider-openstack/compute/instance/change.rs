@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pipectl_cloud::settling::{READING_FAILED, SHOWS_WITHIN, failure, settled};
 use pipectl_core::json::to_json;
 use pipectl_core::{Diagnostic, Value};
 use pipectl_http::Method;
@@ -11,7 +12,6 @@ use serde_json::{Value as Json, json};
 
 use super::{Instance, request, sizes};
 use crate::kind::{Condition, Fault, Kind, Place, act, text};
-use crate::settling::{READING_FAILED, SHOWS_WITHIN, failure, settled};
 
 pub(super) async fn all(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<(), Fault> {
     let changes = |name: &str| prior.attribute(name) != planned.attribute(name);

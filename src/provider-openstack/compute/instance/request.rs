@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pipectl_cloud::blocks::to_objects;
 use pipectl_core::json::to_json;
 use pipectl_core::{Attribute, Schema, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, map_of_text, text as given, texts};
 use serde_json::{Map, Value as Json, json};
 
 use super::{networks, sizes};
-use crate::blocks::to_objects;
 use crate::kind::{Fault, Place};
 
 /// Members of a disk, by argument.

@@ -3,7 +3,7 @@
 use pipectl_provider::Instance;
 use serde_json::{Value as Json, json};
 
-use crate::kind::Condition;
+use crate::Condition;
 
 /// What the state keeps of an object beside its attributes: whether it is whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

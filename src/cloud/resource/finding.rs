@@ -13,8 +13,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::private::Private;
 use super::{Call, KindResource};
-use crate::kind::{Condition, Fault, Kind, Place, text};
 use crate::settling::READING_FAILED;
+use crate::{Cloud, Condition, Fault, Kind, Place, text};
 
 /// Services tell times to the second, and so does the intent.
 const GRAIN: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 impl<K: Kind> KindResource<K> {
     pub(super) async fn find_again(&self, cx: &Cx, intent: &Intent) -> Result<Found, Diagnostics> {
-        let told = |fault: Fault| fault.told(READING_FAILED);
+        let told = |fault: Fault<K::Cloud>| fault.told(READING_FAILED);
         let known = self.arguments(&intent.arguments);
         let at = self.place(cx, &known).await?;
         // Only what is made at leisure comes to light at leisure.
@@ -82,17 +82,22 @@ impl<K: Kind> KindResource<K> {
         Value::object(attributes.chain(blocks).collect::<Vec<_>>())
     }
 
-    async fn candidates(&self, at: &Place<'_>, intent: &Intent, known: &Value) -> Result<Vec<(String, Json)>, Fault> {
+    async fn candidates(
+        &self,
+        at: &Place<'_, K::Cloud>,
+        intent: &Intent,
+        known: &Value,
+    ) -> Result<Vec<(String, Json)>, Fault<K::Cloud>> {
         let before = intent.recorded.get("before").cloned().unwrap_or_default();
         let listed = K::candidates(at, &intent.arguments, &before).await?;
-        let began = intent.began.map(|began| at.cloud.time_there(began) - GRAIN);
+        let began = intent.began.map(|began| at.cloud.clocks().there(began) - GRAIN);
         let mut found = Vec::new();
         for object in listed {
             let Some(id) = K::id(&object).filter(|id| !intent.known.contains(id)) else { continue };
             // Lists may leave out what tells one from another.
             let whole = K::look(at, &id, known).await?;
             let Some(whole) = whole else { continue };
-            let is_new = match (began, created(&whole)) {
+            let is_new = match (began, created(K::Cloud::CREATED, &whole)) {
                 (Some(began), Some(created)) => created >= began,
                 _ => true,
             };
@@ -105,7 +110,7 @@ impl<K: Kind> KindResource<K> {
 
     async fn found(
         &self,
-        at: &Place<'_>,
+        at: &Place<'_, K::Cloud>,
         (id, object): (&str, &Json),
         known: &Value,
         lost: Option<String>,
@@ -119,8 +124,8 @@ impl<K: Kind> KindResource<K> {
 }
 
 /// When an object was made: in UTC, with or without saying so.
-fn created(object: &Json) -> Option<SystemTime> {
-    let text = ["created_at", "created"].iter().find_map(|name| object.get(*name)?.as_str())?;
+fn created(members: &[&str], object: &Json) -> Option<SystemTime> {
+    let text = members.iter().find_map(|name| object.get(*name)?.as_str())?;
     if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
         return Some(time.into());
     }
@@ -133,6 +138,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn created(object: &Json) -> Option<SystemTime> {
+        super::created(&["created_at", "created"], object)
+    }
 
     #[test]
     fn times_are_told_in_several_ways() {

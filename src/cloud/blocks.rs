@@ -5,7 +5,7 @@ use pipectl_core::json::{from_json, to_json};
 use serde_json::{Map, Value as Json};
 
 /// The objects of blocks, by pairs of argument and member. What is absent or not known is left out.
-pub(crate) fn to_objects(blocks: &[Value], members: &[(&str, &str)]) -> Vec<Map<String, Json>> {
+pub fn to_objects(blocks: &[Value], members: &[(&str, &str)]) -> Vec<Map<String, Json>> {
     let object = |block: &Value| {
         let given = members.iter().filter_map(|(name, member)| {
             let value = block.set_attribute(name).and_then(to_json)?;
@@ -17,7 +17,7 @@ pub(crate) fn to_objects(blocks: &[Value], members: &[(&str, &str)]) -> Vec<Map<
 }
 
 /// The blocks of a list of objects, by the same pairs.
-pub(crate) fn from_objects(objects: &Json, members: &[(&str, &str)]) -> Value {
+pub fn from_objects(objects: &Json, members: &[(&str, &str)]) -> Value {
     let block = |object: &Json| {
         let attribute = |(name, member): &(&str, &str)| {
             let json = object.get(*member).unwrap_or(&Json::Null);
@@ -29,7 +29,7 @@ pub(crate) fn from_objects(objects: &Json, members: &[(&str, &str)]) -> Value {
 }
 
 /// Whether two lists of blocks hold the same, in whatever order.
-pub(crate) fn unordered(one: &Value, other: &Value) -> bool {
+pub fn unordered(one: &Value, other: &Value) -> bool {
     let sorted = |value: &Value| {
         let mut texts: Vec<String> = value.as_slice().unwrap_or_default().iter().map(ToString::to_string).collect();
         texts.sort();

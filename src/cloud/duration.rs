@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The duration that a text gives.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {

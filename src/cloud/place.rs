@@ -4,27 +4,30 @@ use pipectl_core::Diagnostics;
 use pipectl_provider::Cx;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::cloud::{Cloud, Endpoint, Service};
-use crate::fields::Fields;
+use crate::{Cloud, Fields};
 
 /// Where a call about one object goes, and what is known about its kind.
-pub(crate) struct Place<'a> {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) cloud: &'a Cloud,
-    pub(crate) fields: &'a Fields,
-    pub(crate) cx: &'a Cx,
+pub struct Place<'a, C: Cloud> {
+    /// Where its service answers.
+    pub endpoint: C::Endpoint,
+    /// The cloud.
+    pub cloud: &'a C,
+    /// What its kind is made of.
+    pub fields: &'a Fields,
+    /// The context of the call.
+    pub cx: &'a Cx,
     /// The region, where one is named.
-    pub(crate) region: Option<String>,
+    pub region: Option<String>,
 }
 
-impl<'a> Place<'a> {
+impl<'a, C: Cloud> Place<'a, C> {
     /// A service in a region; without one, in the provider's.
     ///
     /// # Errors
-    /// When Keystone gives no token, or the cloud has no such service there.
-    pub(crate) async fn of(
-        cloud: &'a Cloud,
-        service: Service,
+    /// When the cloud has no such service there.
+    pub async fn of(
+        cloud: &'a C,
+        service: C::Service,
         fields: &'a Fields,
         cx: &'a Cx,
         region: Option<&str>,
@@ -35,9 +38,9 @@ impl<'a> Place<'a> {
     }
 
     /// Waits until nobody else of this run works on something. It is one's own as long as what is returned lives.
-    pub(crate) async fn turn(&self, of: Option<String>) -> Option<OwnedMutexGuard<()>> {
+    pub async fn turn(&self, of: Option<String>) -> Option<OwnedMutexGuard<()>> {
         match of {
-            Some(of) => Some(self.cloud.turn(&of).await),
+            Some(of) => Some(self.cloud.turns().of(&of).await),
             None => None,
         }
     }

@@ -8,24 +8,23 @@ use pipectl_provider::Cx;
 use pipectl_provider::arguments::{optional_text, text};
 use serde_json::Value as Json;
 
-use crate::cloud::{Cloud, Service};
-use crate::fields::Fields;
-use crate::kind::Place;
 use crate::resource::not_configured;
+use crate::{Cloud, Fields, Place};
 
 /// A way to look something up.
-pub(crate) struct Lookup {
-    cloud: Option<Arc<Cloud>>,
+pub struct Lookup<C> {
+    cloud: Option<Arc<C>>,
     fields: Fields,
 }
 
-impl Lookup {
-    pub(crate) fn new(cloud: Option<Arc<Cloud>>, fields: Fields) -> Self {
+impl<C: Cloud> Lookup<C> {
+    /// A look-up of what these fields tell; of a cloud, or of none while nothing is configured.
+    pub fn new(cloud: Option<Arc<C>>, fields: Fields) -> Self {
         Self { cloud, fields }
     }
 
     /// A look-up of what a resource makes, by some of its arguments, which must be given.
-    pub(crate) fn like(cloud: Option<Arc<Cloud>>, mut fields: Fields, arguments: &[&str]) -> Self {
+    pub fn like(cloud: Option<Arc<C>>, mut fields: Fields, arguments: &[&str]) -> Self {
         fields.schema.blocks.clear();
         for (name, attribute) in &mut fields.schema.attributes {
             let is_argument = arguments.contains(&name.as_str());
@@ -37,25 +36,35 @@ impl Lookup {
         Self { cloud, fields }
     }
 
-    pub(crate) fn schema(&self) -> &Schema {
+    /// Its arguments and attributes.
+    pub fn schema(&self) -> &Schema {
         &self.fields.schema
     }
 
-    pub(crate) async fn place<'a>(
+    /// Where to look.
+    ///
+    /// # Errors
+    /// When the cloud has no such service, or none is configured.
+    pub async fn place<'a>(
         &'a self,
         cx: &'a Cx,
-        service: Service,
+        service: C::Service,
         config: &Value,
-    ) -> Result<Place<'a>, Diagnostics> {
-        let cloud = self.cloud.as_deref().ok_or_else(not_configured)?;
+    ) -> Result<Place<'a, C>, Diagnostics> {
+        let cloud = self.cloud.as_deref().ok_or_else(not_configured::<C>)?;
         Place::of(cloud, service, &self.fields, cx, text(config, "region")).await
     }
 
     /// What was found, with the arguments that it was searched with.
-    pub(crate) fn value(&self, at: &Place<'_>, id: &str, object: &Json, config: &Value) -> Result<Value, Diagnostics> {
+    ///
+    /// # Errors
+    /// When a member is of another type than it should be.
+    pub fn value(&self, at: &Place<'_, C>, id: &str, object: &Json, config: &Value) -> Result<Value, Diagnostics> {
         let mut observed = self.fields.observed(object)?;
         observed.insert("id".to_owned(), id.into());
-        observed.insert("region".to_owned(), optional_text(at.region.as_deref()));
+        if self.fields.has_region() {
+            observed.insert("region".to_owned(), optional_text(at.region.as_deref()));
+        }
         let given = config.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
         // An argument stays as it was written.
         let names: BTreeSet<String> = given.map(|(name, _)| name.clone()).collect();
@@ -68,7 +77,7 @@ impl Lookup {
 ///
 /// # Errors
 /// When there is none, or several.
-pub(crate) fn one(noun: &str, mut found: Vec<Json>, called: impl Fn(&Json) -> String) -> Result<Json, Diagnostics> {
+pub fn one(noun: &str, mut found: Vec<Json>, called: impl Fn(&Json) -> String) -> Result<Json, Diagnostics> {
     match (found.pop(), found.len()) {
         (Some(only), 0) => Ok(only),
         (None, _) => Err(Diagnostic::error("Nothing found", format!("There is no {noun} like this.")).into()),

@@ -20,10 +20,8 @@ use pipectl_provider::{
 use serde_json::{Value as Json, json};
 
 use self::private::Private;
-use crate::cloud::Cloud;
-use crate::fields::{Fields, Observed};
-use crate::kind::{Condition, Fault, Kind, Place};
 use crate::settling::{READING_FAILED, failure, settled, vanished};
+use crate::{Cloud, Condition, Fault, Fields, Kind, Observed, Place};
 
 const CREATION_FAILED: &str = "Creation failed";
 const CHANGE_FAILED: &str = "Change failed";
@@ -38,22 +36,23 @@ enum Call {
 }
 
 /// A kind as a resource: of a cloud, or of none while nothing is configured.
-pub(crate) struct KindResource<K> {
+pub struct KindResource<K: Kind> {
     fields: Fields,
-    cloud: Option<Arc<Cloud>>,
+    cloud: Option<Arc<K::Cloud>>,
     /// What became of calls of this run that did not come to an end, by their tokens.
     calls: Mutex<BTreeMap<String, Call>>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> KindResource<K> {
-    pub(crate) fn new(cloud: Option<Arc<Cloud>>) -> Self {
+    /// A kind of a cloud.
+    pub fn new(cloud: Option<Arc<K::Cloud>>) -> Self {
         Self { fields: K::fields(), cloud, calls: Mutex::default(), kind: PhantomData }
     }
 
     /// Where an object is.
-    async fn place<'a>(&'a self, cx: &'a Cx, attributes: &Value) -> Result<Place<'a>, Diagnostics> {
-        let cloud = self.cloud.as_deref().ok_or_else(not_configured)?;
+    async fn place<'a>(&'a self, cx: &'a Cx, attributes: &Value) -> Result<Place<'a, K::Cloud>, Diagnostics> {
+        let cloud = self.cloud.as_deref().ok_or_else(not_configured::<K::Cloud>)?;
         Place::of(cloud, K::SERVICE, &self.fields, cx, text(attributes, "region")).await
     }
 
@@ -62,24 +61,32 @@ impl<K: Kind> KindResource<K> {
     }
 
     /// The attributes that an object tells, with its id and its region.
-    async fn observed(&self, at: &Place<'_>, id: &str, object: &Json, known: &Value) -> Result<Observed, Diagnostics> {
+    async fn observed(
+        &self,
+        at: &Place<'_, K::Cloud>,
+        id: &str,
+        object: &Json,
+        known: &Value,
+    ) -> Result<Observed, Diagnostics> {
         let more = K::more(at, object, known).await.map_err(|fault| fault.told(READING_FAILED))?;
         let mut observed = self.plainly_observed(at, id, object)?;
         observed.extend(more);
         Ok(observed)
     }
 
-    fn plainly_observed(&self, at: &Place<'_>, id: &str, object: &Json) -> Result<Observed, Diagnostics> {
+    fn plainly_observed(&self, at: &Place<'_, K::Cloud>, id: &str, object: &Json) -> Result<Observed, Diagnostics> {
         let mut observed = self.fields.observed(object)?;
         observed.insert("id".to_owned(), id.into());
-        observed.insert("region".to_owned(), optional_text(at.region.as_deref()));
+        if self.fields.has_region() {
+            observed.insert("region".to_owned(), optional_text(at.region.as_deref()));
+        }
         Ok(observed)
     }
 
     /// Does what is left to be done for a new object: `object` is what is known of it.
     async fn complete(
         &self,
-        at: &Place<'_>,
+        at: &Place<'_, K::Cloud>,
         id: &str,
         planned: &Value,
         object: Option<Json>,
@@ -102,7 +109,7 @@ impl<K: Kind> KindResource<K> {
     /// What is left of an object that came half way.
     async fn remains(
         &self,
-        at: &Place<'_>,
+        at: &Place<'_, K::Cloud>,
         id: &str,
         answer: &Json,
         planned: &Value,
@@ -124,7 +131,7 @@ impl<K: Kind> KindResource<K> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn make(&self, at: &Place<'_>, planned: &Value) -> ApplyOutcome {
+    async fn make(&self, at: &Place<'_, K::Cloud>, planned: &Value) -> ApplyOutcome {
         let earlier = self.calls().remove(&at.cx.token);
         let (id, answer) = match earlier {
             Some(Call::GivenUp(id)) => (id, Json::Null),
@@ -158,7 +165,7 @@ impl<K: Kind> KindResource<K> {
     }
 
     /// Makes the call that makes an object. An answer that was lost is looked for.
-    async fn begin(&self, at: &Place<'_>, planned: &Value) -> Result<Json, Diagnostics> {
+    async fn begin(&self, at: &Place<'_, K::Cloud>, planned: &Value) -> Result<Json, Diagnostics> {
         if let Some(before) = K::before(at, planned).await.map_err(|fault| fault.told(CREATION_FAILED))? {
             at.cx.record(json!({ "before": before }));
         }
@@ -172,13 +179,13 @@ impl<K: Kind> KindResource<K> {
 
     async fn change(
         &self,
-        at: &Place<'_>,
+        at: &Place<'_, K::Cloud>,
         id: &str,
         prior: &Instance,
         planned: &Value,
     ) -> Result<Instance, Diagnostics> {
         let limit = self.fields.limit("update", planned);
-        let told = |fault: Fault| fault.told(CHANGE_FAILED);
+        let told = |fault: Fault<K::Cloud>| fault.told(CHANGE_FAILED);
         let mut planned = planned.clone();
         if Private::of(prior).is_unfinished {
             // What was open is known now.
@@ -198,8 +205,8 @@ impl<K: Kind> KindResource<K> {
         Ok(self.instance(self.fields.made(planned, &observed), &Private::default()))
     }
 
-    async fn remove(&self, at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Diagnostics> {
-        let told = |fault: Fault| fault.told(REMOVAL_FAILED);
+    async fn remove(&self, at: &Place<'_, K::Cloud>, id: &str, prior: &Value) -> Result<(), Diagnostics> {
+        let told = |fault: Fault<K::Cloud>| fault.told(REMOVAL_FAILED);
         let is_asked = AtomicBool::new(false);
         let waits = self.fields.has_limit("delete");
         let what = format!("the removal of the {} `{id}`", K::NOUN);
@@ -221,10 +228,7 @@ impl<K: Kind> KindResource<K> {
                 }
                 match K::look(at, id, prior).await {
                     Ok(None) => Ok(Look::Done(())),
-                    // Magnum cannot describe a cluster whose nodes are gone, and says that the question is wrong.
-                    Err(fault) if fault.status() == Some(StatusCode::BAD_REQUEST) => {
-                        Ok(Look::Pending("nearly gone".to_owned()))
-                    }
+                    Err(fault) if K::Cloud::is_nearly_gone(&fault) => Ok(Look::Pending("nearly gone".to_owned())),
                     Err(fault) => Err(fault.told(READING_FAILED)),
                     Ok(Some(object)) => match (K::stays(&object), K::condition(&object)) {
                         (Some(reason), _) => Err(failure::<K>(id, &reason).into()),
@@ -290,7 +294,7 @@ impl<K: Kind> Resource for KindResource<K> {
         let region = self.cloud.as_ref().and_then(|cloud| cloud.region());
         match response.effect {
             Effect::Create | Effect::Replace => {
-                if config.set_attribute("region").is_none() && self.cloud.is_some() {
+                if self.fields.has_region() && config.set_attribute("region").is_none() && self.cloud.is_some() {
                     response.planned = response.planned.with_attribute("region", optional_text(region));
                 }
                 response.private = Json::Null;
@@ -379,9 +383,11 @@ fn id_of(instance: &Instance) -> &str {
     text(&instance.attributes, "id").unwrap_or_default()
 }
 
-pub(crate) fn not_configured() -> Diagnostics {
-    let detail =
-        "A kind of OpenStack was asked for an object before it was told of which cloud. This is a mistake in pipectl.";
+pub(crate) fn not_configured<C: Cloud>() -> Diagnostics {
+    let name = C::NAME;
+    let detail = format!(
+        "A kind of {name} was asked for an object before it was told of which cloud. This is a mistake in pipectl."
+    );
     Diagnostic::error("Provider not configured", detail).into()
 }
 

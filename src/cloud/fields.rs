@@ -17,14 +17,18 @@ use crate::duration;
 
 /// How long making, changing and removing may take, where a `timeouts` block says nothing else. What takes no time has none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Times {
-    pub(crate) create: Option<Duration>,
-    pub(crate) update: Option<Duration>,
-    pub(crate) delete: Option<Duration>,
+pub struct Times {
+    /// Making one.
+    pub create: Option<Duration>,
+    /// Changing one.
+    pub update: Option<Duration>,
+    /// Removing one.
+    pub delete: Option<Duration>,
 }
 
 impl Times {
-    pub(crate) const fn minutes(create: u64, update: u64, delete: u64) -> Self {
+    /// So many minutes each; 0: it takes no time.
+    pub const fn minutes(create: u64, update: u64, delete: u64) -> Self {
         const fn some(minutes: u64) -> Option<Duration> {
             match minutes {
                 0 => None,
@@ -44,8 +48,9 @@ impl Times {
 type Equivalence = fn(&Value, &Value) -> bool;
 
 /// The arguments and attributes of a kind.
-pub(crate) struct Fields {
-    pub(crate) schema: Schema,
+pub struct Fields {
+    /// Its schema.
+    pub schema: Schema,
     /// The members of the service's object, by attribute.
     members: BTreeMap<&'static str, &'static str>,
     defaults: Vec<(&'static str, Value)>,
@@ -56,16 +61,9 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// A kind with an `id` and a `region`, as all have them.
-    pub(crate) fn new(description: &str) -> Self {
-        let schema = Schema::of([
-            ("id", Attribute::computed(Type::String, "What the cloud calls it.")),
-            (
-                "region",
-                Attribute::optional_computed(Type::String, "The region that it is in. Default: the provider's.")
-                    .forces_replacement(),
-            ),
-        ]);
+    /// A kind with an `id`, as all have it.
+    pub fn new(description: &str) -> Self {
+        let schema = Schema::of([("id", Attribute::computed(Type::String, "What the cloud calls it."))]);
         Self {
             schema: schema.described(description),
             members: BTreeMap::new(),
@@ -76,49 +74,69 @@ impl Fields {
         }
     }
 
+    /// The same with a `region`, where each object may be in another one.
+    #[must_use]
+    pub fn in_region(self) -> Self {
+        let region = Attribute::optional_computed(Type::String, "The region that it is in. Default: the provider's.");
+        self.apart("region", region.forces_replacement())
+    }
+
+    /// Whether an object says which region it is in.
+    pub fn has_region(&self) -> bool {
+        self.schema.attributes.contains_key("region")
+    }
+
     /// The same with an attribute that the service calls the same.
-    pub(crate) fn with(self, name: &'static str, attribute: Attribute) -> Self {
+    #[must_use]
+    pub fn with(self, name: &'static str, attribute: Attribute) -> Self {
         self.named(name, name, attribute)
     }
 
     /// The same with an attribute that the service calls otherwise.
-    pub(crate) fn named(mut self, name: &'static str, member: &'static str, attribute: Attribute) -> Self {
+    #[must_use]
+    pub fn named(mut self, name: &'static str, member: &'static str, attribute: Attribute) -> Self {
         self.members.insert(name, member);
         self.apart(name, attribute)
     }
 
     /// The same with an attribute that the service's object does not have, or not so.
-    pub(crate) fn apart(mut self, name: &'static str, attribute: Attribute) -> Self {
+    #[must_use]
+    pub fn apart(mut self, name: &'static str, attribute: Attribute) -> Self {
         self.schema = self.schema.attribute(name, attribute);
         self
     }
 
     /// The same with a nested block. The kind knows what becomes of it.
-    pub(crate) fn block(mut self, name: &'static str, block: Block) -> Self {
+    #[must_use]
+    pub fn block(mut self, name: &'static str, block: Block) -> Self {
         self.schema = self.schema.block(name, block);
         self
     }
 
     /// The same with a value for an argument that is absent.
-    pub(crate) fn default(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    #[must_use]
+    pub fn default(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.defaults.push((name, value.into()));
         self
     }
 
     /// The same with attributes that any change of the object may change.
-    pub(crate) fn moving<const N: usize>(mut self, names: [&'static str; N]) -> Self {
+    #[must_use]
+    pub fn moving<const N: usize>(mut self, names: [&'static str; N]) -> Self {
         self.moving.extend(names);
         self
     }
 
     /// The same with several ways of saying the same in one argument.
-    pub(crate) fn equivalent(mut self, name: &'static str, is_same: Equivalence) -> Self {
+    #[must_use]
+    pub fn equivalent(mut self, name: &'static str, is_same: Equivalence) -> Self {
         self.equivalences.push((name, is_same));
         self
     }
 
     /// The same with a `timeouts` block.
-    pub(crate) fn times(mut self, times: Times) -> Self {
+    #[must_use]
+    pub fn times(mut self, times: Times) -> Self {
         let one = |schema: Schema, (name, time): (&str, Duration)| {
             let description = format!("How long this may take: `90s`, `1h30m`. Default {}m.", time.as_secs() / 60);
             schema.attribute(name, Attribute::optional(Type::String, &description))
@@ -129,7 +147,7 @@ impl Fields {
     }
 
     /// How long an operation on an object may take.
-    pub(crate) fn limit(&self, operation: &str, attributes: &Value) -> Duration {
+    pub fn limit(&self, operation: &str, attributes: &Value) -> Duration {
         const OTHERS: Duration = Duration::from_secs(600);
         let given = attributes.set_attribute("timeouts").and_then(|times| duration::parse(text(times, operation)?));
         let default = || self.times.named().find(|(name, _)| *name == operation).map(|(_, time)| time);
@@ -137,12 +155,12 @@ impl Fields {
     }
 
     /// Whether there is such an operation that may take time.
-    pub(crate) fn has_limit(&self, operation: &str) -> bool {
+    pub fn has_limit(&self, operation: &str) -> bool {
         self.times.named().any(|(name, _)| name == operation)
     }
 
     /// Judges what stands in a `timeouts` block.
-    pub(crate) fn validate_times(&self, config: &Value) -> Diagnostics {
+    pub fn validate_times(&self, config: &Value) -> Diagnostics {
         let Some(times) = config.set_attribute("timeouts") else { return Diagnostics::new() };
         let wrong = self.times.named().filter_map(|(name, _)| {
             let given = text(times, name).filter(|given| duration::parse(given).is_none())?;
@@ -154,7 +172,7 @@ impl Fields {
     }
 
     /// The arguments with the default in the place of each that is absent.
-    pub(crate) fn with_defaults(&self, config: &Value) -> Value {
+    pub fn with_defaults(&self, config: &Value) -> Value {
         self.defaults.iter().fold(config.clone(), |config, (name, default)| match config.set_attribute(name) {
             Some(_) => config,
             None => config.with_attribute(name, default.clone()),
@@ -162,13 +180,13 @@ impl Fields {
     }
 
     /// What is planned for a change, where all that it may change is not known yet.
-    pub(crate) fn with_moving_unknown(&self, planned: Value, config: &Value) -> Value {
+    pub fn with_moving_unknown(&self, planned: Value, config: &Value) -> Value {
         let open = self.moving.iter().filter(|name| config.set_attribute(name).is_none());
         open.fold(planned, |planned, name| planned.with_attribute(name, Value::unknown(self.type_of(name))))
     }
 
     /// The same, where nothing of what the provider decides is known that is null.
-    pub(crate) fn with_nulls_unknown(&self, planned: Value, config: &Value) -> Value {
+    pub fn with_nulls_unknown(&self, planned: Value, config: &Value) -> Value {
         let attributes = self.schema.attributes.iter().filter(|(_, attribute)| attribute.is_decided_for(config));
         attributes.fold(planned, |planned, (name, attribute)| match planned.set_attribute(name) {
             Some(_) => planned,
@@ -181,12 +199,12 @@ impl Fields {
     }
 
     /// The members of a request that makes an object.
-    pub(crate) fn body(&self, planned: &Value) -> Map<String, Json> {
+    pub fn body(&self, planned: &Value) -> Map<String, Json> {
         self.arguments(planned, |_| true)
     }
 
     /// The members of a request that changes one: what is other than before. What is given no more is nothing of its type.
-    pub(crate) fn changes(&self, prior: &Value, planned: &Value) -> Map<String, Json> {
+    pub fn changes(&self, prior: &Value, planned: &Value) -> Map<String, Json> {
         let is_changed = |name: &str| {
             let null = Value::null();
             let of = |value: &Value| value.attribute(name).unwrap_or(&null).clone();
@@ -221,7 +239,7 @@ impl Fields {
     ///
     /// # Errors
     /// When a member is of another type than it should be.
-    pub(crate) fn observed(&self, object: &Json) -> Result<Observed, Diagnostics> {
+    pub fn observed(&self, object: &Json) -> Result<Observed, Diagnostics> {
         let mut observed = BTreeMap::new();
         for (name, member) in &self.members {
             let Some(json) = object.get(*member) else { continue };
@@ -235,7 +253,7 @@ impl Fields {
     }
 
     /// The object as it was planned, with all that was open as it was observed. What else is other than planned, the next refresh tells.
-    pub(crate) fn made(&self, planned: &Value, observed: &Observed) -> Value {
+    pub fn made(&self, planned: &Value, observed: &Observed) -> Value {
         self.each(|name| {
             let planned = planned.attribute(name).cloned().unwrap_or_else(|| self.nothing(name));
             if planned.is_wholly_known() {
@@ -249,7 +267,7 @@ impl Fields {
     }
 
     /// The object as it was known, with all that was observed and means something else.
-    pub(crate) fn seen(&self, prior: &Value, observed: &Observed) -> Value {
+    pub fn seen(&self, prior: &Value, observed: &Observed) -> Value {
         self.each(|name| {
             let before = prior.attribute(name).cloned().unwrap_or_else(|| self.nothing(name));
             match observed.get(name) {
@@ -260,7 +278,7 @@ impl Fields {
     }
 
     /// Whether an object could have been made with some arguments: none of those that it tells is another.
-    pub(crate) fn fits(&self, arguments: &Json, observed: &Observed) -> bool {
+    pub fn fits(&self, arguments: &Json, observed: &Observed) -> bool {
         let is_fit = |(name, now): (&String, &Value)| {
             let Some(given) = arguments.get(name).filter(|_| self.is_argument(name)) else { return true };
             from_json_as(given, &self.type_of(name)).is_ok_and(|given| self.is_same(name, &given, now))
@@ -287,7 +305,7 @@ impl Fields {
     }
 
     /// What an attribute or block is of which nothing is known.
-    pub(crate) fn nothing(&self, name: &str) -> Value {
+    pub fn nothing(&self, name: &str) -> Value {
         match self.schema.blocks.get(name).map(|block| block.nesting) {
             Some(Nesting::List { .. }) => Value::tuple([]),
             Some(Nesting::Single { .. }) => Value::null(),
@@ -297,7 +315,7 @@ impl Fields {
 }
 
 /// Attributes by name, as they were observed.
-pub(crate) type Observed = BTreeMap<String, Value>;
+pub type Observed = BTreeMap<String, Value>;
 
 fn is_nothing(value: &Value, zero_is_nothing: bool) -> bool {
     match value.kind() {

@@ -6,22 +6,23 @@ use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_provider::waiting::{Look, Wait};
 use serde_json::Value as Json;
 
-use crate::kind::{Condition, Kind, Place};
+use crate::{Cloud, Condition, Kind, Place};
 
 /// How long something that was asked for may not show yet: services answer before they act.
-pub(crate) const SHOWS_WITHIN: Duration = Duration::from_secs(20);
+pub const SHOWS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The summary of what is told of an object that came to nothing.
-pub(crate) const FAILED: &str = "Object failed";
+pub const FAILED: &str = "Object failed";
 
-pub(crate) const READING_FAILED: &str = "Reading failed";
+/// The summary of what is told of a look that failed.
+pub const READING_FAILED: &str = "Reading failed";
 
 /// Waits until an object is as it should be; `before` is what it was before a change that was asked for.
 ///
 /// # Errors
 /// When it comes to nothing, is gone, or takes too long.
-pub(crate) async fn settled<K: Kind>(
-    at: &Place<'_>,
+pub async fn settled<K: Kind>(
+    at: &Place<'_, K::Cloud>,
     id: &str,
     known: &Value,
     limit: Duration,
@@ -50,19 +51,17 @@ pub(crate) async fn settled<K: Kind>(
 }
 
 /// The error for an object that came to nothing, with the reason that the service gives.
-pub(crate) fn failure<K: Kind>(id: &str, reason: &str) -> Diagnostic {
+pub fn failure<K: Kind>(id: &str, reason: &str) -> Diagnostic {
     let reason = reason.trim_end();
     let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
     let diagnostic = Diagnostic::error(FAILED, format!("The {} `{id}` is {reason}{stop}", K::NOUN));
-    match reason.contains("trustee or trust") {
-        true => diagnostic.hint(
-            "An application credential makes clusters only if it is unrestricted: openstack application credential create NAME --unrestricted",
-        ),
-        false => diagnostic,
+    match K::Cloud::advice(reason) {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
     }
 }
 
 /// The error for an object that is gone while something is done with it.
-pub(crate) fn vanished<K: Kind>(id: &str) -> Diagnostics {
+pub fn vanished<K: Kind>(id: &str) -> Diagnostics {
     Diagnostic::error("Object vanished", format!("There is no {} `{id}` any more.", K::NOUN)).into()
 }
