@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
-use pipectl_core::Address;
+use pipectl_core::{Address, duration};
 use pipectl_engine::Mode;
 
 use crate::app::Effort;
@@ -527,7 +527,7 @@ pub struct ArtifactsGcArguments {
     #[arg(long)]
     pub dry_run: bool,
     /// Keep what runs have made or reused within this time: 30d, 12h.
-    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = duration_with_days)]
     pub keep: Duration,
 }
 
@@ -594,29 +594,18 @@ fn names_a_root(here: &Path, word: &str) -> bool {
 
 /// A duration as Terraform's flags take it: `10s`, `3m`, `1h`, `1m30s`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration like 30s, 5m or 1m30s");
-    let mut seconds = 0.0;
-    let mut rest = text;
-    if rest.is_empty() {
-        return Err(wrong());
+    duration::parse(text).map_err(|_| format!("`{text}` is not a duration like 30s, 5m or 1m30s"))
+}
+
+/// What is kept for long is counted in days: `30d`, `1d12h`, and what [`duration`] takes.
+fn duration_with_days(text: &str) -> Result<Duration, String> {
+    let Some((days, rest)) = text.split_once('d') else { return duration(text) };
+    let days = days.parse::<u32>().ok().map(|days| Duration::from_secs(86_400 * u64::from(days)));
+    let rest = if rest.is_empty() { Ok(Duration::ZERO) } else { duration(rest) };
+    match (days, rest) {
+        (Some(days), Ok(rest)) => Ok(days + rest),
+        _ => Err(format!("`{text}` is not a duration like 30d, 12h or 1d12h")),
     }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
-        let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
-        let units = &rest[digits..];
-        let length = units.find(|c: char| c.is_ascii_digit()).unwrap_or(units.len());
-        seconds += number
-            * match &units[..length] {
-                "ms" => 0.001,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                "d" => 86_400.0,
-                _ => return Err(wrong()),
-            };
-        rest = &units[length..];
-    }
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -668,11 +657,18 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, seconds) in [("0s", 0.0), ("1m30s", 90.0), ("1.5h", 5400.0), ("200ms", 0.2), ("30d", 2_592_000.0)] {
+        for (text, seconds) in [("0s", 0.0), ("1m30s", 90.0), ("1.5h", 5400.0), ("200ms", 0.2)] {
             assert_eq!(duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+            assert_eq!(duration_with_days(text), duration(text), "{text}");
         }
-        for text in ["", "5", "s", "5 s", "1m30", "-1s", "1e400s"] {
+        for text in ["", "5", "s", "5 s", "1m30", "-1s", "1e400s", "30d"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        for (text, hours) in [("30d", 720), ("1d12h", 36), ("0d", 0)] {
+            assert_eq!(duration_with_days(text), Ok(Duration::from_secs(3600 * hours)), "{text}");
+        }
+        for text in ["d", "-1d", "1d-1h", "1.5d", "1h2d", "1d2"] {
+            assert!(duration_with_days(text).is_err(), "{text}");
         }
     }
 }

@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pipectl_core::json::{from_json_as, to_json};
-use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Path, Schema, Type, Value};
+use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Path, Schema, Type, Value, duration};
 use pipectl_provider::arguments::text;
 use serde_json::{Map, Value as Json};
-
-use crate::duration;
 
 /// How long making, changing and removing may take, where a `timeouts` block says nothing else. What takes no time has none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -149,7 +147,8 @@ impl Fields {
     /// How long an operation on an object may take.
     pub fn limit(&self, operation: &str, attributes: &Value) -> Duration {
         const OTHERS: Duration = Duration::from_secs(600);
-        let given = attributes.set_attribute("timeouts").and_then(|times| duration::parse(text(times, operation)?));
+        let given =
+            attributes.set_attribute("timeouts").and_then(|times| duration::parse(text(times, operation)?).ok());
         let default = || self.times.named().find(|(name, _)| *name == operation).map(|(_, time)| time);
         given.or_else(default).unwrap_or(OTHERS)
     }
@@ -163,7 +162,7 @@ impl Fields {
     pub fn validate_times(&self, config: &Value) -> Diagnostics {
         let Some(times) = config.set_attribute("timeouts") else { return Diagnostics::new() };
         let wrong = self.times.named().filter_map(|(name, _)| {
-            let given = text(times, name).filter(|given| duration::parse(given).is_none())?;
+            let given = text(times, name).filter(|given| duration::parse(given).is_err())?;
             let detail =
                 format!("`{name}` must be a number with a unit, or several: `90s`, `30m`, `1h30m`. It is {given:?}.");
             Some(Diagnostic::error("Invalid duration", detail).on(Path::of("timeouts").name(name)))

@@ -10,7 +10,6 @@ pub mod blocks;
 mod clocks;
 mod cloud;
 mod condition;
-pub mod duration;
 mod fault;
 mod fields;
 mod kind;

@@ -8,6 +8,7 @@ mod as_text;
 pub mod convert;
 pub mod diagnostic;
 pub mod digest;
+pub mod duration;
 pub mod instance_key;
 pub mod json;
 pub mod module_path;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipectl_core::{Address, Attribute, Diagnostic, Diagnostics, Kind, Number, Path, Schema, Type, Value};
+use pipectl_core::{Address, Attribute, Diagnostic, Diagnostics, Kind, Number, Path, Schema, Type, Value, duration};
 use pipectl_lang::{Body, Expression, Meta, ObjectBlock, Scope, decode, evaluate};
 use pipectl_provider::Stop;
 use regex::Regex;
@@ -212,30 +212,18 @@ fn evaluate_timeout(expression: &Expression, scope: &Scope) -> Result<Option<Dur
     let duration = match value.kind() {
         Kind::Null(_) | Kind::Unknown(_) => return Ok(None),
         Kind::Number(seconds) => Duration::try_from_secs_f64(seconds.to_f64()).ok(),
-        Kind::String(text) => parse_duration(text),
+        Kind::String(text) => duration::parse(text).ok(),
         _ => None,
     };
     match duration.filter(|duration| !duration.is_zero()) {
         Some(duration) => Ok(Some(duration)),
         None => Err(Diagnostic::error(
             "Invalid timeout",
-            "A timeout is a number of seconds, or a number and a unit: \"90s\", \"30m\", \"2h\". It is longer than no time at all.",
+            "A timeout is a number of seconds, or numbers with units: \"90s\", \"30m\", \"1h30m\". It is longer than no time at all.",
         )
         .at(expression.span())
         .into()),
     }
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
 /// What bounds calls is told in events and errors.
@@ -290,8 +278,6 @@ mod tests {
         };
         let waits: Vec<u64> = [1, 2, 3, 6, 20].map(|attempt| retry.wait(attempt).as_secs()).to_vec();
         assert_eq!(waits, [10, 20, 40, 300, 300]);
-        assert_eq!(parse_duration("1.5m"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("90"), None);
     }
 
     #[test]

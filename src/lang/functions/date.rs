@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use pipectl_core::{Type as ValueType, Value};
+use pipectl_core::{Type as ValueType, Value, duration};
 
 use crate::functions::ParameterType as Type;
 use crate::functions::quote::quote;
-use crate::functions::timestamp::{Civil, Reading, Timestamp, parse_duration};
+use crate::functions::timestamp::{Civil, Reading, Timestamp};
 use crate::functions::{Arguments, Failure, Function, Parameter, plain};
 
 const MONTHS: [&str; 12] = [
@@ -48,9 +48,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Type::String,
         |call| {
             let time = parse(call, 0, None, Reading::Strict)?;
-            let duration = parse_duration(call.text(1))
-                .map_err(|problem| Failure::telling(None, problem, "the duration is not valid"))?;
-            Ok(time.plus(duration).to_string().into())
+            let later = duration::nanoseconds(call.text(1))
+                .map_err(|problem| Failure::telling(None, problem.to_string(), "the duration is not valid"))?;
+            Ok(time.plus(later).to_string().into())
         },
     )
     .may_be_null(),

@@ -1,4 +1,4 @@
-//! Moments in time as RFC 3339 writes them, and Go's durations, with Go's words for what is wrong with either.
+//! Moments in time as RFC 3339 writes them, with Go's words for what is wrong with them.
 //!
 //! Known here: reading, writing, calendar arithmetic. Not known: what time it is.
 
@@ -293,79 +293,6 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     (year_of_era + era * 400 + i64::from(month <= 2), month as u32, day)
 }
 
-/// Nanoseconds of a duration in Go's notation: `1h30m`, `-1.5h`, `10ms`.
-pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
-    const LIMIT: u64 = 1 << 63;
-    let quote = bytes_quoted;
-    let invalid = || format!("time: invalid duration {}", quote(text));
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Ok(0);
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    let mut total: u64 = 0;
-    while !rest.is_empty() {
-        let whole_length = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (whole, after) = rest.split_at(whole_length);
-        let fraction_length =
-            after.strip_prefix('.').map(|digits| digits.bytes().take_while(u8::is_ascii_digit).count());
-        let (fraction, after) = match fraction_length {
-            Some(length) => (&after[1..=length], &after[length + 1..]),
-            None => ("", after),
-        };
-        if whole.is_empty() && fraction.is_empty() {
-            return Err(invalid());
-        }
-        let unit_length = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
-        let (name, after) = after.split_at(unit_length);
-        if name.is_empty() {
-            return Err(format!("time: missing unit in duration {}", quote(text)));
-        }
-        let unit: u64 = match name {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            other => return Err(format!("time: unknown unit {} in duration {}", quote(other), quote(text))),
-        };
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
-        let mut part = whole.checked_mul(unit).filter(|part| *part <= LIMIT).ok_or_else(invalid)?;
-        // Digits beyond what 63 bits hold do not count.
-        let (digits, scale) = fraction.bytes().fold((0_u64, 1.0_f64), |(digits, scale), digit| {
-            let longer = digits * 10 + u64::from(digit - b'0');
-            if digits <= (LIMIT - 1) / 10 && longer <= LIMIT { (longer, scale * 10.0) } else { (digits, scale) }
-        });
-        part += (digits as f64 * (unit as f64 / scale)) as u64;
-        total = total.checked_add(part).filter(|total| *total <= LIMIT).ok_or_else(invalid)?;
-        rest = after;
-    }
-    match (negative, i64::try_from(total)) {
-        (true, _) => Ok((total as i64).wrapping_neg()),
-        (false, Ok(total)) => Ok(total),
-        (false, Err(_)) => Err(invalid()),
-    }
-}
-
-/// In quotes, with everything but ASCII as bytes: how Go's package of time does it.
-fn bytes_quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' | 0x7f => quoted.push(char::from(byte)),
-            _ => quoted.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    quoted + "\""
-}
-
 fn quoted(text: &str) -> String {
     super::quote::quote(text)
 }
@@ -381,23 +308,5 @@ mod tests {
             assert_eq!(days_from_civil(civil.0, civil.1, civil.2), days);
         }
         assert_eq!(Timestamp::utc(951_782_400).civil().weekday, 2);
-    }
-
-    #[test]
-    fn durations_are_gos() {
-        for (text, nanoseconds) in [
-            ("1h30m", Some(5_400_000_000_000)),
-            ("-1.5s", Some(-1_500_000_000)),
-            (".5ms", Some(500_000)),
-            ("1.µs", Some(1_000)),
-            ("+0", Some(0)),
-            ("", None),
-            (".s", None),
-            ("1", None),
-            ("9223372036854775808ns", None),
-            ("-9223372036854775808ns", Some(i64::MIN)),
-        ] {
-            assert_eq!(parse_duration(text).ok(), nanoseconds, "{text}");
-        }
     }
 }

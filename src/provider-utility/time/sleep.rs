@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
+use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value, duration};
 use pipectl_provider::{ApplyOutcome, Cx, Event, Instance, Progress, ReadOutcome, Resource, Stop};
 
 use super::{bad_id, no_triggers, with_triggers};
@@ -39,7 +39,7 @@ impl Resource for TimeSleep {
         let mut found = at_least_one_of(config, &DURATIONS);
         for name in DURATIONS {
             if let Some(given) = text(config, name)
-                && duration(given).is_none()
+                && one_unit(given).is_none()
             {
                 let detail = format!(
                     "Attribute {name} must be a number immediately followed by ms (milliseconds), s (seconds), m (minutes), or h \
@@ -82,7 +82,7 @@ impl Resource for TimeSleep {
     async fn import(&self, cx: &Cx, id: &str) -> Result<Option<Instance>, Diagnostics> {
         let Some((create, destroy)) = id.split_once(',').filter(|_| id != ",") else { return Err(bad_id(id, ID)) };
         let given = [create, destroy].map(|text| Some(text).filter(|text| !text.is_empty()));
-        if given.iter().flatten().any(|text| duration(text).is_none()) {
+        if given.iter().flatten().any(|text| one_unit(text).is_none()) {
             return Err(bad_id(id, ID));
         }
         let known = DURATIONS.into_iter().zip(given.map(optional_text));
@@ -93,7 +93,7 @@ impl Resource for TimeSleep {
 
 /// Waits, or ends with an error when the run is to stop.
 async fn wait(cx: &Cx, duration_text: Option<&str>) -> Result<(), Diagnostics> {
-    let Some(duration) = duration_text.and_then(duration) else { return Ok(()) };
+    let Some(duration) = duration_text.and_then(one_unit) else { return Ok(()) };
     let total = Some(duration.as_secs());
     let progress = Progress { phase: "waiting".to_owned(), total, unit: "seconds".to_owned(), ..Progress::default() };
     cx.emit(Event::Progress(progress));
@@ -106,20 +106,13 @@ async fn wait(cx: &Cx, duration_text: Option<&str>) -> Result<(), Diagnostics> {
     }
 }
 
-/// A number and `ms`, `s`, `m` or `h`.
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+/// A number and `ms`, `s`, `m` or `h`: one of each, where other durations may have several.
+fn one_unit(text: &str) -> Option<Duration> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let is_unit = matches!(&text[number.len()..], "ms" | "s" | "m" | "h");
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_number = [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    let number = digits.parse::<f64>().ok().filter(|_| is_number)?;
-    Duration::try_from_secs_f64(number * unit).ok()
+    duration::parse(text).ok().filter(|_| is_unit && is_number)
 }
 
 #[cfg(test)]
@@ -141,7 +134,7 @@ mod tests {
             ("1h30m", None),
             ("1.s", None),
         ] {
-            assert_eq!(duration(text).map(|duration| duration.as_secs_f64()), expected, "{text}");
+            assert_eq!(one_unit(text).map(|duration| duration.as_secs_f64()), expected, "{text}");
         }
     }
 }
