@@ -39,7 +39,7 @@ fn create(world: &mut World, call: &Call<'_>) -> Outcome {
         texts(endpoint.get("nsgIds"))
             .iter()
             .try_for_each(|group| belongs(world, call, "networksecuritygroup", group, &vcn))?;
-        let prohibits = world.find(call, "subnet", subnet)?.body["prohibitPublicIpOnVnic"] == true;
+        let prohibits = world.find(call, "subnet", subnet)?.value("prohibitPublicIpOnVnic") == true;
         if prohibits && endpoint["isPublicIpEnabled"] == true {
             return Err(Refusal::invalid(format!("endpointConfig: the Subnet {subnet} prohibits public IPs")));
         }
@@ -118,15 +118,15 @@ fn update(world: &mut World, call: &Call<'_>) -> Outcome {
         }
         members.insert("availableKubernetesUpgrades".to_owned(), upgrades(to));
     }
-    if cluster.body["type"] == "ENHANCED_CLUSTER" && call.text("type") == Some("BASIC_CLUSTER") {
+    if cluster.value("type") == "ENHANCED_CLUSTER" && call.text("type") == Some("BASIC_CLUSTER") {
         return Err(Refusal::invalid("type: an enhanced cluster cannot become a basic one"));
     }
     if let Some(options) = members.get_mut("options").and_then(Json::as_object_mut) {
-        let mut all = cluster.body["options"].as_object().cloned().unwrap_or_default();
+        let mut all = cluster.value("options").as_object().cloned().unwrap_or_default();
         all.append(options);
         *options = all;
     }
-    let (id, compartment) = (cluster.id.clone(), cluster.body["compartmentId"].clone());
+    let (id, compartment) = (cluster.id.clone(), cluster.value("compartmentId").clone());
     cluster.go(now, "UPDATING", &[]);
     cluster.body["metadata"]["timeUpdated"] = json!(time);
     cluster.body["metadata"]["updatedByUserId"] = json!(call.user);
@@ -139,7 +139,7 @@ fn delete(world: &mut World, call: &Call<'_>) -> Outcome {
     let (now, time) = (world.now(), world.time());
     let cluster = world.find_to_change(call, "cluster")?;
     cluster.needs(&["ACTIVE", "FAILED"])?;
-    let (id, compartment) = (cluster.id.clone(), cluster.body["compartmentId"].clone());
+    let (id, compartment) = (cluster.id.clone(), cluster.value("compartmentId").clone());
     let busy =
         |pool: &&crate::store::Object| pool.text("clusterId") == id && !["ACTIVE", "FAILED"].contains(&pool.state());
     if let Some(pool) = world.store.live("nodepool").find(busy) {
@@ -172,7 +172,7 @@ pub(crate) fn finish(world: &mut World, change: &Change, failure: Option<&str>) 
             cluster.set("lifecycleDetails", json!(why));
         }
         (Verb::Create, None) => {
-            let endpoints = cluster.body["endpointsToCome"].clone();
+            let endpoints = cluster.value("endpointsToCome").clone();
             cluster.set("endpoints", endpoints);
             cluster.go(now, "ACTIVE", &[]);
         }

@@ -170,13 +170,13 @@ fn update(world: &mut World, call: &Call<'_>) -> Outcome {
         let shape = catalogue::find_shape(call.text("shape").unwrap_or(instance.text("shape")))?;
         let mut wanted = changes.get("shapeConfig").cloned().unwrap_or_else(|| json!({}));
         if wanted["ocpus"].is_null() && shape.is_flexible() {
-            wanted["ocpus"] = instance.body["shapeConfig"]["ocpus"].clone();
+            wanted["ocpus"] = instance.value("shapeConfig")["ocpus"].clone();
         }
         changes.insert("shapeConfig".to_owned(), shape_config(shape, Some(&wanted))?);
     }
     for block in ["agentConfig", "instanceOptions", "availabilityConfig", "launchOptions"] {
         if let Some(change) = changes.get_mut(block) {
-            let before = instance.body[block].clone();
+            let before = instance.value(block).clone();
             for (name, value) in before.as_object().into_iter().flatten() {
                 if change[name].is_null() {
                     change[name] = value.clone();

@@ -95,7 +95,7 @@ fn switch(world: &mut World, call: &Call<'_>, attach: bool) -> Outcome {
     let gateway = world.find_to_change(call, "servicegateway")?;
     gateway.needs(&["AVAILABLE"])?;
     let id = gateway.id.clone();
-    let mut attached = gateway.body["services"].as_array().cloned().unwrap_or_default();
+    let mut attached = gateway.value("services").as_array().cloned().unwrap_or_default();
     let service = json!({"serviceId": call.body["serviceId"]});
     let is_there = attached.iter().any(|other| other["serviceId"] == service["serviceId"]);
     if is_there == attach {

@@ -17,7 +17,7 @@ pub(crate) fn create(world: &World, call: &Call<'_>) -> Outcome {
     if call.text("tokenVersion").is_some_and(|version| version != "2.0.0") {
         return Err(Refusal::invalid("invalid token version."));
     }
-    let endpoints = &cluster.body["endpoints"];
+    let endpoints = cluster.value("endpoints");
     let (which, address) = match call.text("endpoint") {
         Some("PUBLIC_ENDPOINT") => ("public", &endpoints["publicEndpoint"]),
         Some("PRIVATE_ENDPOINT") => ("private", &endpoints["privateEndpoint"]),

@@ -137,7 +137,7 @@ fn place(body: &mut Map<String, Json>) {
 /// Brings the nodes to the number that is wanted: new ones are being made, the youngest are being deleted.
 fn grow(world: &mut World, id: &str) -> Result<(), Refusal> {
     let pool = world.store.get(id).ok_or_else(Refusal::not_found)?;
-    let config = &pool.body["nodeConfigDetails"];
+    let config = pool.value("nodeConfigDetails");
     let per_subnet = pool.body.get("quantityPerSubnet").and_then(Json::as_u64).unwrap_or(1);
     let places: Vec<(String, String)> = match config["placementConfigs"].as_array() {
         Some(places) => places
@@ -152,9 +152,9 @@ fn grow(world: &mut World, id: &str) -> Result<(), Refusal> {
         None => pool.texts("subnetIds").into_iter().map(|subnet| (DOMAINS[0].to_owned(), subnet.to_owned())).collect(),
     };
     let size = config["size"].as_u64().unwrap_or(per_subnet * places.len() as u64) as usize;
-    let mut nodes = pool.body["nodes"].as_array().cloned().unwrap_or_default();
+    let mut nodes = pool.value("nodes").as_array().cloned().unwrap_or_default();
     let (kubernetes, cluster, tags) =
-        (pool.body["kubernetesVersion"].clone(), digest(pool.text("clusterId")), pool.body["freeformTags"].clone());
+        (pool.value("kubernetesVersion").clone(), digest(pool.text("clusterId")), pool.value("freeformTags").clone());
     let mut taken: BTreeSet<String> = world.store.live("nodepool").flat_map(addresses).map(str::to_owned).collect();
     let mut number = nodes.len();
     while nodes.len() < size && !places.is_empty() {
@@ -179,7 +179,7 @@ fn grow(world: &mut World, id: &str) -> Result<(), Refusal> {
 
 /// The addresses of a pool's nodes.
 fn addresses(pool: &crate::store::Object) -> impl Iterator<Item = &str> {
-    pool.body["nodes"].as_array().into_iter().flatten().filter_map(|node| node["privateIp"].as_str())
+    pool.value("nodes").as_array().into_iter().flatten().filter_map(|node| node["privateIp"].as_str())
 }
 
 fn update(world: &mut World, call: &Call<'_>) -> Outcome {
@@ -190,19 +190,19 @@ fn update(world: &mut World, call: &Call<'_>) -> Outcome {
     let mut members = call.body.clone();
     // What is given of the nodes' configuration replaces only that.
     if let Some(config) = members.get_mut("nodeConfigDetails").and_then(Json::as_object_mut) {
-        let mut all = pool.body["nodeConfigDetails"].as_object().cloned().unwrap_or_default();
+        let mut all = pool.value("nodeConfigDetails").as_object().cloned().unwrap_or_default();
         all.append(config);
         *config = all;
     }
     let needs_source = ["nodeSourceDetails", "nodeShape"].iter().any(|member| members.contains_key(*member));
     if needs_source {
         for member in ["nodeShape", "nodeSourceDetails"] {
-            let before = pool.body[member].clone();
+            let before = pool.value(member).clone();
             members.entry(member).or_insert(before);
         }
         source(&mut members)?;
     }
-    let compartment = pool.body["compartmentId"].clone();
+    let compartment = pool.value("compartmentId").clone();
     let cluster = world.store.get(&cluster).ok_or_else(Refusal::not_found)?;
     cluster.needs(&["ACTIVE"])?;
     if let Some(wanted) = call.text("kubernetesVersion") {
@@ -227,7 +227,7 @@ fn delete(world: &mut World, call: &Call<'_>) -> Outcome {
     let now = world.now();
     let pool = world.find_to_change(call, "nodepool")?;
     pool.needs(&["ACTIVE", "FAILED", "NEEDS_ATTENTION"])?;
-    let (id, compartment) = (pool.id.clone(), pool.body["compartmentId"].clone());
+    let (id, compartment) = (pool.id.clone(), pool.value("compartmentId").clone());
     pool.go(now, "DELETING", &[]);
     mark(pool, "DELETING");
     Ok(accept(world, &compartment, Change { kind: "nodepool", id, verb: Verb::Delete, members: Map::new() }))
@@ -238,13 +238,15 @@ fn delete_node(world: &mut World, call: &Call<'_>) -> Outcome {
     let now = world.now();
     let pool = world.find_to_change(call, "nodepool")?;
     pool.needs(&["ACTIVE", "NEEDS_ATTENTION"])?;
-    let (id, compartment) = (pool.id.clone(), pool.body["compartmentId"].clone());
-    let mut nodes = pool.body["nodes"].as_array().cloned().unwrap_or_default();
+    let (id, compartment) = (pool.id.clone(), pool.value("compartmentId").clone());
+    let mut nodes = pool.value("nodes").as_array().cloned().unwrap_or_default();
     let place = nodes.iter().position(|node| node["id"] == call.part("nodeId")).ok_or_else(Refusal::not_found)?;
     nodes.remove(place);
     pool.set("nodes", json!(nodes));
     if call.asked("isDecrementSize") != Some("false") {
-        pool.body["nodeConfigDetails"]["size"] = json!(nodes.len());
+        let mut config = pool.value("nodeConfigDetails").clone();
+        config["size"] = json!(nodes.len());
+        pool.set("nodeConfigDetails", config);
     }
     pool.go(now, "UPDATING", &[]);
     grow(world, &id)?;
@@ -280,7 +282,7 @@ pub(crate) fn finish(world: &mut World, change: &Change, failure: Option<&str>) 
             pool.go(now, "FAILED", &[]);
         }
         (_, None) => {
-            let nodes = pool.body["nodes"].as_array().cloned().unwrap_or_default();
+            let nodes = pool.value("nodes").as_array().cloned().unwrap_or_default();
             let mut stay: Vec<Json> = nodes.into_iter().filter(|node| node["lifecycleState"] != "DELETING").collect();
             for node in &mut stay {
                 node["lifecycleState"] = json!("ACTIVE");

@@ -70,7 +70,7 @@ fn needed(world: &World, kind: &Kind, object: &Object) -> Result<(), Refusal> {
             if let Some(vnic) = live("vnic").find(|vnic| vnic.text("subnetId") == id) {
                 return referenced("VNIC", vnic);
             }
-            if let Some(cluster) = live("cluster").find(|cluster| cluster.body["endpointConfig"]["subnetId"] == id) {
+            if let Some(cluster) = live("cluster").find(|cluster| cluster.value("endpointConfig")["subnetId"] == id) {
                 return referenced("service VNIC", cluster);
             }
             if let Some(pool) = live("nodepool").find(|pool| pool.names("subnetIds", id)) {
@@ -79,7 +79,7 @@ fn needed(world: &World, kind: &Kind, object: &Object) -> Result<(), Refusal> {
         }
         "internetgateway" | "natgateway" | "servicegateway" => {
             let routes = |table: &&Object| {
-                let rules = table.body["routeRules"].as_array();
+                let rules = table.value("routeRules").as_array();
                 rules.into_iter().flatten().any(|rule| rule["networkEntityId"] == id)
             };
             if let Some(table) = live("routetable").find(routes) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -46,7 +47,9 @@ struct Shared {
     log: Mutex<Vec<Logged>>,
     requests: AtomicU64,
     is_closing: AtomicBool,
-    connections: Mutex<Vec<TcpStream>>,
+    opened: AtomicU64,
+    /// Those that are open, by number, to be closed at the end.
+    connections: Mutex<BTreeMap<u64, TcpStream>>,
 }
 
 impl Server {
@@ -62,6 +65,7 @@ impl Server {
             log: Mutex::default(),
             requests: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
+            opened: AtomicU64::new(0),
             connections: Mutex::default(),
         });
         let port = listen(&shared, port, None)?;
@@ -151,7 +155,7 @@ impl Drop for Server {
             // Wakes the listener, which then sees that it is over.
             let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, *port));
         }
-        for stream in self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for stream in self.shared.connections().values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -166,11 +170,15 @@ fn listen(shared: &Arc<Shared>, port: u16, service: Option<Service>) -> io::Resu
             if shared.is_closing.load(Ordering::SeqCst) {
                 return;
             }
-            if let Ok(copy) = stream.try_clone() {
-                shared.connections.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
-            }
             let shared = Arc::clone(&shared);
-            thread::spawn(move || serve(&shared, stream, service));
+            thread::spawn(move || {
+                let number = shared.opened.fetch_add(1, Ordering::SeqCst);
+                if let Ok(copy) = stream.try_clone() {
+                    shared.connections().insert(number, copy);
+                }
+                serve(&shared, stream, service);
+                shared.connections().remove(&number);
+            });
         }
     });
     Ok(port)
@@ -191,8 +199,12 @@ fn serve(shared: &Shared, stream: TcpStream, service: Option<Service>) {
 
 impl Shared {
     fn world(&self) -> MutexGuard<'_, World> {
-        // A handler that panicked has lost its own request only.
+        // Who panicked has lost its own request only.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn log(&self) -> MutexGuard<'_, Vec<Logged>> {
@@ -267,10 +279,13 @@ impl Shared {
     fn act(&self, request: &Request, found: Option<&Match<'_>>, is_federation: bool, number: u64) -> Answer {
         let mut world = self.world();
         world.settle();
-        let outcome = match (is_federation, found) {
+        let act = || match (is_federation, found) {
             (true, _) => authority::federate(&mut world, request),
             (false, found) => handle(&mut world, request, found, number),
         };
+        // A bug of the simulator must not look like a broken connection, which is one of its faults.
+        let outcome = catch_unwind(AssertUnwindSafe(act))
+            .unwrap_or_else(|_| Err(Refusal::new(500, "SimulatorFault", "a handler has panicked")));
         outcome.unwrap_or_else(Refusal::into_answer)
     }
 

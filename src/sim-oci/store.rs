@@ -53,6 +53,11 @@ impl Object {
         self.body.get(member).and_then(Json::as_str).unwrap_or_default()
     }
 
+    /// A member, or null.
+    pub(crate) fn value(&self, member: &str) -> &Json {
+        self.body.get(member).unwrap_or(&Json::Null)
+    }
+
     /// The texts of a list.
     pub(crate) fn texts(&self, member: &str) -> Vec<&str> {
         self.body.get(member).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect()

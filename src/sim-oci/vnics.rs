@@ -25,6 +25,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn handle(world: &mut World, call: &Call<'_>) -> Option<Outcome> {
     Some(match call.operation.name.as_str() {
         "get_vnic" => world.find(call, "vnic", call.id()).map(|object| world.show("core.Vnic", object)),
+        "update_vnic" => update(world, call),
         "get_vnic_attachment" => {
             world.find(call, "vnicattachment", call.id()).map(|object| world.show("core.VnicAttachment", object))
         }
@@ -63,7 +64,7 @@ pub(crate) fn plan(world: &World, call: &Call<'_>, wanted: &Wanted<'_>) -> Resul
     }
     let groups = texts(wanted.details.get("nsgIds"));
     groups.iter().try_for_each(|group| belongs(world, call, "networksecuritygroup", group, vcn))?;
-    let prohibits = subnet.body["prohibitPublicIpOnVnic"] == true;
+    let prohibits = subnet.value("prohibitPublicIpOnVnic") == true;
     let public = wanted.details["assignPublicIp"].as_bool();
     if prohibits && public == Some(true) {
         return Err(Refusal::invalid(format!("Public IPs are prohibited in the Subnet {}", wanted.subnet)));
@@ -102,6 +103,18 @@ pub(crate) fn plan(world: &World, call: &Call<'_>, wanted: &Wanted<'_>) -> Resul
     }
     vnic.insert("privateIp".to_owned(), json!(private));
     Ok(vnic)
+}
+
+fn update(world: &mut World, call: &Call<'_>) -> Outcome {
+    let vnic = world.find_to_change(call, "vnic")?;
+    vnic.needs(&["AVAILABLE"])?;
+    let (id, subnet) = (vnic.id.clone(), vnic.text("subnetId").to_owned());
+    let vcn = world.store.get(&subnet).ok_or_else(Refusal::not_found)?.text("vcnId");
+    let groups = texts(call.body.get("nsgIds"));
+    groups.iter().try_for_each(|group| belongs(world, call, "networksecuritygroup", group, vcn))?;
+    world.store.get_mut(&id).ok_or_else(Refusal::not_found)?.change(call.body.clone());
+    let vnic = world.store.get(&id).ok_or_else(Refusal::not_found)?;
+    Ok(world.show("core.Vnic", vnic))
 }
 
 /// Makes a planned interface and attaches it.

@@ -33,7 +33,7 @@ OPERATIONS = {
     ]
     + [f"change_{kind}_compartment" for kind in NETWORK_KINDS.split()]
     + """add_vcn_cidr modify_vcn_cidr remove_vcn_cidr get_dhcp_options list_dhcp_options
-    attach_service_id detach_service_id get_service list_services get_vnic
+    attach_service_id detach_service_id get_service list_services get_vnic update_vnic
     add_network_security_group_security_rules list_network_security_group_security_rules
     update_network_security_group_security_rules remove_network_security_group_security_rules
     list_network_security_group_vnics""".split(),

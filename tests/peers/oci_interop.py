@@ -84,7 +84,9 @@ class Simulator:
 
     def cli(self, *words, fails=None):
         endpoint = self.services[{"ce": "containerengine", "os": "objectstorage", "iam": "identity"}.get(words[0], "core")]
-        command = [CLI, "--config-file", self.config, "--endpoint", endpoint, *words]
+        # The CLI tries again by itself, also what is refused for good as long as something else is there.
+        patience = ["--no-retry"] if fails else []
+        command = [CLI, "--config-file", self.config, "--endpoint", endpoint, *patience, *words]
         environment = CLEAN | {"OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING": "True", "HOME": str(pathlib.Path(self.config).parent)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         said = done.stdout + done.stderr
@@ -119,7 +121,7 @@ def network(sim):
     refused(409, "InvalidatedRetryToken", client.create_vcn, other, opc_retry_token="first")
     refused(409, "IncorrectState", client.create_subnet,
             core.CreateSubnetDetails(compartment_id=home, vcn_id=vcn.id, cidr_block="10.0.9.0/24"))
-    sim.turn(network_ms=50)
+    sim.turn(network_ms=0)
     got = until(client.get_vcn(vcn.id))
     vcn = got.data
 
@@ -240,7 +242,7 @@ def network(sim):
     gone = client.get_vcn(made[0].id)
     check(gone.data.lifecycle_state == "TERMINATING", gone.data)
     refused(409, "IncorrectState", client.delete_vcn, made[0].id)
-    sim.turn(network_ms=50)
+    sim.turn(network_ms=0)
     for found in made[1:]:
         client.delete_vcn(found.id)
     until(gone, "TERMINATED", succeed_on_not_found=True)
@@ -253,9 +255,10 @@ def network(sim):
     # Everything can be taken down again, in order.
     composite = oci.core.VirtualNetworkClientCompositeOperations(client)
     for kind, found in (("subnet", net), ("route_table", routed), ("security_list", guard), ("network_security_group", group),
-                        ("internet_gateway", inward), ("nat_gateway", outward), ("service_gateway", served), ("vcn", vcn)):
-        delete = getattr(composite, f"delete_{kind}_and_wait_for_state")
-        delete(found.id, ["TERMINATED"], waiter_kwargs={"max_interval_seconds": 1, "succeed_on_not_found": True})
+                        ("internet_gateway", inward), ("nat_gateway", outward), ("service_gateway", served)):
+        getattr(client, f"delete_{kind}")(found.id)
+    composite.delete_vcn_and_wait_for_state(
+        vcn.id, ["TERMINATED"], waiter_kwargs={"max_interval_seconds": 1, "succeed_on_not_found": True})
     time.sleep(0.3)
     sim.turn(network_terminated_ms=0)
     refused(404, "NotAuthorizedOrNotFound", client.get_vcn, "ocid1.vcn.oc1..never")
@@ -441,6 +444,10 @@ def compute(sim):
     vnic = nets.get_vnic(attached[0].vnic_id).data
     check(vnic.private_ip == "10.0.0.2" and vnic.public_ip and vnic.nsg_ids == [group.id] and vnic.is_primary, vnic)
     check([found.resource_id for found in nets.list_network_security_group_vnics(group.id).data] == [made.id], "held by it")
+    check(nets.update_vnic(vnic.id, core.UpdateVnicDetails(nsg_ids=[])).data.nsg_ids == [], "let go of")
+    nets.delete_network_security_group(composite.create_network_security_group_and_wait_for_state(
+        core.CreateNetworkSecurityGroupDetails(compartment_id=home, vcn_id=vcn.id), ["AVAILABLE"], waiter_kwargs=wait).data.id)
+    nets.update_vnic(vnic.id, core.UpdateVnicDetails(nsg_ids=[group.id]))
     volumes = client.list_boot_volume_attachments(domains[0], home, instance_id=made.id).data
     check(volumes[0].lifecycle_state == "ATTACHED" and volumes[0].boot_volume_id, volumes)
     error = refused(409, "Conflict", nets.delete_subnet, net.id)
@@ -750,6 +757,7 @@ def trouble(sim):
 def command_line(sim, folder):
     home = ("--compartment-id", sim.compartment)
     wait = lambda state: ("--wait-for-state", state, "--wait-interval-seconds", "1")
+    sim.turn(network_ms=500)
     vcn = sim.cli("network", "vcn", "create", *home, "--cidr-block", "10.0.0.0/16", "--display-name", "cli", *wait("AVAILABLE"))["data"]
     assert vcn["lifecycle-state"] == "AVAILABLE" and vcn["default-route-table-id"], vcn
     sim.turn(page_size=1)
