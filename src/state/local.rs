@@ -1,6 +1,5 @@
 //! The store on a local disk.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -342,15 +341,17 @@ impl StateWriter for LocalWriter {
         Ok(())
     }
 
-    fn remove(self: Box<Self>) -> Result<(), StateError> {
-        // The log comes first in this order, too. Between the two there is a snapshot without a log, which is told as damage.
-        let is_ours = |name: &&String| *name == "log" || is_unfinished(name) || snapshot::serial_of(name).is_some();
-        self.store
-            .names()?
-            .iter()
-            .filter(is_ours)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .try_for_each(|name| self.store.remove(name))
+    fn remove(&mut self) -> Result<(), StateError> {
+        self.broken = Some("it was removed".to_owned());
+        if self.log.take().is_none() {
+            return Ok(());
+        }
+        // Nobody may find a log whose snapshot is gone, nor a snapshot without a log: it is an empty state until it is none.
+        let empty = State { serial: 0, ..self.state.clone() };
+        self.store.write_whole("log", &Header::of(&empty).frame())?;
+        for serial in self.store.snapshots()? {
+            self.store.remove(&snapshot::file_name(serial))?;
+        }
+        self.store.remove("log")
     }
 }

@@ -99,7 +99,7 @@ impl StateWriter for MemoryWriter {
         Ok(())
     }
 
-    fn remove(self: Box<Self>) -> Result<(), StateError> {
+    fn remove(&mut self) -> Result<(), StateError> {
         self.store.inner().state = State::default();
         Ok(())
     }

@@ -47,9 +47,10 @@ pub trait StateWriter: Send {
     /// When they cannot be written.
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StateError>;
 
-    /// Removes the state: afterwards there is none, and a new one can be begun. Whoever calls it has looked at what it holds.
+    /// Removes the state: afterwards there is none, and the next writer can begin a new one. Whoever calls it has looked at what it holds. This writer
+    /// keeps the lock and writes nothing more.
     ///
     /// # Errors
     /// When it cannot be removed, or, once there is none any more, when something that belonged to it cannot be.
-    fn remove(self: Box<Self>) -> Result<(), StateError>;
+    fn remove(&mut self) -> Result<(), StateError>;
 }

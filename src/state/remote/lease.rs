@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RemoteOptions;
 use super::link::{Link, Written};
-use crate::{FORMAT, Holder, Object, StateError, Tag};
+use crate::{FORMAT, Holder, Object, ObjectError, Put, StateError, Tag};
 
 /// The lease's key.
 pub(super) const LEASE: &str = "lease";
@@ -244,6 +244,31 @@ impl Lease {
         if age > self.shared.length * 3 / 4 { self.renew() } else { Ok(()) }
     }
 
+    /// Makes sure that the store keeps to conditions: without them neither a lease nor a log is worth anything. A store that does not has overwritten
+    /// the lease by then.
+    ///
+    /// # Errors
+    /// When it does not, or does not answer.
+    pub(super) fn check_conditions(&self) -> Result<(), StateError> {
+        let stale = self.shared.version().tag.clone();
+        self.renew()?;
+        let version = self.shared.version();
+        let (objects, bytes) = (&self.shared.link.objects, version.stored.bytes());
+        // What does not answer now has ignored nothing.
+        let has_written = |put: Result<Put, ObjectError>| matches!(put, Ok(Put::Done(_)));
+        let (ignored, told) = if has_written(objects.put_if_absent(LEASE, &bytes)) {
+            ("If-None-Match: *", "to make an object only where there is none")
+        } else if has_written(objects.put_if_match(LEASE, &bytes, &stale)) {
+            ("If-Match", "to replace an object only if it is still the one that was read")
+        } else {
+            return Ok(());
+        };
+        let why = format!(
+            "it was told {told}, and wrote over another one that is there ({ignored}): a state would not be safe in such a store"
+        );
+        Err(StateError::Remote { doing: "begin", name: objects.name(), source: ObjectError::Refused(why) })
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         self.shared.validity().lost.is_some()
     }
@@ -270,6 +295,10 @@ impl Shared {
         self.validity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn version(&self) -> MutexGuard<'_, Version> {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn beat(&self) {
         let link = self.link.patient_for(self.heartbeat);
         loop {
@@ -294,7 +323,7 @@ impl Shared {
 
     /// Writes the lease once more; when it was sent.
     fn write(&self, link: &Link, status: Status) -> Result<Duration, StateError> {
-        let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut version = self.version();
         loop {
             let stored = Stored { beat: version.stored.beat + 1, status, ..version.stored.clone() };
             let sent = link.clock.now();

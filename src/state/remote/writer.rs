@@ -6,7 +6,7 @@ use super::{
     Header, LOG, Loaded, LogEntry, Mark, RemoteStore, SNAPSHOT, log_key, serial_of_log, serial_of_snapshot,
     snapshot_key,
 };
-use crate::{Change, FORMAT, ObjectError, Put, Record, State, StateError, StateWriter, snapshot};
+use crate::{Change, FORMAT, Record, State, StateError, StateWriter, snapshot};
 
 /// A log is compacted when it is this many times as long as the snapshot it goes on from.
 const COMPACTION_FACTOR: u64 = 3;
@@ -21,6 +21,8 @@ pub struct RemoteWriter {
     log: Option<Log>,
     /// Whether the state that was there was removed: then there is none, and its header is what another one takes the place of.
     is_removed: bool,
+    /// Whether all that was read is encrypted, or not, as it would be written now.
+    is_current: bool,
     broken: Option<String>,
 }
 
@@ -46,12 +48,19 @@ enum Backup {
 
 impl RemoteWriter {
     pub(super) fn begin(store: RemoteStore, lease: Lease) -> Result<Self, StateError> {
-        let mut writer = Self { store, lease, state: State::default(), log: None, is_removed: false, broken: None };
+        let mut writer = Self {
+            store,
+            lease,
+            state: State::default(),
+            log: None,
+            is_removed: false,
+            is_current: true,
+            broken: None,
+        };
         let Some(loaded) = writer.store.load()? else {
             // A former holder may still make the header: whoever comes next has to fence it off, unless this writer is the one that makes it.
             return Ok(writer);
         };
-        let is_current = loaded.is_current;
         writer.take_loaded(loaded);
         if writer.lease.must_fence {
             writer.fence()?;
@@ -61,7 +70,7 @@ impl RemoteWriter {
             return Ok(writer);
         }
         let purge = writer.log.as_ref().is_some_and(|log| log.header.purge);
-        if !is_current {
+        if !writer.is_current {
             let prepared = writer.store.encryption.prepare(&mut writer.state);
             prepared.map_err(StateError::encryption(&writer.store.link.path(super::HEADER)))?;
             writer.compact(Backup::Purge)?;
@@ -80,8 +89,9 @@ impl RemoteWriter {
     }
 
     fn take_loaded(&mut self, loaded: Loaded) {
-        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, removed, .. } = loaded;
+        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, removed, is_current, .. } = loaded;
         self.is_removed = removed;
+        self.is_current = is_current;
         self.state = state;
         self.log = Some(Log { header, tag, fences, bytes: log_bytes, snapshot_bytes });
     }
@@ -207,20 +217,6 @@ impl RemoteWriter {
         Ok(())
     }
 
-    /// Makes sure that the store does as it is told: all that is safe here hangs on that.
-    fn check_conditions(&self, header: &Header) -> Result<(), StateError> {
-        let link = &self.store.link;
-        // What does not answer now is not the kind of store that is looked for.
-        let Ok(Put::Done(_)) = link.objects.put_if_absent(super::HEADER, &header.bytes()) else { return Ok(()) };
-        let why = "it was told to make an object only where there is none, and wrote over one that is there (If-None-Match: *): a state \
-                   would not be safe in such a store";
-        Err(StateError::Remote {
-            doing: "begin",
-            name: link.objects.name(),
-            source: ObjectError::Refused(why.to_owned()),
-        })
-    }
-
     /// Somebody else has written the next record.
     fn overtaken(&mut self, serial: u64) -> StateError {
         let why = format!("another writer has committed record {serial}");
@@ -283,6 +279,8 @@ impl StateWriter for RemoteWriter {
 
     fn begin(&mut self, lineage: &str, root: &str) -> Result<(), StateError> {
         self.check()?;
+        // Before anything is made that a later run would go on with.
+        self.lease.check_conditions()?;
         let writer = self.lease.token().to_owned();
         // The next number after a state that was removed: whoever was fenced off from that one is fenced off from this one as well.
         let (base, fences) = match &self.log {
@@ -308,7 +306,6 @@ impl StateWriter for RemoteWriter {
         };
         match self.after(made)? {
             Written::Ours(tag) => {
-                self.check_conditions(&header)?;
                 // Nobody commits without having made or read a header, and there was none to read.
                 self.lease.must_fence = false;
                 self.is_removed = false;
@@ -342,7 +339,7 @@ impl StateWriter for RemoteWriter {
         Ok(())
     }
 
-    fn remove(mut self: Box<Self>) -> Result<(), StateError> {
+    fn remove(&mut self) -> Result<(), StateError> {
         self.check()?;
         if self.log.is_none() || self.is_removed {
             return Ok(());

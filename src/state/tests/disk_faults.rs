@@ -332,3 +332,38 @@ fn a_process_killed_while_encryption_is_turned_on_or_changed_loses_nothing() {
     let alone = encryption("the second passphrase");
     assert_eq!(LocalStore::new(folder.path()).encrypted(alone).read().unwrap(), before);
 }
+
+/// A process that removes a state and is killed at any of its operations: the next one finds the state, an empty one, or none.
+#[test]
+fn a_removal_that_is_killed_leaves_nothing_that_is_damaged() {
+    let (mut whole, mut gone) = (0, 0);
+    for operations in 1.. {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new(None);
+        let store = LocalStore::new(folder.path()).on(Arc::new(disk.clone())).compacting_from(64);
+        let mut writer = store.lock(&holder("removes"), Duration::ZERO).unwrap();
+        writer.begin("lineage", "hep.hcl").unwrap();
+        for number in 0..20 {
+            writer.commit(vec![output(&format!("a{number}"), "text")]).unwrap();
+        }
+        disk.set(Some(Fault::Dead(operations)));
+        let removed = writer.remove().is_ok();
+        drop(writer);
+        disk.set(None);
+        match store.read().unwrap().map(|state| state.outputs.len()) {
+            Some(20) if !removed => whole += 1,
+            Some(0) if !removed => {}
+            None => gone += 1,
+            left => panic!("killed at operation {operations}: {left:?}, removed: {removed}"),
+        }
+        let mut next = store.lock(&holder("next"), Duration::ZERO).unwrap();
+        if next.state().lineage.is_empty() {
+            next.begin("second", "hep.hcl").unwrap();
+        }
+        next.commit(vec![output("b", "text")]).unwrap();
+        if removed {
+            break;
+        }
+    }
+    assert!(whole > 0 && gone > 0, "{whole} whole, {gone} gone");
+}

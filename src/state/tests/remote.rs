@@ -428,8 +428,9 @@ fn whoever_was_fenced_off_from_a_removed_state_is_fenced_off_from_the_next_one()
     let mut slept = store.writer(&holder("slept"), Duration::ZERO).unwrap();
     slept.begin("first", "hep.hcl").unwrap();
     slept.commit(vec![output("a")]).unwrap();
-    let second = store.lock(&holder("second"), Duration::from_secs(100_000)).unwrap();
+    let mut second = store.lock(&holder("second"), Duration::from_secs(100_000)).unwrap();
     second.remove().unwrap();
+    drop(second);
     assert_eq!(store.read().unwrap(), None);
     assert!(!store.is_there().unwrap());
     assert!(objects.keys().iter().all(|key| !key.starts_with("snapshot/")), "{:?}", objects.keys());
@@ -455,7 +456,7 @@ fn whoever_was_overtaken_removes_nothing() {
     let mut first = store.lock(&holder("first"), Duration::ZERO).unwrap();
     first.begin("lineage", "hep.hcl").unwrap();
     drop(first);
-    let slept = store.lock(&holder("slept"), Duration::ZERO).unwrap();
+    let mut slept = store.lock(&holder("slept"), Duration::ZERO).unwrap();
     let mut next = store.lock(&holder("next"), Duration::from_secs(100_000)).unwrap();
     next.commit(vec![output("a")]).unwrap();
     drop(next);
@@ -483,7 +484,7 @@ fn a_removal_that_is_killed_leaves_a_state_or_none() {
         let network = Network::new(objects.clone(), clock.clone(), faults, dead_from);
         let killed = RemoteStore::new(Arc::new(network), options()).with_clock(clock);
         // How it ends is what nobody hears.
-        let _ = killed.lock(&holder("killed"), Duration::ZERO).and_then(StateWriter::remove);
+        let _ = killed.lock(&holder("killed"), Duration::ZERO).and_then(|mut writer| writer.remove());
         let found = named(store.read().unwrap());
         match found.len() {
             20 => whole += 1,
@@ -505,7 +506,10 @@ fn a_removal_that_is_killed_leaves_a_state_or_none() {
 #[test]
 fn a_store_that_knows_no_conditions_is_refused() {
     #[derive(Debug)]
-    struct Careless(MemoryObjects);
+    struct Careless {
+        objects: MemoryObjects,
+        is_careful_with_new: bool,
+    }
 
     impl ObjectStore for Careless {
         fn name(&self) -> String {
@@ -513,12 +517,14 @@ fn a_store_that_knows_no_conditions_is_refused() {
         }
 
         fn get(&self, key: &str) -> Result<Option<pipectl_state::Object>, pipectl_state::ObjectError> {
-            self.0.get(key)
+            self.objects.get(key)
         }
 
         fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<pipectl_state::Put, pipectl_state::ObjectError> {
-            self.0.remove(key);
-            self.0.put_if_absent(key, bytes)
+            if !self.is_careful_with_new {
+                self.objects.remove(key);
+            }
+            self.objects.put_if_absent(key, bytes)
         }
 
         fn put_if_match(
@@ -527,20 +533,30 @@ fn a_store_that_knows_no_conditions_is_refused() {
             bytes: &[u8],
             _: &pipectl_state::Tag,
         ) -> Result<pipectl_state::Put, pipectl_state::ObjectError> {
-            self.put_if_absent(key, bytes)
+            self.objects.remove(key);
+            self.objects.put_if_absent(key, bytes)
         }
 
         fn list(&self, prefix: &str) -> Result<Vec<String>, pipectl_state::ObjectError> {
-            self.0.list(prefix)
+            self.objects.list(prefix)
         }
 
         fn delete(&self, key: &str) -> Result<(), pipectl_state::ObjectError> {
-            self.0.delete(key)
+            self.objects.delete(key)
         }
     }
 
-    let store = RemoteStore::new(Arc::new(Careless(MemoryObjects::new())), options());
-    let mut writer = store.lock(&holder("first"), Duration::ZERO).unwrap();
-    let error = writer.begin("lineage", "hep.hcl").unwrap_err();
-    assert!(error.diagnostic().detail.contains("would not be safe in such a store"), "{error}");
+    for (is_careful_with_new, condition) in [(false, "(If-None-Match: *)"), (true, "(If-Match)")] {
+        let careless = Careless { objects: MemoryObjects::new(), is_careful_with_new };
+        let store = RemoteStore::new(Arc::new(careless), options());
+        // However often somebody tries.
+        for _ in 0..2 {
+            let mut writer = store.lock(&holder("first"), Duration::ZERO).unwrap();
+            let error = writer.begin("lineage", "hep.hcl").unwrap_err();
+            let detail = error.diagnostic().detail;
+            assert!(detail.contains("would not be safe in such a store") && detail.contains(condition), "{detail}");
+            drop(writer);
+            assert!(store.read().unwrap().is_none(), "nothing is left that a later run would go on with");
+        }
+    }
 }
