@@ -3,6 +3,7 @@
 mod call;
 mod committer;
 mod deferred;
+mod makings;
 mod object;
 mod open_calls;
 mod prepare;
@@ -41,6 +42,7 @@ use crate::{
     Planned, ResourceChange, Summary,
 };
 use committer::Committer;
+use makings::Makings;
 use open_calls::OpenCalls;
 use prepare::{former_providers, prepare_state, stale};
 use read_again::read_again;
@@ -67,6 +69,7 @@ struct Run {
     committer: Committer,
     /// Announced calls as they stand in the state.
     open_calls: OpenCalls,
+    makings: Makings,
     /// By node, and by instance of its module: what `Begin` has prepared for the instances of a block.
     blocks: Vec<OnceLock<Vec<Block>>>,
     /// Whether any block bounds its calls: else nobody need be asked.
@@ -418,6 +421,7 @@ impl Run {
             needed: graph.objects_needed(),
             later: deferred::Later::of(&planned.plan, &before),
             open_calls: OpenCalls::of(&before),
+            makings: Makings::default(),
             before,
             committer,
             blocks,

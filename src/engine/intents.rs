@@ -29,17 +29,23 @@ pub(crate) fn question(intent: &IntentState, known: BTreeSet<String>) -> Intent 
     }
 }
 
-/// The ids of all objects of a type that a state has.
+/// The ids of all objects of a type that a state has, and of those that calls for other addresses have told of while they were made.
 pub(crate) fn known_ids(state: &State, address: &Address) -> BTreeSet<String> {
     let is_meant = |other: &Address| other.kind == address.kind && other.type_name == address.type_name;
-    let of_type = state.objects().filter(|(other, ..)| is_meant(other));
-    of_type.filter_map(|(_, _, object)| Some(object.attributes.get("id")?.as_str()?.to_owned())).collect()
+    let objects = state.objects().filter(|(other, ..)| is_meant(other)).map(|(_, _, object)| &object.attributes);
+    let others = state.intents.iter().filter(|(other, _)| *other != address && is_meant(other));
+    let ids = objects.chain(others.map(|(_, intent)| &intent.recorded));
+    ids.filter_map(|attributes| Some(attributes.get("id")?.as_str()?.to_owned())).collect()
+}
+
+/// The id of an object.
+pub(crate) fn id(attributes: &Value) -> Option<&str> {
+    attributes.attribute("id").and_then(Value::as_str)
 }
 
 /// Whether two instances are of one object: they have the same `id`.
 pub(crate) fn is_same(one: &Instance, other: &Instance) -> bool {
-    let id = |instance: &Instance| instance.attributes.attribute("id").and_then(Value::as_str).map(str::to_owned);
-    id(one).is_some_and(|one| id(other).is_some_and(|other| one == other))
+    id(&one.attributes).is_some_and(|one| id(&other.attributes) == Some(one))
 }
 
 /// An object that an announced call has made.
@@ -109,7 +115,7 @@ pub(crate) fn not_settled(engine: &Engine, address: &Address, why: &str) -> Diag
          removed it by hand, take the call out of the state."
     );
     let problem = Diagnostic::error("Interrupted call not settled", detail).about(address);
-    problem.hint(engine.folders.command("state rm", &format!("'{address}'")))
+    problem.hint(engine.folders.command("state rm -interrupted", &format!("'{address}'")))
 }
 
 /// The token of the call for an object: that of an announced call that has left nothing, when this is the same call. What that one was to make

@@ -52,6 +52,9 @@ pub struct StateRmArguments {
     /// Say what would be forgotten, and forget nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Forget only what an interrupted run may have made there. Objects that the state has stay.
+    #[arg(long)]
+    pub interrupted: bool,
     /// The lock.
     #[command(flatten)]
     pub lock: LockArguments,

@@ -203,7 +203,14 @@ pub(super) async fn make(
     loop {
         let cx = &announced.context(run);
         let ended = match &prior {
-            None => bounded(run, address, &cx.cancel, limits.timeout, kind.create(cx, planned)).await,
+            None => {
+                let making = run.makings.begin(address).await;
+                let ended = bounded(run, address, &cx.cancel, limits.timeout, kind.create(cx, planned)).await;
+                if let Ended::Back(outcome) = &ended {
+                    making.made(outcome.instance.as_ref());
+                }
+                ended
+            }
             Some(prior) => bounded(run, address, &cx.cancel, limits.timeout, kind.update(cx, prior, planned)).await,
         };
         let (outcome, came_back) = match ended {
@@ -264,13 +271,15 @@ enum Asked {
 async fn ask(run: &Run, kind: &dyn Resource, announced: &Announced, outcome: ApplyOutcome, address: &Address) -> Asked {
     let before = run.before.object(address).and_then(|object| instance_of(address, object, kind).ok());
     // Others of its type that this run has made are not what this call has made.
-    let question = announced.question(run.committer.known_ids(address).await);
+    let asking = run.makings.ask(address).await;
+    let question = announced.question(asking.known(run.committer.known_ids(address).await));
     match kind.find(&announced.context(run), &question).await {
         // A kind that looks for names has found what is to be replaced.
         Ok(Found::One(instance)) if before.is_some_and(|before| intents::is_same(&before, &instance)) => {
             Asked::Open(outcome)
         }
         Ok(Found::One(instance)) => {
+            asking.found(&instance);
             let why = outcome.diagnostics.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>().join(" ");
             let warning = Diagnostic::warning(
                 "Answer lost",

@@ -285,7 +285,9 @@ async fn look(
     if let Some(intent) = intent {
         let other = announced_with(run, address, choice, intent).await?;
         let asked = other.as_ref().unwrap_or(kind);
-        let found = asked.find(&cx, &intents::question(intent, run.committer.known_ids(address).await)).await;
+        let asking = run.makings.ask(address).await;
+        let known = asking.known(run.committer.known_ids(address).await);
+        let found = asked.find(&cx, &intents::question(intent, known)).await;
         match found.map_err(|problems| about(problems, address))? {
             // With another configuration it would be another call.
             Found::None if other.is_some() => unanswered = None,
@@ -296,6 +298,7 @@ async fn look(
                 unanswered = None;
             }
             Found::One(instance) => {
+                asking.found(&instance);
                 let keeping = (&run.engine, &run.secrets);
                 let found = FoundAgain::of(keeping, asked.as_ref(), address, intent, *instance, stored.is_some())?;
                 let key = key_for(run, &found.object.secrets);

@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, Diagnostic, Diagnostics, Marks, Path, ProviderAddress, Value};
+use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Marks, Path, ProviderAddress, Value};
 use pipectl_provider::{Found, Instance, ReadOutcome, Resource};
 use pipectl_state::{AttributePath, Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
 use serde_json::Value as Json;
@@ -19,7 +18,7 @@ use crate::ephemeral::OpenValues;
 use crate::evaluation::{about, extend_once};
 use crate::graph::Node;
 use crate::instance::{Keeping, at_mut, instance_of, object_of, shown_id};
-use crate::intents::{self, FOUND_AGAIN, FoundAgain, is_same};
+use crate::intents::{self, FOUND_AGAIN, FoundAgain};
 use crate::objects::attributes;
 use crate::providers::before::Ground;
 use crate::providers::{Before, Bound};
@@ -143,10 +142,16 @@ impl Refresh<'_> {
             if let Node::Object(declaration) = self.ground.graph.node(node)
                 && let Some(objects) = waiting.remove(declaration)
             {
-                let left_out =
-                    objects.iter().filter(|(address, deposed, _)| deposed.is_none() && !self.selection.has(address));
-                for (address, _, object) in left_out {
-                    values.insert((*address).clone(), self.left_out(before, node, address, object).await);
+                let left_out: Vec<(&Address, &ObjectState)> = objects
+                    .iter()
+                    .filter(|(address, deposed, _)| deposed.is_none() && !self.selection.has(address))
+                    .map(|(address, _, object)| (*address, *object))
+                    .collect();
+                let is_read = self.options.refresh
+                    && left_out.iter().any(|(address, object)| self.misses_something(address, object))
+                    && before.configures(self.ground, self.state, self.selection)[node.index()];
+                for (address, object) in left_out {
+                    values.insert(address.clone(), self.left_out(before, is_read, address, object).await);
                 }
                 let addresses: Vec<Address> = objects.iter().map(|(address, ..)| (*address).clone()).collect();
                 self.look(before, objects, &mut observations, &mut diagnostics).await;
@@ -173,16 +178,23 @@ impl Refresh<'_> {
         }
     }
 
+    /// Whether there is something of an object that only reading it tells.
+    fn misses_something(&self, address: &Address, object: &ObjectState) -> bool {
+        let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else { return false };
+        let mut places = places_to_read(kind.schema(), &object.secrets).peekable();
+        if places.peek().is_none() {
+            return false;
+        }
+        let stored = self.as_stored(address, object);
+        places.any(|path: Path| stored.at(&path).is_some_and(|value| !value.is_known()))
+    }
+
     /// An object that is left out of the plan, for the providers that are configured from it: as the state has it. What that has only
-    /// fingerprints of is read where the plan needs one of those, and can be; nobody is told where it cannot.
-    async fn left_out(&self, before: &Before, node: NodeIndex, address: &Address, object: &ObjectState) -> Value {
+    /// fingerprints of is read where the plan needs one of those (`is_read`), and can be; nobody is told where it cannot.
+    async fn left_out(&self, before: &Before, is_read: bool, address: &Address, object: &ObjectState) -> Value {
         let stored = self.as_stored(address, object);
         let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else { return stored };
-        let is_missing = |path: Path| stored.at(&path).is_some_and(|value| !value.is_known());
-        if !self.options.refresh
-            || !places_to_read(kind.schema(), &object.secrets).any(is_missing)
-            || !before.configures(self.ground, self.state, self.selection)[node.index()]
-        {
+        if !is_read || !self.misses_something(address, object) {
             return stored;
         }
         let (Ok(Bound::Ready(bound)), Ok(prior)) = (
@@ -275,7 +287,7 @@ impl Refresh<'_> {
             match (intent.operation, bound) {
                 (_, Ok(bound)) => {
                     let known = intents::known_ids(self.state, address);
-                    questions.push((address.clone(), intent.clone(), known, bound));
+                    questions.push(Question { address: address.clone(), intent: intent.clone(), known, kind: bound });
                 }
                 // Nobody can be asked now: the question stays open.
                 (Operation::Create, Err(why)) => drop(observations.unasked.insert(address.clone(), why)),
@@ -283,8 +295,18 @@ impl Refresh<'_> {
                 (Operation::Update | Operation::Delete, Err(_)) => {}
             }
         }
-        let answers = each(questions, self.permits, |question| ask(self.engine.clone(), question));
-        for (address, intent, answer) in answers.await {
+        let answers = each(questions, self.permits, |question| ask(self.engine.clone(), question)).await;
+        let mut taken: BTreeMap<(AddressKind, String), BTreeSet<String>> = BTreeMap::new();
+        for (mut question, mut answer) in answers {
+            let taken = taken.entry((question.address.kind, question.address.type_name.clone())).or_default();
+            // Two calls may be answered with the same object, which only one of them has made.
+            while let Some(id) =
+                claimed(observations, &question.address, &answer).filter(|id| !taken.insert(id.clone()))
+            {
+                question.known.insert(id);
+                (question, answer) = ask(self.engine.clone(), question).await;
+            }
+            let Question { address, intent, .. } = question;
             match answer {
                 Ok(found) => {
                     let answered = (address, intent, found);
@@ -434,20 +456,41 @@ fn differences(before: &ObjectState, now: &ObjectState, freed: &[Path]) -> Vec<S
     names.map(|name| format!("attribute `{name}` changed")).chain(secrets).collect()
 }
 
-/// Asks what became of an announced call.
-async fn ask(
-    engine: Engine,
-    (address, intent, known, kind): (Address, IntentState, BTreeSet<String>, Arc<dyn Resource>),
-) -> (Address, IntentState, Result<Found, Diagnostics>) {
+/// What became of an announced call?
+struct Question {
+    address: Address,
+    intent: IntentState,
+    /// Ids of the objects of its type that others have made.
+    known: BTreeSet<String>,
+    kind: Arc<dyn Resource>,
+}
+
+async fn ask(engine: Engine, question: Question) -> (Question, Result<Found, Diagnostics>) {
+    let Question { address, intent, known, kind } = &question;
     let answer = match intent.operation {
         // Reading the object has told what became of a change or a removal.
         Operation::Update | Operation::Delete => Ok(Found::None),
         Operation::Create => {
-            let cx = reading(&engine, &address, intent.token.clone());
-            kind.find(&cx, &intents::question(&intent, known)).await.map_err(|problems| about(problems, &address))
+            let cx = reading(&engine, address, intent.token.clone());
+            kind.find(&cx, &intents::question(intent, known.clone())).await.map_err(|problems| about(problems, address))
         }
     };
-    (address, intent, answer)
+    (question, answer)
+}
+
+/// The id of the object that a call has made, if this is the answer.
+fn claimed(observations: &Observations, address: &Address, answer: &Result<Found, Diagnostics>) -> Option<String> {
+    match answer {
+        Ok(Found::One(instance)) if !was_there(observations, address, instance) => {
+            intents::id(&instance.attributes).map(str::to_owned)
+        }
+        Ok(Found::One(_) | Found::None | Found::Ambiguous(_)) | Err(_) => None,
+    }
+}
+
+/// Whether an object that was found was at the address before the call.
+fn was_there(observations: &Observations, address: &Address, found: &Instance) -> bool {
+    observations.priors.get(address).is_some_and(|prior| intents::is_same(&prior.instance, found))
 }
 
 fn settle(
@@ -466,9 +509,7 @@ fn settle(
             }
         }
         // Nothing was made: a kind that looks for names has found what was there before.
-        Found::One(instance)
-            if observations.priors.get(&address).is_some_and(|prior| is_same(&prior.instance, &instance)) =>
-        {
+        Found::One(instance) if was_there(observations, &address, &instance) => {
             observations.changes.push(Change::RemoveIntent { address });
         }
         Found::One(instance) => {

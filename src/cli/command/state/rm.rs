@@ -20,29 +20,37 @@ pub(super) async fn run(app: &App, arguments: &StateRmArguments) -> Result<Exit,
     let project = app.project(root.as_deref())?;
     let mut editing = Editing::begin(app, project, &arguments.lock, "state rm").await?;
     let state = editing.state();
-    let known = |target: &Target| instances(state, target).into_iter().chain(open_calls(state, target));
+    let objects = |target: &Target| if arguments.interrupted { Vec::new() } else { instances(state, target) };
+    let known = |target: &Target| objects(target).into_iter().chain(open_calls(state, target));
     let mut found: Vec<Address> = wanted.iter().flat_map(known).collect();
     found.sort();
     found.dedup();
     if found.is_empty() {
         let suggestion = suggestion(editing.state(), &wanted[0]);
         let names: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let nothing = if arguments.interrupted { "no call of an interrupted run" } else { "nothing" };
         let error = Diagnostic::error(
             "Invalid target address",
-            format!("The state holds nothing at {}.{suggestion}", names.join(", ")),
+            format!("The state holds {nothing} at {}.{suggestion}", names.join(", ")),
         );
         return Err(app.fail(error.hint("pipectl state list")));
     }
     let verb = if arguments.dry_run { "Would remove" } else { "Removed" };
     if !arguments.dry_run {
-        let changes: Vec<Change> = found.iter().flat_map(|address| forget(editing.state(), address)).collect();
+        let state = editing.state();
+        let changes = |address: &Address| match arguments.interrupted {
+            true => vec![Change::RemoveIntent { address: address.clone() }],
+            false => forget(state, address),
+        };
+        let changes: Vec<Change> = found.iter().flat_map(changes).collect();
         editing.commit(changes)?;
     }
     for address in &found {
         app.console.print(&format!("{verb} {address}"));
     }
     if !arguments.dry_run {
-        app.console.print(&format!("Successfully removed {}.", count(found.len(), "resource instance")));
+        let noun = if arguments.interrupted { "interrupted call" } else { "resource instance" };
+        app.console.print(&format!("Successfully removed {}.", count(found.len(), noun)));
     }
     Ok(Exit::Success)
 }

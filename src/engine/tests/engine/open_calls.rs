@@ -1,7 +1,7 @@
 //! Calls whose result nobody knows, where nobody can be asked: what they may have made is not lost.
 
 use pipectl_engine::{Action, Mode};
-use pipectl_sim::{Fault, Operation};
+use pipectl_sim::{Fault, Operation, Settings};
 
 use crate::bed::{Bed, address, texts};
 use crate::deferred::{RELAYS, in_one_of_two, inside, interrupted, interrupted_elsewhere};
@@ -21,7 +21,7 @@ async fn what_is_no_longer_declared_is_not_forgotten_with_its_provider() {
     let told = refused(&bed, "resource \"sim_cluster\" \"c\" {\n  name = \"c\"\n}\n", Mode::Normal).await;
     assert!(told.starts_with("Provider configuration not present: "), "{told}");
     assert!(told.contains("Interrupted call not settled: An interrupted run may have made sim_network.net"), "{told}");
-    assert!(told.ends_with("pipectl state rm main.hcl 'sim_network.net'"), "{told}");
+    assert!(told.ends_with("pipectl state rm -interrupted main.hcl 'sim_network.net'"), "{told}");
     assert_eq!(bed.state().intents.len(), 1);
     // With the provider, it is found and removed.
     let net = inside("net");
@@ -115,4 +115,40 @@ async fn what_another_program_has_announced_is_not_forgotten() {
     let bed = bed.with_state(state);
     let told = refused(&bed, &inside("net"), Mode::Normal).await;
     assert!(told.starts_with("Unknown kind of object in the state: The state holds strange_kind.net"), "{told}");
+}
+
+const TWINS: &str = "resource \"sim_network\" \"twin\" {\n  count = 2\n  name  = \"twin\"\n}\n";
+
+/// The ids in the state, each as often as it stands there.
+fn ids(bed: &Bed) -> Vec<String> {
+    let state = bed.state();
+    let mut ids: Vec<String> =
+        state.objects().map(|(_, _, object)| object.attributes["id"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+/// Of two calls for the same thing one has made an object, and neither has been answered.
+#[tokio::test]
+async fn one_object_is_not_taken_for_the_work_of_two_calls() {
+    for asked_at_once in [true, false] {
+        for parallelism in [1, 4] {
+            let mut bed = Bed::new(Settings { tokens: false, ..Settings::default() });
+            bed.parallelism = parallelism;
+            bed.world.inject(Operation::Create, "twin", Fault::LostAnswer);
+            bed.world.inject(Operation::Create, "twin", Fault::FailBefore);
+            if !asked_at_once {
+                bed.world.inject(Operation::Find, "twin", Fault::FailBefore);
+                bed.world.inject(Operation::Find, "twin", Fault::FailBefore);
+            }
+            assert!(!bed.apply(TWINS).await.succeeded());
+            assert_eq!(bed.state().intents.len(), if asked_at_once { 1 } else { 2 });
+            let planned = bed.plan(TWINS).await.unwrap();
+            assert!(bed.apply_planned(planned).await.succeeded());
+            assert_eq!(ids(&bed), ["sim_network-twin-1", "sim_network-twin-2"]);
+            assert!(bed.state().intents.is_empty() && !bed.plan(TWINS).await.unwrap().plan.has_changes());
+            assert!(bed.destroy(TWINS).await.succeeded());
+            assert_eq!(render::world(&bed.world), "");
+        }
+    }
 }

@@ -1,0 +1,121 @@
+//! Which objects the calls of this run have made, or are known to have made: no two calls take the same one for theirs.
+//!
+//! A call whose answer was lost asks for what it may have made, and a kind that looks for names may answer with what another call has made that
+//! has not come back, or is not in the state yet. So whoever asks waits for the calls for objects of that type that are under way, and
+//! those that follow wait for the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pipectl_core::{Address, AddressKind};
+use pipectl_provider::Instance;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+use crate::intents;
+
+/// What was made of one type.
+#[derive(Default)]
+struct OfType {
+    /// Held by calls that make something while they are under way; by whoever asks alone.
+    calls: Arc<RwLock<()>>,
+    /// Ids, of objects that need not be in the state yet.
+    ids: Mutex<BTreeSet<String>>,
+}
+
+impl OfType {
+    fn take(&self, instance: &Instance) {
+        let id = intents::id(&instance.attributes).map(str::to_owned);
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).extend(id);
+    }
+}
+
+/// What the calls of a run have made.
+#[derive(Default)]
+pub(super) struct Makings(Mutex<BTreeMap<(AddressKind, String), Arc<OfType>>>);
+
+impl Makings {
+    fn of_type(&self, address: &Address) -> Arc<OfType> {
+        let mut types = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(types.entry((address.kind, address.type_name.clone())).or_default())
+    }
+
+    /// Begins a call that makes an object, when nobody asks for one of its type.
+    pub(super) async fn begin(&self, address: &Address) -> Making {
+        let of_type = self.of_type(address);
+        let _under_way = Arc::clone(&of_type.calls).read_owned().await;
+        Making { of_type, _under_way }
+    }
+
+    /// Waits until no call is under way that makes an object of the type, to ask what became of one that is not.
+    pub(super) async fn ask(&self, address: &Address) -> Asking {
+        let of_type = self.of_type(address);
+        let _alone = Arc::clone(&of_type.calls).write_owned().await;
+        Asking { of_type, _alone }
+    }
+}
+
+/// A call that makes an object: under way as long as this lives.
+pub(super) struct Making {
+    of_type: Arc<OfType>,
+    _under_way: OwnedRwLockReadGuard<()>,
+}
+
+impl Making {
+    /// It has come back with this.
+    pub(super) fn made(&self, instance: Option<&Instance>) {
+        instance.into_iter().for_each(|instance| self.of_type.take(instance));
+    }
+}
+
+/// A question for an object: nothing of its type is being made as long as this lives.
+pub(super) struct Asking {
+    of_type: Arc<OfType>,
+    _alone: OwnedRwLockWriteGuard<()>,
+}
+
+impl Asking {
+    /// The ids of all objects that are somebody's: `stored` and those that this run has made.
+    pub(super) fn known(&self, mut stored: BTreeSet<String>) -> BTreeSet<String> {
+        stored.extend(self.of_type.ids.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        stored
+    }
+
+    /// This is what was asked for.
+    pub(super) fn found(&self, instance: &Instance) {
+        self.of_type.take(instance);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use pipectl_core::Value;
+    use tokio::time::{Duration, timeout};
+
+    use super::*;
+
+    fn object(id: &str) -> Instance {
+        Instance::new(Value::object([("id", id.into())]))
+    }
+
+    const A_WHILE: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn whoever_asks_waits_for_calls_that_may_make_the_same() {
+        let makings = Makings::default();
+        let (one, other): (Address, Address) = ("sim_network.a".parse().unwrap(), "sim_cluster.a".parse().unwrap());
+        let making = makings.begin(&one).await;
+        drop(makings.ask(&other).await);
+        let mut asking = pin!(makings.ask(&one));
+        assert!(timeout(A_WHILE, &mut asking).await.is_err(), "one is under way");
+        making.made(Some(&object("n-1")));
+        drop(making);
+        let asking = asking.await;
+        assert_eq!(asking.known(BTreeSet::from(["n-0".to_owned()])), ["n-0", "n-1"].map(str::to_owned).into());
+        assert!(timeout(A_WHILE, makings.begin(&one)).await.is_err(), "somebody asks");
+        asking.found(&object("n-2"));
+        drop(asking);
+        assert_eq!(makings.ask(&one).await.known(BTreeSet::new()), ["n-1", "n-2"].map(str::to_owned).into());
+    }
+}
