@@ -387,10 +387,15 @@ pub async fn lock(
         reporter.diagnostics(&error.into(), &project.configuration.sources);
         Exit::Failure
     };
-    let store = project.state_store_to_write(&app.registry, seed).map_err(fail)?;
+    let (store, left) = project.state_store_to_write(&app.registry, seed).map_err(fail)?;
     let fail = |error: &StateError| fail(project.state_error(error));
+    let locked = |writer| {
+        let warning = left.warning();
+        warning.into_iter().for_each(|warning| reporter.diagnostics(&warning.into(), &project.configuration.sources));
+        writer
+    };
     let held = match store.lock(&holder, Duration::ZERO) {
-        Ok(writer) => return Ok(writer),
+        Ok(writer) => return Ok(locked(writer)),
         Err(StateError::Locked { holder, .. }) if !timeout.is_zero() => holder,
         Err(error) => return Err(fail(&error)),
     };
@@ -398,9 +403,9 @@ pub async fn lock(
     let text = format!("The state is locked{by}. Waiting for it, up to {}.", elapsed(timeout));
     reporter.say(&text);
     reporter.event(crate::view::events::log(&text));
-    let locked = tokio::task::spawn_blocking(move || store.lock(&holder, timeout));
+    let waiting = tokio::task::spawn_blocking(move || store.lock(&holder, timeout));
     tokio::select! {
-        locked = locked => locked.expect("locking does not panic").map_err(|error| fail(&error)),
+        waited = waiting => waited.expect("locking does not panic").map(locked).map_err(|error| fail(&error)),
         () = app.cancel.reached(Stop::Gentle) => Err(Exit::Interrupted),
     }
 }

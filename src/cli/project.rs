@@ -2,8 +2,9 @@
 //!
 //! The state lies beside the root, in `.pipectl/<pipeline, or "default">/<workspace>/`, so that the working folder never matters.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pipectl_artifact::LocalStore as ArtifactFolder;
 use pipectl_core::{Address, Diagnostic, Diagnostics};
@@ -32,6 +33,23 @@ pub const OVERRIDE: &str = "TF_WORKSPACE";
 
 /// Name of the artifact store's folder, beside those of the states.
 pub const STORE: &str = "store";
+
+/// The outputs that a state has lost because it is not encrypted any more.
+#[derive(Debug, Default)]
+pub struct LeftBehind(Arc<Mutex<BTreeSet<String>>>);
+
+impl LeftBehind {
+    /// A warning where there are any.
+    pub fn warning(&self) -> Option<Diagnostic> {
+        let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        let detail = format!(
+            "This state is not encrypted any more, and these outputs may hold secrets, which are never stored in clear: {}. They are no longer in the              state. The next apply sets those that may be in clear.",
+            names.join(", ")
+        );
+        (!names.is_empty()).then(|| Diagnostic::warning("Outputs removed from the state", detail))
+    }
+}
 
 /// A root module with its configuration.
 pub struct Project {
@@ -174,15 +192,17 @@ impl Project {
     /// # Errors
     /// When they lie in a place that cannot be read.
     pub fn workspaces(&self) -> Result<Vec<String>, Diagnostic> {
-        let (folder, mut names) = match &self.place {
-            Place::Beside => (None, Vec::new()),
-            Place::Folder(folder) => (Some(folder.clone()), Vec::new()),
-            Place::Remote(remote) => (None, remote.backend()?.workspaces().map_err(|error| self.state_error(&error))?),
+        let in_folders = |folders: &[PathBuf]| -> Vec<String> {
+            let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+            let folders = entries.filter(|entry| entry.path().is_dir());
+            folders.filter_map(|entry| entry.file_name().into_string().ok()).collect()
         };
-        let places = std::iter::once(self.workspaces_folder()).chain(folder);
-        let entries = places.flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
-        let folders = entries.filter(|entry| entry.path().is_dir());
-        names.extend(folders.filter_map(|entry| entry.file_name().into_string().ok()));
+        let mut names = match &self.place {
+            Place::Beside => in_folders(&[self.workspaces_folder()]),
+            Place::Folder(folder) => in_folders(&[self.workspaces_folder(), folder.clone()]),
+            // What was worked on here may have been deleted elsewhere.
+            Place::Remote(remote) => remote.backend()?.workspaces().map_err(|error| self.state_error(&error))?,
+        };
         names.push(self.workspace.clone());
         names.retain(|name| is_folder_name(name) && name != DEFAULT);
         names.sort();
@@ -244,8 +264,8 @@ impl Project {
         self.state_store_with(self.encryption()?)
     }
 
-    /// The same for whoever writes: a state that was encrypted until now leaves behind what must not be in clear. `seed` is that of the plan that is
-    /// to be applied, if there is one.
+    /// The same for whoever writes: a state that was encrypted until now leaves behind what must not be in clear, once it is locked. `seed` is that
+    /// of the plan that is to be applied, if there is one.
     ///
     /// # Errors
     /// As above.
@@ -253,9 +273,23 @@ impl Project {
         &self,
         registry: &Arc<Registry>,
         seed: Seed,
-    ) -> Result<Box<dyn StateStore>, Diagnostic> {
-        let registry = Arc::clone(registry);
-        self.state_store_with(self.encryption()?.leaving_behind(move |state| leave_behind(&registry, seed, state)))
+    ) -> Result<(Box<dyn StateStore>, LeftBehind), Diagnostic> {
+        let (registry, left) = (Arc::clone(registry), LeftBehind::default());
+        let outputs = Arc::clone(&left.0);
+        let leaving = move |state: &mut State| {
+            let gone = leave_behind(&registry, seed, state)?;
+            outputs.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
+            Ok(())
+        };
+        Ok((self.state_store_with(self.encryption()?.leaving_behind(leaving))?, left))
+    }
+
+    /// The store of the state for whoever looks at its lock only: nothing in it can be read.
+    ///
+    /// # Errors
+    /// When a backend cannot be used.
+    pub fn state_store_to_unlock(&self) -> Result<Box<dyn StateStore>, Diagnostic> {
+        self.state_store_with(Encryption::none())
     }
 
     fn state_store_with(&self, encryption: Encryption) -> Result<Box<dyn StateStore>, Diagnostic> {

@@ -4,6 +4,7 @@
 //!
 //! A state that is encrypted no longer leaves behind what can be read again, before it is written in clear.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::{Address, Attribute, Block, Diagnostic, Marks, Path, Schema, Value};
@@ -49,17 +50,16 @@ fn refused(address: &Address, name: &str) -> Diagnostic {
     problem.hint("encryption { passphrase = secret(\"env:PIPECTL_PASSPHRASE\") } in the `pipeline` block, or export PIPECTL_PASSPHRASE=..")
 }
 
-/// Takes out of a state that was encrypted until now what one in clear keeps fingerprints of, wherever it has been copied to word for word: of
-/// objects and outputs. A state that has no key yet gets the one of `seed`.
+/// Takes out of a state that was encrypted until now what one in clear keeps fingerprints of: of objects, of those that follow from them, and
+/// outputs. A state that has no key yet gets the one of `seed`. The names of outputs that are gone.
 ///
 /// # Errors
-/// The address of an object that has something that cannot be read again and must not be in clear.
-pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Result<(), String> {
+/// The address of an object that has something that cannot be read again and must not be in clear, or that nobody can look into.
+pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Result<Vec<String>, String> {
     let mut objects = Vec::new();
     for (address, deposed, object) in state.objects() {
-        let Some(kind) = registry.resource(address.kind, &address.type_name) else { continue };
-        // What nobody can read is told by the plan.
-        let Ok(stored) = instance_of(address, object, kind.as_ref()) else { continue };
+        let kind = registry.resource(address.kind, &address.type_name).ok_or_else(|| address.to_string())?;
+        let stored = instance_of(address, object, kind.as_ref()).map_err(|_| address.to_string())?;
         if refuse_imported(kind.schema(), address, &stored.attributes).is_some() {
             return Err(address.to_string());
         }
@@ -67,17 +67,29 @@ pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Resul
         instance.attributes = mark_as_secret(kind.schema(), instance.attributes);
         objects.push((address.clone(), deposed.map(str::to_owned), instance, Arc::clone(kind)));
     }
+    let is_source = |attributes: &Value| !Texts::default().with_secrets_of(attributes).is_empty();
+    let sources = objects.iter().filter(|(_, _, instance, _)| is_source(&instance.attributes));
+    let following = following(state, sources.map(|(address, ..)| address.block()).collect());
+    if following.is_empty() {
+        return Ok(Vec::new());
+    }
     let attributes = objects.iter().map(|(_, _, instance, _)| &instance.attributes);
     let texts = attributes.fold(Texts::default(), |texts, attributes| texts.with_secrets_of(attributes));
     let secrets = Secrets::of(Some(state), seed);
     for (address, deposed, mut instance, kind) in objects {
-        instance.attributes = texts.spread(instance.attributes);
         let Some(resource) = state.resources.get_mut(&address) else { continue };
         let place = match deposed {
             None => resource.current.as_mut(),
             Some(key) => resource.deposed.get_mut(&key),
         };
         let Some(place) = place else { continue };
+        instance.attributes = texts.spread(instance.attributes);
+        if following.contains(&address.block()) {
+            // What was made of a secret does not have its words.
+            let paths = place.sensitive.iter().map(Path::from);
+            instance.attributes =
+                paths.fold(instance.attributes, |attributes, path| attributes.mark_at(&path.0, Marks::SECRET));
+        }
         let keeping = Keeping {
             dependencies: place.dependencies.clone(),
             tainted: place.tainted,
@@ -93,10 +105,32 @@ pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Resul
             state.key.get_or_insert_with(|| secrets.key());
         }
     }
-    let is_secret =
+    let has_text =
         |output: &OutputState| texts.spread(Value::tuple([output_value(output)])).marks_deep().contains(Marks::SECRET);
-    state.outputs.retain(|_, output| !is_secret(output));
-    Ok(())
+    // Nobody knows what a sensitive one was made of.
+    let gone = |(name, output): (&String, &OutputState)| (output.sensitive || has_text(output)).then(|| name.clone());
+    let gone: Vec<String> = state.outputs.iter().filter_map(gone).collect();
+    state.outputs.retain(|name, _| !gone.contains(name));
+    Ok(gone)
+}
+
+/// These blocks, and all that objects follow from them.
+fn following(state: &State, mut found: BTreeSet<Address>) -> BTreeSet<Address> {
+    let mut needed_by: BTreeMap<&Address, Vec<Address>> = BTreeMap::new();
+    for (address, _, object) in state.objects() {
+        for needed in &object.dependencies {
+            needed_by.entry(needed).or_default().push(address.block());
+        }
+    }
+    let mut open: Vec<Address> = found.iter().cloned().collect();
+    while let Some(block) = open.pop() {
+        for next in needed_by.get(&block).into_iter().flatten() {
+            if found.insert(next.clone()) {
+                open.push(next.clone());
+            }
+        }
+    }
+    found
 }
 
 /// A warning when a plan puts sensitive values into a state that is not encrypted.

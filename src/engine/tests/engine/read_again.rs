@@ -343,11 +343,17 @@ async fn what_encryption_keeps_is_no_secret_any_more() {
 
 #[tokio::test]
 async fn a_state_that_is_encrypted_no_longer_has_never_had_it_in_clear() {
-    let output = "output \"token\" {\n  value     = \"Bearer ${sim_cluster.c.token}\"\n  sensitive = true\n}\n";
+    // What is made of a secret does not have its words.
+    let derived = "resource \"terraform_data\" \"loud\" {\n  input = upper(terraform_data.copy.output.token)\n}\n\
+                   resource \"terraform_data\" \"other\" {\n  input = sensitive(\"no secret\")\n}\n";
+    let text = format!("{CLUSTER}{derived}output \"open\" {{\n  value = 1\n}}\n");
+    let outputs = "output \"token\" {\n  value     = \"Bearer ${sim_cluster.c.token}\"\n  sensitive = true\n}\n\
+                   output \"loud\" {\n  value     = upper(sim_cluster.c.token)\n  sensitive = true\n}\n\
+";
     let bed = Bed::calm();
-    bed.succeed(&format!("{CLUSTER}{output}")).await;
+    bed.succeed(&format!("{text}{outputs}")).await;
     let state = bed.state();
-    assert!(state.outputs.contains_key("token") && state.key.is_none());
+    assert!(state.outputs.len() == 3 && state.key.is_none());
     let folder = tempfile::tempdir().unwrap();
     let passphrase = || Passphrase::new("the passphrase until now").unwrap();
     let holder = Holder { pid: 1, who: "test".to_owned(), operation: "apply".to_owned(), since: "now".to_owned() };
@@ -359,20 +365,26 @@ async fn a_state_that_is_encrypted_no_longer_has_never_had_it_in_clear() {
     drop(writer);
     let registry = bed.engine().registry;
     let off = Encryption::none().also_opening(passphrase());
-    let off = off.leaving_behind(move |state| leave_behind(&registry, Seed([9; 32]), state));
+    let off = off.leaving_behind(move |state| leave_behind(&registry, Seed([9; 32]), state).map(drop));
     let off = LocalStore::new(folder.path()).encrypted(off);
     drop(off.lock(&holder, Duration::ZERO).unwrap());
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let text = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(!String::from_utf8_lossy(&text).contains(CANARY), "{}", String::from_utf8_lossy(&text));
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains(CANARY) && !text.contains(&CANARY.to_uppercase()), "{text}");
     }
     let state = off.read().unwrap().unwrap();
-    assert_eq!((state.serial, state.outputs.len()), (serial, 0), "a plan for it is still good");
+    assert_eq!(
+        (state.serial, state.outputs.keys().collect::<Vec<_>>()),
+        (serial, vec![&"open".to_owned()]),
+        "a plan for it is still good"
+    );
     let fingerprints = |name: &str| state.object(&address(name)).unwrap().secrets.len();
     assert_eq!((fingerprints("sim_cluster.c"), fingerprints("terraform_data.copy")), (1, 2));
+    assert_eq!((fingerprints("terraform_data.loud"), fingerprints("terraform_data.other")), (2, 0));
     // From here on it is as if it had never been encrypted.
     let mut bed = bed.with_state(state);
     bed.is_encrypted = false;
-    settles(&bed, CLUSTER).await;
-    assert!(bed.destroy(CLUSTER).await.succeeded());
+    settles(&bed, &text).await;
+    assert!(bed.destroy(&text).await.succeeded());
 }
