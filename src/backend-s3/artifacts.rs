@@ -61,10 +61,7 @@ impl SharedObjectsKind for S3Shared {
     }
 
     fn open(&self, arguments: &Value, root: &Path) -> Result<Arc<dyn SharedObjects>, Diagnostics> {
-        let (settings, problems) = Settings::read(arguments, root);
-        if problems.has_errors() {
-            return Err(problems);
-        }
+        let settings = Settings::usable(arguments, root)?;
         Ok(Arc::new(S3Artifacts::open(settings)))
     }
 }

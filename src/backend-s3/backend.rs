@@ -31,10 +31,7 @@ impl BackendKind for S3 {
     }
 
     fn open(&self, arguments: &Value, root: &Path) -> Result<Box<dyn Backend>, Diagnostics> {
-        let (settings, problems) = Settings::read(arguments, root);
-        if problems.has_errors() {
-            return Err(problems);
-        }
+        let settings = Settings::usable(arguments, root)?;
         let states = Connection::new(settings.clone(), Repeat::Nothing);
         states.ready()?;
         let reads = Arc::new(Connection::new(settings, Repeat::Calls));

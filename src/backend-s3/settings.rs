@@ -131,6 +131,14 @@ pub(crate) fn schema() -> Schema {
 }
 
 impl Settings {
+    /// What the block says, where nothing is wrong with it. Paths of files begin at `root`.
+    pub(crate) fn usable(arguments: &Value, root: &FilePath) -> Result<Self, Diagnostics> {
+        match Self::read(arguments, root) {
+            (_, problems) if problems.has_errors() => Err(problems),
+            (settings, _) => Ok(settings),
+        }
+    }
+
     /// What the block says, and what is wrong with it. Paths of files begin at `root`.
     pub(crate) fn read(arguments: &Value, root: &FilePath) -> (Self, Diagnostics) {
         let mut problems = Diagnostics::new();

@@ -39,7 +39,10 @@ impl Shared {
         let kinds = kinds();
         let Some(kind) = kinds.iter().find(|kind| kind.name() == name) else {
             let names: Vec<String> = kinds.iter().map(|kind| format!("\"{}\"", kind.name())).collect();
-            let detail = format!("There is no artifact store \"{name}\". There is {}.", names.join(", "));
+            let detail = match names.as_slice() {
+                [] => format!("There is no artifact store \"{name}\": this pipectl was built without any."),
+                names => format!("There is no artifact store \"{name}\". There is {}.", names.join(", ")),
+            };
             return Err(Diagnostic::error("Unsupported artifact store", detail).at(body.span()).into());
         };
         let description = "Use what others have made, and keep what is made here to this machine.";

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use pipectl_core::Diagnostic;
-use pipectl_engine::Seed;
 use pipectl_provider::Stop;
-use pipectl_state::StateStore;
+use pipectl_state::{StateError, StateStore};
 
 use crate::app::App;
 use crate::arguments::{ForceUnlockArguments, split_root};
@@ -27,7 +26,7 @@ pub async fn run(app: &App, arguments: &ForceUnlockArguments) -> Exit {
         app.console.print("The state is not locked: there is none yet.");
         return Exit::Success;
     }
-    let store = match project.state_store_to_write(&app.registry, Seed::random()) {
+    let store = match project.state_store_to_unlock() {
         Ok(store) => store,
         Err(error) => return app.fail_in(error, &project.configuration.sources),
     };
@@ -47,7 +46,8 @@ pub async fn run(app: &App, arguments: &ForceUnlockArguments) -> Exit {
 /// Says whether the state is locked by a process of this machine.
 fn look(app: &App, project: &Project, store: &dyn StateStore) -> Exit {
     match store.lock(&holder(&*app.environment, "force-unlock"), Duration::ZERO) {
-        Ok(_) => {
+        // Whoever gets as far as that has the lock.
+        Ok(_) | Err(StateError::Encryption { .. } | StateError::Damaged { .. } | StateError::NewerFormat { .. }) => {
             app.console.print("The state is not locked.");
             Exit::Success
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pipectl_core::Diagnostic;
 use pipectl_engine::Seed;
-use pipectl_state::StateError;
+use pipectl_state::StateWriter;
 
 use crate::app::App;
 use crate::arguments::{WorkspaceCommand, split_root};
@@ -80,12 +80,33 @@ fn new(app: &App, mut project: Project, name: &str) -> Result<Exit, Exit> {
         let error = Diagnostic::error("Workspace exists", format!("Workspace \"{name}\" already exists."));
         return Err(app.fail(error.hint(format!("pipectl workspace select {name}"))));
     }
+    if let Place::Remote(_) = &project.place {
+        begin(app, &project.in_workspace(name))?;
+    }
     switch(app, &mut project, name)?;
     app.console.print(&format!(
         "Created and switched to workspace \"{name}\"!\n\nYou're now on a new, empty workspace. Workspaces isolate their state,\nso if you \
          run \"pipectl plan\" pipectl will not see any existing state\nfor this configuration."
     ));
     Ok(Exit::Success)
+}
+
+/// Makes the state of a workspace, so that it is there for others, too.
+fn begin(app: &App, project: &Project) -> Result<(), Exit> {
+    let mut writer = writer(app, project, "workspace new")?;
+    if writer.state().lineage.is_empty() {
+        let begun = writer.begin(&Seed::random().draw("lineage"), &project.entry);
+        begun.map_err(|error| app.fail(project.state_error(&error)))?;
+    }
+    Ok(())
+}
+
+/// Takes the lock of a workspace's state.
+fn writer(app: &App, project: &Project, operation: &str) -> Result<Box<dyn StateWriter>, Exit> {
+    let store = project.state_store_to_write(&app.registry, Seed::random());
+    let (store, _) = store.map_err(|error| app.fail_in(error, &project.configuration.sources))?;
+    let locked = store.lock(&holder(&*app.environment, operation), Duration::ZERO);
+    locked.map_err(|error| app.fail(project.state_error(&error)))
 }
 
 fn select(app: &App, mut project: Project, name: &str, or_create: bool) -> Result<Exit, Exit> {
@@ -113,11 +134,8 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
         return Err(app.fail(Diagnostic::error("Workspace in use", detail).hint("pipectl workspace select default")));
     }
     let doomed = project.in_workspace(name);
-    let failed = |error: StateError| app.fail(doomed.state_error(&error));
     // Nobody works in it from here on; the lock's file goes with the folder.
-    let store = doomed.state_store_to_write(&app.registry, Seed::random());
-    let store = store.map_err(|error| app.fail_in(error, &doomed.configuration.sources))?;
-    let writer = store.lock(&holder(&*app.environment, "workspace delete"), Duration::ZERO).map_err(failed)?;
+    let mut writer = writer(app, &doomed, "workspace delete")?;
     // What was begun and is not known to have ended may be there as well.
     let state = writer.state();
     let known: BTreeSet<String> =
@@ -134,13 +152,7 @@ fn delete(app: &App, project: &Project, name: &str, force: bool) -> Result<Exit,
                 .hint("-force deletes the workspace anyway."),
         ));
     }
-    let writer = match &doomed.place {
-        Place::Remote(_) => {
-            writer.remove().map_err(failed)?;
-            None
-        }
-        Place::Beside | Place::Folder(_) => Some(writer),
-    };
+    writer.remove().map_err(|error| app.fail(doomed.state_error(&error)))?;
     for folder in doomed.state_folder().into_iter().chain([doomed.work()]).collect::<BTreeSet<_>>() {
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
