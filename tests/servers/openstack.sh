@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # A real OpenStack for tests, on 127.0.0.1 alone: Keystone, Glance, Placement, Nova, Neutron and Magnum of Debian 12 (release Zed).
 #
-# usage: tests/servers/openstack.sh install|up|down|status
+# usage: tests/servers/openstack.sh install|up|down|status|complaints
 #
-#   install   the packages, as root. None of their daemons is started.
-#   up        starts everything, for any user who may read the packages: 3 minutes the first time, 1 minute from then on. Goes on
-#             where an earlier `up` was interrupted. Ends when servers can be made.
-#   down      stops it. Its data stay.
-#   status    processes and their memory
+#   install     the packages, as root. None of their daemons is started.
+#   up          starts everything, for any user who may read the packages: 3 minutes the first time, 1 minute from then on. Goes on
+#               where an earlier `up` was interrupted. Ends when servers can be made.
+#   down        stops it, and waits until it has. Its data stay.
+#   status      processes and their memory
+#   complaints  the last errors in the services' logs
 #
 # OPENSTACK_STATE (default: $TMPDIR/pipectl-openstack) holds all data, logs and clouds.yaml.
 #
@@ -30,13 +31,25 @@ install() {
   # Packages ask here whether they may start their daemons, which would listen on all addresses.
   [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; }
   apt-get update -q
-  apt-get install -y -q --no-install-recommends -o Dpkg::Options::=--force-unsafe-io $PKGS
+  apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=900 -o Dpkg::Options::=--force-unsafe-io $PKGS
 }
 
 say() { echo "[$(date +%T)] $*"; }
 bg() { # bg NAME cmd...
   local n=$1; shift; setsid nohup "$@" >"$D/log/$n.out" 2>&1 </dev/null & echo $! >"$D/pid/$n"; }
 waitport() { for _ in $(seq 1 ${2:-300}); do (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null && return 0; sleep .2; done; echo "port $1 never opened" >&2; return 1; }
+
+authsec() { cat <<E
+auth_url = http://127.0.0.1:$P_KS/v3
+auth_type = password
+username = $1
+password = $PW
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+region_name = $REGION
+E
+}
 
 conf_common() { # $1 = service user, $2 = db
 cat <<E
@@ -61,27 +74,9 @@ enforce_scope = false
 enforce_new_defaults = false
 [keystone_authtoken]
 www_authenticate_uri = http://127.0.0.1:$P_KS/v3
-auth_url = http://127.0.0.1:$P_KS/v3
-auth_type = password
-username = $1
-password = $PW
-project_name = service
-user_domain_name = Default
-project_domain_name = Default
-region_name = $REGION
+$(authsec $1)
 service_token_roles_required = true
 service_token_roles = service
-E
-}
-authsec() { cat <<E
-auth_url = http://127.0.0.1:$P_KS/v3
-auth_type = password
-username = $1
-password = $PW
-project_name = service
-user_domain_name = Default
-project_domain_name = Default
-region_name = $REGION
 E
 }
 
@@ -281,7 +276,15 @@ up() {
   touch $D/.ready
   say "up: OS_CLIENT_CONFIG_FILE=$D/clouds.yaml OS_CLOUD=pipectl"
 }
-down() { for n in magnum-conductor magnum-api nova-compute nova-scheduler nova-conductor neutron nova-api glance placement keystone rabbitmq mariadb; do
-    [ -s $D/pid/$n ] && { kill -TERM -- -$(cat $D/pid/$n) 2>/dev/null || true; rm -f $D/pid/$n; }; done; }
+down() {
+  local n p
+  for n in magnum-conductor magnum-api nova-compute nova-scheduler nova-conductor neutron nova-api glance placement keystone rabbitmq mariadb; do
+    [ -s $D/pid/$n ] || continue
+    p=$(cat $D/pid/$n); rm -f $D/pid/$n
+    kill -TERM -- -$p 2>/dev/null || continue
+    for _ in $(seq 1 50); do kill -0 -- -$p 2>/dev/null || continue 2; sleep .2; done
+    kill -KILL -- -$p 2>/dev/null || true
+  done; }
 status() { for f in $D/pid/*; do p=$(cat $f); printf '%-18s pid %-7s rss %s kB\n' $(basename $f) $p "$(ps -o rss= -g $p 2>/dev/null | awk '{s+=$1}END{print s+0}')"; done; }
-case ${1:-} in install) install;; up) up;; down) down;; status) status;; *) echo "usage: $0 install|up|down|status"; exit 2;; esac
+complaints() { grep -hE ' (ERROR|CRITICAL) ' $D/log/*.log | tail -n 40 || true; }
+case ${1:-} in install | up | down | status | complaints) "$1";; *) echo "usage: $0 install|up|down|status|complaints" >&2; exit 2;; esac
