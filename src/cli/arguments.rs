@@ -296,12 +296,15 @@ pub struct InitArguments {
     /// Accepted for Terraform's sake: nothing is ever downloaded.
     #[arg(long, hide = true)]
     pub upgrade: bool,
-    /// Accepted for Terraform's sake: a backend needs no setting up.
-    #[arg(long, hide = true)]
+    /// Complete the backend block for this checkout: a file of arguments, or one argument.
+    #[arg(long, value_name = "FILE|NAME=VALUE")]
+    pub backend_config: Vec<String>,
+    /// Forget what -backend-config was given before.
+    #[arg(long)]
     pub reconfigure: bool,
-    /// Accepted for Terraform's sake.
+    /// Look at the state.
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",
-          require_equals = true, action = clap::ArgAction::Set, hide = true)]
+          require_equals = true, action = clap::ArgAction::Set)]
     pub backend: bool,
     /// Accepted for Terraform's sake: modules lie in local folders.
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true",

@@ -22,6 +22,14 @@ pub fn kinds() -> Vec<Arc<dyn BackendKind>> {
     ]
 }
 
+/// What a backend takes, if there is one of this name.
+pub fn schema(name: &str) -> Option<Schema> {
+    match name {
+        LOCAL => Some(schema_of_local()),
+        _ => kinds().iter().find(|kind| kind.name() == name).map(|kind| kind.schema()),
+    }
+}
+
 /// Where the states of a root module's workspaces lie.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -72,8 +80,8 @@ impl Remote {
 ///
 /// # Errors
 /// When the block cannot be followed: to go on without it could put a state in the wrong place.
-pub fn place(configuration: &Configuration, folder: &FilePath) -> Result<(Place, Diagnostics), Diagnostics> {
-    let Some((kind, body)) = block(configuration) else { return Ok((Place::Beside, Diagnostics::new())) };
+pub fn place(configuration: &Configuration, folder: &FilePath) -> Result<(Place, Diagnostics), Misplaced> {
+    let Some((kind, body)) = configuration.backend() else { return Ok((Place::Beside, Diagnostics::new())) };
     if kind == LOCAL {
         let path = path(body)?.map(|path| match &configuration.pipeline {
             Some(pipeline) if pipeline.backend.is_some() => path,
@@ -88,24 +96,60 @@ pub fn place(configuration: &Configuration, folder: &FilePath) -> Result<(Place,
             .map(|name| format!("\"{name}\""))
             .collect();
         let detail = format!("There is no backend \"{kind}\". Backends are {}.", names.join(", "));
-        return Err(Diagnostic::error("Unsupported backend", detail).at(body.span()).into());
+        return Err(Misplaced::Wrong(Diagnostic::error("Unsupported backend", detail).at(body.span()).into()));
     };
-    let (arguments, mut problems) = decode(body, &kind.schema(), &Scope::constant());
-    if !problems.has_errors() {
-        problems.extend(placed(kind.check(&arguments), body));
-    }
+    let mut schema = kind.schema();
+    let required = required(&mut schema);
+    let (arguments, mut problems) = decode(body, &schema, &Scope::constant());
     if problems.has_errors() {
-        return Err(problems);
+        return Err(problems.into());
+    }
+    let is_missing = |name: &String| arguments.attribute(name).is_none_or(Value::is_null);
+    let missing: Vec<String> = required.into_iter().filter(is_missing).collect();
+    if !missing.is_empty() {
+        return Err(Misplaced::Incomplete(incomplete(kind.name(), &missing, body)));
+    }
+    problems.extend(placed(kind.check(&arguments), body));
+    if problems.has_errors() {
+        return Err(problems.into());
     }
     let (kind, body, root) = (Arc::clone(kind), body.clone(), folder.to_owned());
     let remote = Remote { kind, arguments, body, root, opened: OnceLock::new() };
     Ok((Place::Remote(Arc::new(remote)), problems))
 }
 
-/// The block that decides: a pipeline's own, or else Terraform's.
-fn block(configuration: &Configuration) -> Option<(&str, &Body)> {
-    let of_pipeline = configuration.pipeline.as_ref().and_then(|block| block.backend.as_ref());
-    of_pipeline.or(configuration.terraform_backend.as_ref()).map(|(kind, body)| (kind.as_str(), body))
+/// Why it is open where the state lies.
+#[derive(Debug)]
+pub enum Misplaced {
+    /// The block is wrong.
+    Wrong(Diagnostics),
+    /// It lacks arguments, which `init -backend-config` would give. Who does not look at the state does without.
+    Incomplete(Diagnostic),
+}
+
+impl From<Diagnostics> for Misplaced {
+    fn from(problems: Diagnostics) -> Self {
+        Misplaced::Wrong(problems)
+    }
+}
+
+/// The required attributes of a schema, which requires none from then on.
+fn required(schema: &mut Schema) -> Vec<String> {
+    let attributes = schema.attributes.iter_mut().filter(|(_, attribute)| attribute.required);
+    let each = attributes.map(|(name, attribute)| {
+        (attribute.required, attribute.optional) = (false, true);
+        name.clone()
+    });
+    each.collect()
+}
+
+fn incomplete(kind: &str, missing: &[String], body: &Body) -> Diagnostic {
+    let detail = format!(
+        "The backend \"{kind}\" needs {}. They stand in the block, or are given to `init` for this checkout.",
+        missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+    );
+    let given: Vec<String> = missing.iter().map(|name| format!("-backend-config='{name}=...'")).collect();
+    Diagnostic::error("Incomplete backend", detail).at(body.span()).hint(format!("pipectl init {}", given.join(" ")))
 }
 
 /// What is wrong with arguments of a block, where they stand.
@@ -120,7 +164,7 @@ pub fn placed(problems: Diagnostics, body: &Body) -> Diagnostics {
 /// A warning when a job of continuous integration keeps the state in its own checkout, where it is lost with the job.
 pub fn warning(configuration: &Configuration, environment: &dyn Environment) -> Option<Diagnostic> {
     let is_ci = environment.variable("CI").is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    if !is_ci || block(configuration).is_some() {
+    if !is_ci || configuration.backend().is_some() {
         return None;
     }
     let detail = "CI is set, and the state lies in the checkout of this job: when the job ends it is lost, and the next job makes everything \
@@ -137,10 +181,13 @@ pub fn warning(configuration: &Configuration, environment: &dyn Environment) -> 
     Some(warning.hint(paste(&format!("\"local\" {{\n    path = \"/srv/states/{name}\""))))
 }
 
-fn path(body: &Body) -> Result<Option<PathBuf>, Diagnostics> {
+fn schema_of_local() -> Schema {
     let description = "Where the states of all workspaces lie, relative to the root's folder.";
-    let schema = Schema::of([("path", Attribute::optional(Type::String, description))]);
-    let (arguments, problems) = decode(body, &schema, &Scope::constant());
+    Schema::of([("path", Attribute::optional(Type::String, description))])
+}
+
+fn path(body: &Body) -> Result<Option<PathBuf>, Diagnostics> {
+    let (arguments, problems) = decode(body, &schema_of_local(), &Scope::constant());
     if problems.has_errors() {
         return Err(problems);
     }

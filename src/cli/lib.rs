@@ -8,6 +8,7 @@ mod app;
 mod arguments;
 mod artifact_store;
 mod backend;
+mod backend_settings;
 mod clock;
 mod command;
 mod console;

@@ -14,7 +14,8 @@ use pipectl_provider::{ArtifactStore, Environment, Registry};
 use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore};
 
 use crate::artifact_store::Shared;
-use crate::backend::{self, Place};
+use crate::backend::{self, Misplaced, Place};
+use crate::backend_settings::BackendSettings;
 use crate::environment::started_in;
 use crate::files::RootFiles;
 use crate::roots::Root;
@@ -72,6 +73,8 @@ pub struct Project {
     pub place: Place,
     /// What leaves it open where the state lies. Then nobody must read or write one.
     unplaced: Diagnostics,
+    /// What lacks for it to be known where the state lies.
+    pub incomplete: Option<Diagnostic>,
     /// How the state is encrypted: found out when it is first asked for, since that needs the passphrase.
     encryption: OnceLock<Result<Encryption, Diagnostic>>,
 }
@@ -79,16 +82,30 @@ pub struct Project {
 impl Project {
     /// Reads the configuration of a root module. All that is wrong with it is in the diagnostics; the project is there in any case.
     pub fn load(root: Root, environment: &Arc<dyn Environment>) -> (Self, Diagnostics) {
+        let (project, mut diagnostics) = Self::load_without_state(root, environment);
+        diagnostics.extend(project.incomplete.clone());
+        (project, diagnostics)
+    }
+
+    /// The same for who does not look at the state: where it lies may be left to `init -backend-config`.
+    pub fn load_without_state(root: Root, environment: &Arc<dyn Environment>) -> (Self, Diagnostics) {
+        Self::load_with(root, environment, BackendSettings::Stored)
+    }
+
+    /// The same with other settings of the backend than those that are stored.
+    pub fn load_with(root: Root, environment: &Arc<dyn Environment>, settings: BackendSettings) -> (Self, Diagnostics) {
         let folders = root.module_folders();
         let (configuration, mut diagnostics) = pipectl_lang::load_with_modules(root.sources, &folders);
         diagnostics.extend(folders.passed_over());
         diagnostics.extend(required_version::check(&configuration));
         let unplaced = diagnostics.has_errors() && configuration.pipeline.is_none() && root.entry != ".";
-        let mut project = Self::of(root.folder, root.entry, root.shown, Arc::new(configuration), environment);
-        let misplaced = project.misplacing_settings();
+        let configuration = Arc::new(configuration);
+        let (mut project, misplaced) =
+            Self::made_of(root.folder, root.entry, root.shown, configuration, environment, settings);
         // What is wrong elsewhere in a file may hide its `pipeline` block, and with it the name of the state.
         project.unplaced = if unplaced { diagnostics.clone() } else { Diagnostics::new() };
         project.unplaced.extend(misplaced.clone());
+        project.unplaced.extend(project.incomplete.clone());
         diagnostics.extend(misplaced);
         match Shared::of(&project.configuration, &project.folder) {
             Ok((shared, warnings)) => {
@@ -111,10 +128,9 @@ impl Project {
         if self.unplaced.has_errors() { Err(&self.unplaced) } else { Ok(()) }
     }
 
-    /// Settings that this program cannot follow: to go on without them would put a state in the wrong place.
-    fn misplacing_settings(&self) -> Diagnostics {
-        let placed = backend::place(&self.configuration, &self.folder);
-        let mut diagnostics = placed.map_or_else(|problems| problems, |(_, warnings)| warnings);
+    /// Names that this program cannot follow: to go on with them would put a state in the wrong place.
+    fn misplacing_names(&self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
         if !is_folder_name(&self.workspace) {
             let detail = format!("`{}` cannot be the name of a workspace: it is a folder's name.", self.workspace);
             diagnostics.push(Diagnostic::error("Invalid workspace", detail).hint(format!("Change {OVERRIDE}.")));
@@ -135,7 +151,20 @@ impl Project {
         configuration: Arc<Configuration>,
         environment: &Arc<dyn Environment>,
     ) -> Self {
+        Self::made_of(folder, entry, shown, configuration, environment, BackendSettings::Stored).0
+    }
+
+    /// The same, and what is to be said of where its state lies.
+    fn made_of(
+        folder: PathBuf,
+        entry: String,
+        shown: String,
+        mut configuration: Arc<Configuration>,
+        environment: &Arc<dyn Environment>,
+        settings: BackendSettings,
+    ) -> (Self, Diagnostics) {
         let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
+        let mut problems = settings.add_to(&mut configuration, &workspaces_folder(&folder, &pipeline));
         let given = environment.variable(OVERRIDE).filter(|name| !name.is_empty());
         let mut project = Self {
             folder,
@@ -148,20 +177,27 @@ impl Project {
             shared: None,
             place: Place::Beside,
             unplaced: Diagnostics::new(),
+            incomplete: None,
             encryption: OnceLock::new(),
         };
-        if let Ok((place, _)) = backend::place(&project.configuration, &project.folder) {
-            project.place = place;
+        match backend::place(&project.configuration, &project.folder) {
+            Ok((place, warnings)) => {
+                project.place = place;
+                problems.extend(warnings);
+            }
+            Err(Misplaced::Wrong(wrong)) => problems.extend(wrong),
+            Err(Misplaced::Incomplete(incomplete)) => project.incomplete = Some(incomplete),
         }
         if let Some(workspace) = given.or_else(|| project.selected_workspace()) {
             project.workspace = workspace;
         }
-        project
+        problems.extend(project.misplacing_names());
+        (project, problems)
     }
 
     /// The folder of a pipeline's workspaces.
-    fn workspaces_folder(&self) -> PathBuf {
-        self.folder.join(".pipectl").join(&self.pipeline)
+    pub fn workspaces_folder(&self) -> PathBuf {
+        workspaces_folder(&self.folder, &self.pipeline)
     }
 
     fn selected_workspace(&self) -> Option<String> {
@@ -225,6 +261,7 @@ impl Project {
             shared: self.shared.clone(),
             place: self.place.clone(),
             unplaced: self.unplaced.clone(),
+            incomplete: self.incomplete.clone(),
             encryption: self.encryption.clone(),
         }
     }
@@ -488,6 +525,10 @@ impl Project {
             folder => format!("{folder}/"),
         }
     }
+}
+
+fn workspaces_folder(folder: &Path, pipeline: &str) -> PathBuf {
+    folder.join(".pipectl").join(pipeline)
 }
 
 /// Whether a workspace can be called so: what stands in a URL as it is, as with Terraform, and can be the name of a folder.

@@ -106,3 +106,48 @@ fn mistakes_in_a_bucket() {
     scenario.run("validate p.hcl");
     scenario.check("mistakes_in_a_bucket");
 }
+
+#[test]
+fn init_completes_a_backend_for_this_checkout() {
+    let mut scenario = Scenario::empty();
+    let output = "output \"one\" {\n  value = 1\n}\n";
+    scenario.write("main.tf", &format!("terraform {{\n  backend \"local\" {{}}\n}}\n\n{output}"));
+    scenario.run("init -backend-config=path=states/a.tfstate");
+    scenario.run("apply -auto-approve");
+    assert!(
+        scenario.file("states/a.pipectl/default/log").is_file() && !scenario.file(".pipectl/default/default").exists()
+    );
+    // Of several the last counts, and a later `init` keeps them.
+    scenario.write("ci.hcl", "path = \"states/b.tfstate\"\n");
+    scenario.run("init -backend-config=path=states/c.tfstate -backend-config=ci.hcl");
+    scenario.quietly("init");
+    scenario.quietly("apply -auto-approve");
+    assert!(scenario.file("states/b.pipectl/default/log").is_file() && !scenario.file("states/c.pipectl").exists());
+    // What is wrong is not stored.
+    scenario.run("init -backend-config=paht=states/d.tfstate");
+    scenario.run("init -backend-config=none.hcl");
+    scenario.write("broken.hcl", "path = [\n");
+    scenario.run("init -backend-config=broken.hcl");
+    scenario.run("output");
+    assert!(scenario.file("states/b.pipectl/default/log").is_file());
+    scenario.quietly("init -reconfigure");
+    scenario.quietly("apply -auto-approve");
+    assert!(scenario.file(".pipectl/default/default/log").is_file());
+    scenario.write("main.tf", output);
+    scenario.run("init -backend-config=path=states/a.tfstate");
+    scenario.check("init_completes_a_backend_for_this_checkout");
+}
+
+#[test]
+fn who_does_not_look_at_the_state_needs_no_whole_backend() {
+    let mut scenario = Scenario::empty();
+    scenario.write("p.hcl", "pipeline \"p\" {\n  backend \"s3\" {\n    use_path_style = true\n  }\n}\n");
+    scenario.run("validate p.hcl");
+    scenario.run("init -backend=false p.hcl");
+    scenario.run("plan p.hcl");
+    scenario.run("state list p.hcl");
+    scenario.run("init p.hcl -backend-config=bucket=b -backend-config=access_key=AKIA-CANARY");
+    scenario.run("init p.hcl -backend-config=bucket=b");
+    assert!(scenario.files_with("CANARY").is_empty() && !scenario.file(".pipectl").exists());
+    scenario.check("who_does_not_look_at_the_state_needs_no_whole_backend");
+}

@@ -1,10 +1,12 @@
-//! `init`: checks that root modules can be worked on here, and says what was found. It makes nothing: folders are made when they are needed.
+//! `init`: checks that root modules can be worked on here, and says what was found. All that it makes is the file with the settings of the backend
+//! that it is given: folders are made when they are needed.
 
-use pipectl_core::AddressKind;
+use pipectl_core::{AddressKind, Diagnostics};
 
 use crate::app::{App, Effort};
 use crate::arguments::InitArguments;
 use crate::backend::Place;
+use crate::backend_settings::{self, BackendSettings};
 use crate::console::Color;
 use crate::exit::Exit;
 use crate::project::Project;
@@ -18,14 +20,40 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
         Ok(roots) => roots,
         Err(exit) => return exit,
     };
-    roots.into_iter().fold(Exit::Success, |exit, root| exit.and(one(app, root)))
+    roots.into_iter().fold(Exit::Success, |exit, root| exit.and(one(app, root, arguments)))
 }
 
-fn one(app: &App, root: Root) -> Exit {
-    let (project, mut diagnostics) = Project::load(root, &app.environment);
+/// A root module with the settings of the backend that are given, and those settings where they are to be stored.
+fn load(app: &App, root: Root, arguments: &InitArguments) -> Result<(Project, Diagnostics, Option<String>), Exit> {
+    if !arguments.backend {
+        let (project, diagnostics) = Project::load_without_state(root, &app.environment);
+        return Ok((project, diagnostics, None));
+    }
+    if arguments.backend_config.is_empty() && !arguments.reconfigure {
+        let (project, diagnostics) = Project::load(root, &app.environment);
+        return Ok((project, diagnostics, None));
+    }
+    let (before, _) = Project::load_without_state(root.clone(), &app.environment);
+    let given = backend_settings::of_arguments(app, &before, &arguments.backend_config);
+    let text = given.map_err(|problems| {
+        app.complain(&problems, &before.configuration.sources);
+        Exit::Failure
+    })?;
+    let text = text.unwrap_or_default();
+    let settings = BackendSettings::Given(text.clone());
+    let (project, mut diagnostics) = Project::load_with(root, &app.environment, settings);
+    diagnostics.extend(project.incomplete.clone());
+    Ok((project, diagnostics, Some(text)))
+}
+
+fn one(app: &App, root: Root, arguments: &InitArguments) -> Exit {
+    let (project, mut diagnostics, settings) = match load(app, root, arguments) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
     let engine = app.engine(&project, Effort { parallelism: 1, verify: false }, &Follower::Nobody);
     diagnostics.extend(engine.check_kinds(&project.configuration));
-    let state = match diagnostics.has_errors() {
+    let state = match diagnostics.has_errors() || !arguments.backend {
         true => None,
         false => project.read_state().unwrap_or_else(|error| {
             diagnostics.push(error);
@@ -35,6 +63,9 @@ fn one(app: &App, root: Root) -> Exit {
     app.complain(&diagnostics, &project.configuration.sources);
     if diagnostics.has_errors() {
         return Exit::Failure;
+    }
+    if let Some(Err(error)) = settings.map(|text| backend_settings::store(&project, &text)) {
+        return app.fail(error);
     }
     let configuration = &project.configuration;
     let of_kind = |kind| configuration.objects.keys().filter(move |address| address.kind == kind).count();
@@ -52,10 +83,12 @@ fn one(app: &App, root: Root) -> Exit {
     let found = if found.is_empty() { "an empty configuration".to_owned() } else { found.join(", ") };
     let kinds: Vec<&str> = app.registry.stages.keys().map(String::as_str).collect();
     let state = match state {
+        _ if !arguments.backend => "not looked at".to_owned(),
         Some(state) => format!("serial {}, {}", state.serial, count(state.objects().count(), "object")),
         None => "none yet".to_owned(),
     };
     let work = match &project.place {
+        _ if !arguments.backend => "-backend=false".to_owned(),
         Place::Remote(remote) => match remote.backend() {
             Ok(backend) => backend.shown(&project.workspace),
             Err(error) => return app.fail_in(error, &project.configuration.sources),

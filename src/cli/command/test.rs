@@ -30,7 +30,7 @@ pub async fn run(app: &App, arguments: &TestArguments) -> Exit {
         Err(exit) => return exit,
     };
     let folders = root.module_folders();
-    let (project, mut diagnostics) = Project::load(root, &app.environment);
+    let (project, mut diagnostics) = Project::load_without_state(root, &app.environment);
     let mut sources = project.configuration.sources.clone();
     let settings = &arguments.variables.settings;
     let collected = variables::collect(&app.here, &project.folder, environment::variables(), settings, &mut sources);

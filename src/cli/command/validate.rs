@@ -26,7 +26,7 @@ pub fn run(app: &App, arguments: &ValidateArguments) -> Exit {
     };
     let mut judged: Vec<Judged> = Vec::new();
     for root in roots {
-        let (project, loaded) = Project::load(root, &app.environment);
+        let (project, loaded) = Project::load_without_state(root, &app.environment);
         let diagnostics = judge(app, &project, loaded);
         let mut one = Judged { sources: project.configuration.sources.clone(), project, diagnostics };
         // The tests of a folder are those of all its root modules.

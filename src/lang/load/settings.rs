@@ -1,12 +1,13 @@
 //! `pipeline` and `terraform` blocks.
 
-use pipectl_core::Diagnostic;
+use pipectl_core::{Diagnostic, Diagnostics};
 
-use crate::body::NestedBlock;
-use crate::configuration::PipelineBlock;
+use crate::body::{Body, NestedBlock};
+use crate::configuration::{Configuration, PipelineBlock};
 use crate::expression::Expression;
-use crate::load::Loader;
 use crate::load::reader::Reader;
+use crate::load::{Loader, SourceFile};
+use crate::syntax;
 
 /// The only edition of Terraform's language until now.
 const EDITION: &str = "TF2021";
@@ -78,6 +79,25 @@ impl Loader {
         if let (Some(version), Some(span)) = (version, span) {
             self.configuration.required_versions.push((version, span));
         }
+    }
+}
+
+impl Configuration {
+    /// The `backend` block that says where the state lies: a pipeline's own, or else that of Terraform's settings. Its kind, and what it says.
+    pub fn backend(&self) -> Option<(&str, &Body)> {
+        let of_pipeline = self.pipeline.as_ref().and_then(|block| block.backend.as_ref());
+        of_pipeline.or(self.terraform_backend.as_ref()).map(|(kind, body)| (kind.as_str(), body))
+    }
+
+    /// Adds the arguments of a file to the `backend` block that says where the state lies. They count before those of the block. The file joins the
+    /// sources. What is wrong with its syntax is returned.
+    pub fn complete_backend(&mut self, file: &SourceFile) -> Diagnostics {
+        let of_pipeline = self.pipeline.as_mut().and_then(|block| block.backend.as_mut());
+        let Some((_, body)) = of_pipeline.or(self.terraform_backend.as_mut()) else { return Diagnostics::new() };
+        let source = self.sources.add(file.name.as_str(), file.text.as_str());
+        let (given, problems) = syntax::parse_file(&file.text, source, &[]);
+        *body = body.overridden_by(&given);
+        problems
     }
 }
 
