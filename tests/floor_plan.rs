@@ -29,6 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("engine", &["core", "lang", "provider", "state"]),
     ("sim", &["core", "provider"]),
     ("cloud", &["core", "provider", "http"]),
+    ("oci-client", &["core", "http"]),
     ("provider-openstack", &["core", "provider", "http", "cloud"]),
     ("provider-terraform", &["core", "provider", "state"]),
     ("provider-utility", &["core", "provider", "http"]),
@@ -102,7 +103,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("plotters", &["stage-evaluate"]),
     ("rcgen", &["provider-openstack", "sim-oci"]),
     ("reqwest", &["http"]),
-    ("rsa", &["lang", "provider-utility", "sim-oci"]),
+    ("rsa", &["lang", "oci-client", "provider-utility", "sim-oci"]),
     (
         "tokio*",
         &[
@@ -110,6 +111,7 @@ const RESERVED: &[(&str, &[&str])] = &[
             "provider",
             "http",
             "cloud",
+            "oci-client",
             "engine",
             "sim",
             "stage",

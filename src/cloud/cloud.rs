@@ -5,7 +5,7 @@ use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_http::Error;
 use serde_json::{Map, Value as Json};
 
-use crate::{Clocks, Fault, Kind, Place, Turns};
+use crate::{Clocks, Condition, Fault, Kind, Place, Turns};
 
 /// One cloud as one of its users sees it, and the habits that its services share. A kind may have others.
 #[async_trait]
@@ -50,6 +50,18 @@ pub trait Cloud: Sized + Send + Sync + 'static {
     fn is_nearly_gone(fault: &Fault<Self>) -> bool {
         let _ = fault;
         false
+    }
+
+    /// How an object is.
+    fn condition(object: &Json) -> Condition {
+        let _ = object;
+        Condition::Ready
+    }
+
+    /// Whether a change that was asked for shows: `before` is the object before.
+    fn is_changed(before: &Json, now: &Json) -> bool {
+        let _ = (before, now);
+        true
     }
 
     /// Makes an object of these members: what the service answers.

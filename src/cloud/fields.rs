@@ -13,6 +13,8 @@ use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Pat
 use pipectl_provider::arguments::text;
 use serde_json::{Map, Value as Json};
 
+use crate::{Group, groups};
+
 /// How long making, changing and removing may take, where a `timeouts` block says nothing else. What takes no time has none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Times {
@@ -45,12 +47,24 @@ impl Times {
 /// Whether two values that differ mean the same to the service.
 type Equivalence = fn(&Value, &Value) -> bool;
 
+/// How values of an attribute are told to a service, and told by it, where that is not as they are.
+#[derive(Clone, Copy)]
+pub struct Codec {
+    /// What the service is told.
+    pub told: fn(&Value) -> Option<Json>,
+    /// What the service tells.
+    pub seen: fn(&Json) -> Option<Value>,
+}
+
 /// The arguments and attributes of a kind.
 pub struct Fields {
     /// Its schema.
     pub schema: Schema,
     /// The members of the service's object, by attribute.
     members: BTreeMap<&'static str, &'static str>,
+    /// Nested blocks that stand for members, by type.
+    groups: BTreeMap<&'static str, Group>,
+    codecs: BTreeMap<&'static str, Codec>,
     defaults: Vec<(&'static str, Value)>,
     /// What the provider decides and a change may change.
     moving: Vec<&'static str>,
@@ -65,6 +79,8 @@ impl Fields {
         Self {
             schema: schema.described(description),
             members: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            codecs: BTreeMap::new(),
             defaults: Vec::new(),
             moving: Vec::new(),
             equivalences: Vec::new(),
@@ -95,6 +111,30 @@ impl Fields {
     pub fn named(mut self, name: &'static str, member: &'static str, attribute: Attribute) -> Self {
         self.members.insert(name, member);
         self.apart(name, attribute)
+    }
+
+    /// The same with an attribute that the service has in another form.
+    #[must_use]
+    pub fn coded(mut self, name: &'static str, member: &'static str, attribute: Attribute, codec: Codec) -> Self {
+        self.codecs.insert(name, codec);
+        self.named(name, member, attribute)
+    }
+
+    /// The same without an attribute that others have.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.members.remove(name);
+        self.codecs.remove(name);
+        self.schema.attributes.remove(name);
+        self
+    }
+
+    /// The same with a nested block that stands for a member.
+    #[must_use]
+    pub fn group(mut self, name: &'static str, group: Group) -> Self {
+        self.schema = self.schema.block(name, group.block());
+        self.groups.insert(name, group);
+        self
     }
 
     /// The same with an attribute that the service's object does not have, or not so.
@@ -172,16 +212,38 @@ impl Fields {
 
     /// The arguments with the default in the place of each that is absent.
     pub fn with_defaults(&self, config: &Value) -> Value {
-        self.defaults.iter().fold(config.clone(), |config, (name, default)| match config.set_attribute(name) {
+        let config = self.groups.iter().fold(config.clone(), |config, (name, group)| {
+            let given = config.attribute(name).map(|blocks| group.with_defaults(blocks));
+            given.map_or(config.clone(), |given| config.with_attribute(name, given))
+        });
+        self.defaults.iter().fold(config, |config, (name, default)| match config.set_attribute(name) {
             Some(_) => config,
             None => config.with_attribute(name, default.clone()),
+        })
+    }
+
+    /// An object with blocks whose order says nothing in the order in which they are given.
+    pub fn aligned(&self, object: &Value, config: &Value) -> Value {
+        self.groups.iter().fold(object.clone(), |object, (name, group)| {
+            match (object.attribute(name), config.attribute(name)) {
+                (Some(blocks), Some(like)) => {
+                    let aligned = group.aligned(blocks, like);
+                    object.with_attribute(name, aligned)
+                }
+                _ => object,
+            }
         })
     }
 
     /// What is planned for a change, where all that it may change is not known yet.
     pub fn with_moving_unknown(&self, planned: Value, config: &Value) -> Value {
         let open = self.moving.iter().filter(|name| config.set_attribute(name).is_none());
-        open.fold(planned, |planned, name| planned.with_attribute(name, Value::unknown(self.type_of(name))))
+        open.fold(planned, |planned, name| match self.schema.blocks.get(*name) {
+            // Blocks that are given stay as they are.
+            Some(block) if !config.attribute(name).is_none_or(|given| block.is_absent(given)) => planned,
+            Some(_) => planned.with_attribute(name, groups::unknown()),
+            None => planned.with_attribute(name, Value::unknown(self.type_of(name))),
+        })
     }
 
     /// The same, where nothing of what the provider decides is known that is null.
@@ -199,7 +261,17 @@ impl Fields {
 
     /// The members of a request that makes an object.
     pub fn body(&self, planned: &Value) -> Map<String, Json> {
-        self.arguments(planned, |_| true)
+        let mut body = self.arguments(planned, |_| true);
+        for (name, group) in self.groups.iter().filter(|(_, group)| !group.member().is_empty()) {
+            let blocks = planned.attribute(name).filter(|blocks| !blocks.as_slice().unwrap_or_default().is_empty());
+            body.extend(blocks.and_then(|blocks| group.told(blocks)).map(|told| (group.member().to_owned(), told)));
+        }
+        body
+    }
+
+    /// A type of nested blocks.
+    pub fn group_of(&self, name: &str) -> Option<&Group> {
+        self.groups.get(name)
     }
 
     /// The members of a request that changes one: what is other than before. What is given no more is nothing of its type.
@@ -218,6 +290,13 @@ impl Fields {
         let emptied: Vec<_> =
             emptied.map(|(name, member)| ((*member).to_owned(), nothing_of(&self.type_of(name)))).collect();
         changes.extend(emptied);
+        for (name, group) in self.groups.iter().filter(|(name, _)| is_changed(name)) {
+            if planned.attribute(name).is_none_or(Value::is_null) && group.is_one() || group.member().is_empty() {
+                continue;
+            }
+            let told = planned.attribute(name).and_then(|blocks| group.told(blocks));
+            changes.extend(told.map(|told| (group.member().to_owned(), told)));
+        }
         changes
     }
 
@@ -229,7 +308,11 @@ impl Fields {
         let wanted = self.members.iter().filter(|(name, _)| self.is_argument(name) && is_wanted(name));
         let members = wanted.filter_map(|(name, member)| {
             let value = planned.set_attribute(name)?;
-            Some(((*member).to_owned(), to_json(value)?))
+            let json = match self.codecs.get(*name) {
+                Some(codec) => (codec.told)(value).filter(|_| value.is_wholly_known()),
+                None => to_json(value),
+            };
+            Some(((*member).to_owned(), json?))
         });
         members.collect()
     }
@@ -242,11 +325,19 @@ impl Fields {
         let mut observed = BTreeMap::new();
         for (name, member) in &self.members {
             let Some(json) = object.get(*member) else { continue };
+            if let Some(codec) = self.codecs.get(*name) {
+                observed.extend((codec.seen)(json).map(|value| ((*name).to_owned(), value)));
+                continue;
+            }
             let value = from_json_as(json, &self.type_of(name)).map_err(|_| {
                 let detail = format!("The service answered with a member `{member}` of another type than expected.");
                 Diagnostics::from(Diagnostic::error("Unexpected answer", detail))
             })?;
             observed.insert((*name).to_owned(), value);
+        }
+        for (name, group) in &self.groups {
+            let seen = object.get(group.member()).map(|json| group.seen(json));
+            observed.extend(seen.map(|seen| ((*name).to_owned(), seen)));
         }
         Ok(observed)
     }
@@ -258,9 +349,12 @@ impl Fields {
             if planned.is_wholly_known() {
                 return planned;
             }
-            match observed.get(name) {
-                Some(observed) => filled(&planned, observed),
-                None => closed(&planned),
+            match (observed.get(name), self.groups.get(name)) {
+                (Some(observed), Some(group)) => filled(&planned, &group.aligned(observed, &planned)),
+                (Some(observed), None) => filled(&planned, observed),
+                // There are none, or the service does not say.
+                (None, Some(_)) if matches!(planned.kind(), Kind::Unknown(_)) => groups::nothing(),
+                (None, _) => closed(&planned),
             }
         })
     }
@@ -270,7 +364,10 @@ impl Fields {
         self.each(|name| {
             let before = prior.attribute(name).cloned().unwrap_or_else(|| self.nothing(name));
             match observed.get(name) {
-                Some(now) if !self.is_same(name, &before, now) => now.clone(),
+                Some(now) if !self.is_same(name, &before, now) => match self.groups.get(name) {
+                    Some(group) => group.aligned(now, &before),
+                    None => now.clone(),
+                },
                 Some(_) | None => before,
             }
         })
@@ -294,6 +391,7 @@ impl Fields {
             rule.is_some_and(|(_, is_same)| !before.is_null() && !now.is_null() && is_same(before, now))
         };
         before.equal_content(now)
+            || self.groups.get(name).is_some_and(|group| group.is_same(before, now))
             || is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing)
             || is_equivalent()
     }
@@ -316,7 +414,7 @@ impl Fields {
 /// Attributes by name, as they were observed.
 pub type Observed = BTreeMap<String, Value>;
 
-fn is_nothing(value: &Value, zero_is_nothing: bool) -> bool {
+pub(crate) fn is_nothing(value: &Value, zero_is_nothing: bool) -> bool {
     match value.kind() {
         Kind::Null(_) => true,
         Kind::String(text) => text.is_empty(),

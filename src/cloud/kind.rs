@@ -97,8 +97,13 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// How an object is.
     fn condition(object: &Json) -> Condition {
-        let _ = object;
-        Condition::Ready
+        Self::Cloud::condition(object)
+    }
+
+    /// Why an object has failed, where it does not tell itself.
+    async fn why(at: &Place<'_, Self::Cloud>, id: &str, object: &Json) -> Result<Option<String>, Fault<Self::Cloud>> {
+        let _ = (at, id, object);
+        Ok(None)
     }
 
     /// Why it could not be removed, where it tells.
@@ -137,8 +142,7 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Whether a change that was asked for shows: `before` is the object before.
     fn is_changed(before: &Json, now: &Json) -> bool {
-        let _ = (before, now);
-        true
+        Self::Cloud::is_changed(before, now)
     }
 
     /// Asks for the removal of one. Already gone is success.
@@ -150,6 +154,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     async fn before(at: &Place<'_, Self::Cloud>, planned: &Value) -> Result<Option<Json>, Fault<Self::Cloud>> {
         let _ = (at, planned);
         Ok(None)
+    }
+
+    /// The id of what an interrupted call makes or has made, by what it recorded.
+    async fn recorded(at: &Place<'_, Self::Cloud>, recorded: &Json) -> Result<Option<String>, Fault<Self::Cloud>> {
+        let _ = at;
+        Ok(text(recorded, "id"))
     }
 
     /// Objects that a call with these arguments could have made, among others. `before` is what [`Kind::before`] gave.

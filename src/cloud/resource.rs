@@ -267,7 +267,10 @@ impl<K: Kind> Resource for KindResource<K> {
 
     async fn plan(&self, _cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
         let config = &self.fields.with_defaults(request.config);
-        let request = PlanRequest { config, ..request };
+        let aligned = request
+            .prior
+            .map(|prior| Instance { attributes: self.fields.aligned(&prior.attributes, config), ..prior.clone() });
+        let request = PlanRequest { config, prior: aligned.as_ref(), ..request };
         let mut response = plan_by_schema(&self.fields.schema, &request);
         let prior = request.prior.map(|prior| &prior.attributes);
         let mut reasons = Vec::new();

@@ -44,7 +44,13 @@ pub async fn settled<K: Kind>(
             Condition::Busy(status) => Ok(Look::Pending(status)),
             _ if !shows && is_early => Ok(Look::Pending("as it was before".to_owned())),
             Condition::Ready => Ok(Look::Done(object)),
-            Condition::Failed(reason) => Err(failure::<K>(id, &reason).into()),
+            Condition::Failed(reason) => {
+                let reason = match K::why(at, id, &object).await {
+                    Ok(Some(why)) => format!("{}: {why}", reason.trim_end_matches('.')),
+                    Ok(None) | Err(_) => reason,
+                };
+                Err(failure::<K>(id, &reason).into())
+            }
         }
     };
     Wait::at_most(limit).until(at.cx, &what, look).await

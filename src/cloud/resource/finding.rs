@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use super::private::Private;
 use super::{Call, KindResource};
 use crate::settling::READING_FAILED;
-use crate::{Cloud, Condition, Fault, Kind, Place, text};
+use crate::{Cloud, Condition, Fault, Kind, Place};
 
 /// Services tell times to the second, and so does the intent.
 const GRAIN: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ impl<K: Kind> KindResource<K> {
             if look > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            found = match text(&intent.recorded, "id") {
+            found = match K::recorded(&at, &intent.recorded).await.map_err(told)? {
                 Some(id) => K::look(&at, &id, &known)
                     .await
                     .map_err(told)?
