@@ -277,7 +277,8 @@ def contract(sim):
 
     def code(status, wanted, *arguments, **options):
         answer = send(*arguments, **options)
-        check((answer.status_code, answer.json()["code"]) == (status, wanted), f"{wanted}: {answer.status_code} {answer.text}")
+        check(answer.status_code == status, f"{status} {wanted} was expected: {answer.status_code} {answer.text}")
+        check(answer.json()["code"] == wanted, f"{wanted} was expected: {answer.text}")
         return answer.json()["message"]
 
     good = {"compartmentId": sim.compartment, "cidrBlock": "10.0.0.0/16"}
