@@ -1,14 +1,17 @@
 //! What a server answered.
 
+use std::fmt;
+
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Failure, Place};
+use crate::redact;
 
 /// What a server answered, with its whole body.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
@@ -37,15 +40,24 @@ impl Answer {
     /// The answer, if it is a success.
     ///
     /// # Errors
-    /// [`Failure::Status`], when its status is 4xx or 5xx.
+    /// [`Failure::Status`] when its status is 4xx or 5xx, [`Failure::Elsewhere`] when it is anything else than 2xx.
     pub fn success(self) -> Result<Self, Error> {
-        match self.status.is_client_error() || self.status.is_server_error() {
-            true => {
-                let (status, body, is_private) = (self.status, self.body.clone(), self.is_private);
-                Err(self.error(Failure::Status { status, body, is_private }))
-            }
-            false => Ok(self),
+        let status = self.status;
+        if status.is_success() {
+            return Ok(self);
         }
+        let failure = match status.is_client_error() || status.is_server_error() {
+            true => Failure::Status { status, body: self.body.clone(), is_private: self.is_private },
+            false => Failure::Elsewhere { status, to: self.location() },
+        };
+        Err(self.error(failure))
+    }
+
+    /// Where the server says that what was asked for is, without what may be secret in a URL.
+    fn location(&self) -> Option<String> {
+        let here = Url::parse(&self.place.url).ok()?;
+        let there = here.join(self.header("location")?).ok()?;
+        Some(redact::url(&there))
     }
 
     /// The body read as JSON.
@@ -67,6 +79,19 @@ impl Answer {
     }
 }
 
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Answer")
+            .field("place", &self.place)
+            .field("status", &self.status)
+            .field("headers", &redact::headers(&self.headers))
+            .field("body", &redact::body_of(&self.body, self.is_private))
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
 fn kind(error: &serde_json::Error) -> &'static str {
     match error.classify() {
         serde_json::error::Category::Data => "JSON of another shape than expected",
@@ -85,6 +110,6 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
 
 impl Place {
     pub(crate) fn of(method: &Method, url: &reqwest::Url) -> Self {
-        Self { method: method.clone(), url: crate::redact::url(url) }
+        Self { method: method.clone(), url: redact::url(url) }
     }
 }

@@ -1,11 +1,14 @@
 //! One request, as often as it is sent.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Serialize;
+
+use crate::redact;
 
 /// What sending a request twice does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub enum Repeat {
 }
 
 /// One request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -104,5 +107,20 @@ impl Call {
     pub fn private(mut self) -> Self {
         self.is_private = true;
         self
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = if self.is_private { self.url.origin().ascii_serialization() } else { redact::url(&self.url) };
+        formatter
+            .debug_struct("Call")
+            .field("method", &self.method)
+            .field("url", &url)
+            .field("headers", &redact::headers(&self.headers))
+            .field("body", &self.body.as_ref().map(|body| redact::body_of(body, self.is_private)))
+            .field("repeat", &self.repeat)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -61,7 +61,7 @@ impl Client {
     /// Dropping the future ends it where it is; the server may have acted then.
     ///
     /// # Errors
-    /// Of the last attempt: see [`Failure`]. An answer of 4xx or 5xx is an error.
+    /// Of the last attempt: see [`Failure`]. An answer of anything else than 2xx is an error.
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
         self.ask(call).await?.success()
     }
@@ -147,7 +147,7 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request, call: &Call, place: &Place) -> Result<Reply, Failure> {
-        let shown = |body: &[u8]| if call.is_private { "(private)".to_owned() } else { redact::body(body) };
+        let shown = |body: &[u8]| redact::body_of(body, call.is_private);
         let url = if call.is_private { call.url.origin().ascii_serialization() } else { place.url.clone() };
         let method = &place.method;
         let body = call.body.as_deref().unwrap_or_default();

@@ -27,7 +27,7 @@ pub struct Error {
 }
 
 /// Why there is none. What the last attempt came to, where there were several.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Failure {
     /// The server could not be reached: no such name, no route, refused, no trust in its certificate. It has not acted.
     #[error("the server could not be reached")]
@@ -47,6 +47,14 @@ pub enum Failure {
         body: Bytes,
         /// Whether the call was private, and so may be what was said.
         is_private: bool,
+    },
+    /// The server answered that what was asked for is somewhere else, and redirections are not followed.
+    #[error("the server answered {status}{}", elsewhere(.to.as_deref()))]
+    Elsewhere {
+        /// Its status: 3xx, or 1xx.
+        status: StatusCode,
+        /// Where it is: an origin and a path.
+        to: Option<String>,
     },
     /// The answer cannot be understood.
     #[error("the answer is {wrong}")]
@@ -69,15 +77,24 @@ impl Failure {
     pub(crate) fn may_have_acted(&self) -> bool {
         match self {
             Failure::Broken(_) | Failure::TimedOut | Failure::Redirected(_) | Failure::Unreadable { .. } => true,
-            Failure::Status { status, .. } => may_have_acted(*status),
+            Failure::Status { status, .. } | Failure::Elsewhere { status, .. } => may_have_acted(*status),
             Failure::Unreachable(_) | Failure::Denied(_) | Failure::Malformed(_) => false,
         }
     }
 }
 
-/// An error of the server itself says nothing of how far it came; 501 and 505 say that it did not begin.
+/// An error of the server itself says nothing of how far it came; 501 and 505 say that it did not begin. 302 and 303 may tell where what was made
+/// can be seen.
 pub(crate) fn may_have_acted(status: StatusCode) -> bool {
-    status.is_server_error() && !matches!(status.as_u16(), 501 | 505)
+    match status.as_u16() {
+        302 | 303 => true,
+        501 | 505 => false,
+        _ => status.is_server_error(),
+    }
+}
+
+fn elsewhere(to: Option<&str>) -> String {
+    to.map(|to| format!(": redirected to {to}")).unwrap_or_default()
 }
 
 impl Error {
@@ -89,7 +106,7 @@ impl Error {
     /// The status, where the server answered.
     pub fn status(&self) -> Option<StatusCode> {
         match &self.failure {
-            Failure::Status { status, .. } => Some(*status),
+            Failure::Status { status, .. } | Failure::Elsewhere { status, .. } => Some(*status),
             _ => None,
         }
     }
@@ -100,6 +117,11 @@ impl Error {
             Failure::Status { body, .. } => body,
             _ => &[],
         }
+    }
+
+    /// Whether what the server said may quote something secret that it was told.
+    pub fn is_private(&self) -> bool {
+        matches!(self.failure, Failure::Status { is_private: true, .. })
     }
 
     /// The id that the server gave to the request, to ask its operators about.
@@ -137,6 +159,9 @@ impl Error {
             Failure::Unreachable(_) => diagnostic.hint(
                 "Check the address and the network. Proxies are taken from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
             ),
+            Failure::Elsewhere { .. } => diagnostic.hint(
+                "Redirections are not followed. Check the address: does it begin with `https://` where it should, and is it the whole path?",
+            ),
             Failure::Denied(denied) => denied.hints.iter().fold(diagnostic, |diagnostic, hint| diagnostic.hint(hint)),
             _ => diagnostic,
         }
@@ -151,6 +176,29 @@ impl Error {
             Some((end, _)) => format!("{}...", &shown[..end]),
             None => shown.to_owned(),
         })
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = |name: &str, inside: &dyn fmt::Debug| formatter.debug_tuple(name).field(inside).finish();
+        match self {
+            Failure::Unreachable(error) => tuple("Unreachable", error),
+            Failure::Broken(error) => tuple("Broken", error),
+            Failure::TimedOut => formatter.write_str("TimedOut"),
+            Failure::Status { status, body, is_private } => formatter
+                .debug_struct("Status")
+                .field("status", status)
+                .field("body", &redact::body_of(body, *is_private))
+                .finish(),
+            Failure::Elsewhere { status, to } => {
+                formatter.debug_struct("Elsewhere").field("status", status).field("to", to).finish()
+            }
+            Failure::Unreadable { wrong } => formatter.debug_struct("Unreadable").field("wrong", wrong).finish(),
+            Failure::Denied(denied) => tuple("Denied", denied),
+            Failure::Redirected(error) => tuple("Redirected", error),
+            Failure::Malformed(error) => tuple("Malformed", error),
+        }
     }
 }
 

@@ -80,9 +80,10 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// What stands below a secret name and is none: what a credential is called, and when it ends.
-fn is_telling(name: &str) -> bool {
+/// What stands below a secret name and is none: what a credential is called, and when it ends. The id of a token is the token.
+fn is_telling(name: &str, above: &str) -> bool {
     ["expiresat", "id", "issuedat", "methods", "name", "type"].contains(&name)
+        && !(name == "id" && above.contains("token"))
 }
 
 /// A body as a log may show it: JSON with what its names tell to be secret taken out, and of anything else the length alone.
@@ -91,7 +92,7 @@ pub fn body(body: &[u8]) -> String {
         Ok(mut json) => {
             // A text alone has no name that tells what it is.
             let is_alone = json.is_string();
-            hide(&mut json, is_alone);
+            hide(&mut json, "", is_alone);
             json.to_string()
         }
         Err(_) if body.is_empty() => String::new(),
@@ -99,20 +100,25 @@ pub fn body(body: &[u8]) -> String {
     }
 }
 
-/// Hides the texts and numbers of a value that stands below a secret name, and those of its own secret names.
-fn hide(json: &mut Json, is_below: bool) {
+/// A body as a log may show it, of a call that is private or not.
+pub(crate) fn body_of(bytes: &[u8], is_private: bool) -> String {
+    if is_private { "(private)".to_owned() } else { body(bytes) }
+}
+
+/// Hides the texts and numbers of a value that stands below a secret name, and those of its own secret names. `above` is the name of the value.
+fn hide(json: &mut Json, above: &str, is_below: bool) {
     match json {
         Json::Null | Json::Bool(_) => {}
         Json::String(text) if text.is_empty() => {}
         Json::String(text) if !is_below && !text.contains("-----BEGIN ") => {}
         Json::Number(_) if !is_below => {}
         Json::String(_) | Json::Number(_) => *json = HIDDEN.into(),
-        Json::Array(items) => items.iter_mut().for_each(|item| hide(item, is_below)),
+        Json::Array(items) => items.iter_mut().for_each(|item| hide(item, above, is_below)),
         Json::Object(fields) => {
             for (name, value) in fields {
                 let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-                let is_plain = is_telling(&name) && !value.is_object();
-                hide(value, (is_below || is_secret(&name)) && !is_plain);
+                let is_plain = is_telling(&name, above) && !value.is_object();
+                hide(value, &name, (is_below || is_secret(&name)) && !is_plain);
             }
         }
     }
@@ -151,6 +157,8 @@ mod tests {
                     "application_credential": { "id": "5f", "secret": "hunter2" },
                 } },
                 "server": { "adminPass": "hunter2", "user_data": "hunter2", "name": "node-1", "image_id": "7c" },
+                "token": { "id": "hunter2", "project": { "id": "8d" } },
+                "tokens": [{ "id": "hunter2" }],
                 "vault": { "secret_id": "hunter2", "password": 12345678, "secret": { "format": { "text": "hunter2" } } },
                 "tls.key": "hunter2",
                 "note": "-----BEGIN PRIVATE KEY-----hunter2",
@@ -160,7 +168,7 @@ mod tests {
             .as_bytes(),
         );
         assert!(!shown.contains("hunter2") && !shown.contains("12345678"), "{shown}");
-        for kept in ["anna", "node-1", "5f", "7c", "methods"] {
+        for kept in ["anna", "node-1", "5f", "7c", "8d", "methods"] {
             assert!(shown.contains(kept), "{shown}");
         }
         assert_eq!(body(b"\"hunter2\""), "\"(sensitive value)\"");

@@ -71,7 +71,11 @@ impl Repeat {
             Failure::Unreachable(error) => !is_for_good(error),
             Failure::Broken(_) | Failure::TimedOut => self == Repeat::Safe,
             Failure::Status { status, .. } => self.after_status(*status),
-            Failure::Unreadable { .. } | Failure::Denied(_) | Failure::Redirected(_) | Failure::Malformed(_) => false,
+            Failure::Elsewhere { .. }
+            | Failure::Unreadable { .. }
+            | Failure::Denied(_)
+            | Failure::Redirected(_)
+            | Failure::Malformed(_) => false,
         }
     }
 }

@@ -86,6 +86,41 @@ async fn an_error_keeps_what_was_said_and_the_id_of_the_request() {
 }
 
 #[tokio::test]
+async fn what_is_somewhere_else_is_not_done() {
+    for status in [301, 302, 304, 307] {
+        let moved = || Reply::answer(status, "").field("location", "/v3/b?token=hunter2");
+        let server = Server::new([moved(), moved()]);
+        let error = client().send(&Call::delete(server.url("/a"))).await.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Elsewhere { .. }), "{error:?}");
+        assert_eq!(error.may_have_acted(), status == 302);
+        let diagnostic = error.diagnostic("Removal failed", None);
+        let there = format!("redirected to {}.", server.url("/v3/b"));
+        assert!(diagnostic.detail.contains(&there) && !diagnostic.detail.contains("hunter2"), "{diagnostic:?}");
+        assert!(diagnostic.hints[0].contains("https://"), "{diagnostic:?}");
+        assert!(client().look(&Call::delete(server.url("/a"))).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn nothing_secret_is_printed_for_those_who_search_mistakes() {
+    let body = r#"{"id":"7c","adminPass":"hunter2"}"#;
+    let server = Server::new([Reply::answer(200, body), Reply::answer(409, body), Reply::answer(409, body)]);
+    let call = Call::post(server.url("/a?token=hunter2"))
+        .header(HeaderName::from_static("x-auth-token"), HeaderValue::from_static("hunter2"))
+        .json(&json!({ "name": "node-1", "password": "hunter2" }));
+    let answer = client().send(&call).await.unwrap();
+    let error = client().send(&call).await.unwrap_err();
+    for (told, kept) in [(format!("{call:?}"), "node-1"), (format!("{answer:?}"), "7c"), (format!("{error:?}"), "7c")] {
+        assert!(told.contains(kept) && !told.contains("hunter2"), "{told}");
+    }
+    let private = call.private();
+    let error = client().send(&private).await.unwrap_err();
+    for told in [format!("{private:?}"), format!("{error:?}")] {
+        assert!(told.contains("(private)") && !told.contains("7c") && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_no_error_where_it_is_looked_for() {
     let server = Server::new([Reply::answer(404, ""), ok()]);
     assert!(client().look(&Call::get(server.url("/a"))).await.unwrap().is_none());
