@@ -1,6 +1,6 @@
 //! The plan that follows from a schema alone: what most kinds of resource need.
 
-use pipectl_core::{Block, BlockBody, Kind, Nesting, Path, Schema, Type, Value};
+use pipectl_core::{Block, Kind, Nesting, Path, Schema, Type, Value};
 use serde_json::Value as Json;
 
 use crate::{Effect, PlanRequest, PlanResponse, Reason};
@@ -8,7 +8,7 @@ use crate::{Effect, PlanRequest, PlanResponse, Reason};
 /// Compares arguments with the prior instance attribute by attribute.
 ///
 /// An argument that is given counts; one that is absent keeps the prior value if the provider computed it, else becomes null.
-/// A change to an attribute that forces replacement replaces, and so does one to a block with such an attribute in it; on create and replace, computed attributes are unknown; on update, they stay,
+/// A change to an attribute that forces replacement replaces, in a block, too, and so does another number of blocks with such an attribute; on create and replace, computed attributes are unknown; on update, they stay,
 /// because only the kind knows which of them an update changes (it overrides `plan` to say so).
 pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanResponse {
     let private = request.prior.map_or(Json::Null, |prior| prior.private.clone());
@@ -55,7 +55,7 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
             continue;
         }
         let path = Path::of(name);
-        if forces_replacement(block) {
+        if forces_replacement(block, configured, before) {
             reasons.push(Reason::on(&path, format!("block `{name}` forces replacement")));
             requires_replace.push(path);
         } else {
@@ -76,15 +76,41 @@ pub fn plan_by_schema(schema: &Schema, request: &PlanRequest<'_>) -> PlanRespons
     PlanResponse { effect, planned, private, reasons, requires_replace }
 }
 
-/// Whether a change of a block replaces the object: an argument in it, however deep, does.
-fn forces_replacement(block: &Block) -> bool {
-    let inside = |schema: &Schema| {
-        schema.attributes.values().any(|attribute| attribute.forces_replacement)
-            || schema.blocks.values().any(forces_replacement)
+/// Whether blocks of a type that are not what they were replace the object: where there are as many, one of the arguments that changed does.
+fn forces_replacement(block: &Block, configured: &Value, before: &Value) -> bool {
+    let (Some(configured), Some(before)) = (bodies(block, configured), bodies(block, before)) else {
+        return block.has_attribute(|inside| inside.forces_replacement);
     };
-    match &block.body {
-        BlockBody::Uniform(schema) => inside(schema),
-        BlockBody::ByLabel(schemas) => schemas.values().any(inside),
+    if configured.len() != before.len() {
+        return block.has_attribute(|inside| inside.forces_replacement);
+    }
+    configured.iter().zip(before).any(|(configured, before)| {
+        let of = |body: &Value| block.body_of(|label| body.attribute(label).and_then(Value::as_str)).cloned();
+        let (Some(schema), Some(earlier)) = (of(configured), of(before)) else { return true };
+        !same(configured, before) && (schema != earlier || body_forces_replacement(&schema, configured, before))
+    })
+}
+
+fn body_forces_replacement(schema: &Schema, configured: &Value, before: &Value) -> bool {
+    let null = Value::null();
+    let differs = |name: &str| {
+        let of = |body: &Value| body.attribute(name).unwrap_or(&null).clone();
+        let (configured, before) = (of(configured), of(before));
+        (!same(&configured, &before)).then_some((configured, before))
+    };
+    schema.attributes.iter().any(|(name, attribute)| attribute.forces_replacement && differs(name).is_some())
+        || schema.blocks.iter().any(|(name, block)| {
+            differs(name).is_some_and(|(configured, before)| forces_replacement(block, &configured, &before))
+        })
+}
+
+/// The bodies of blocks of a type, where they are known.
+fn bodies<'a>(block: &Block, value: &'a Value) -> Option<&'a [Value]> {
+    match (block.nesting, value.kind()) {
+        (_, Kind::Null(_)) => Some(&[]),
+        (Nesting::Single { .. }, Kind::Object(_)) => Some(std::slice::from_ref(value)),
+        (Nesting::List { .. }, Kind::Tuple(bodies)) => Some(bodies),
+        _ => None,
     }
 }
 
@@ -121,9 +147,10 @@ fn with_blocks_before(block: &Block, configured: &Value, before: &Value) -> Valu
     }
     each_body(block, configured, |schema, index, body| {
         let before = match block.nesting {
-            Nesting::Single { .. } => Some(before).filter(|before| !before.is_null()),
+            Nesting::Single { .. } => Some(before),
             Nesting::List { .. } => before.as_slice().and_then(|before| before.get(index)),
         };
+        let before = before.filter(|before| !before.is_null());
         let Some(before) = before else { return with_unknown_computed(schema, body) };
         let decided = schema
             .attributes
@@ -251,6 +278,37 @@ mod tests {
         let moved = object("k".into(), null(), vec![card("b".into(), null())]);
         let (effect, planned) = plan(&moved, Some(&made));
         assert_eq!((effect, planned), (Effect::Replace, object("k".into(), null(), vec![card("b".into(), unknown())])));
+    }
+
+    #[test]
+    fn a_block_replaces_by_what_changed_in_it() {
+        let card = Schema::of([
+            ("network", Attribute::required(Type::String, "Its network.").forces_replacement()),
+            ("is_main", Attribute::optional(Type::Bool, "Whether it is the main one.")),
+        ]);
+        let outer = Schema::of([("speed", Attribute::optional(Type::Number, "Its speed."))])
+            .block("card", Block::list(card, "A card."));
+        let schema = Schema::default().block("hub", Block::list(outer, "A hub."));
+        let hub = |cards: &[(&str, bool)]| {
+            let cards = cards.iter().map(|(network, is_main)| {
+                Value::object([("network", Value::from(*network)), ("is_main", (*is_main).into())])
+            });
+            let hub = Value::object([("speed", Value::null_of(Type::Number)), ("card", Value::tuple(cards))]);
+            Value::object([("hub", Value::tuple([hub]))])
+        };
+        let address: Address = "sim_server.x".parse().expect("an address");
+        let prior = Instance::new(hub(&[("a", false)]));
+        for (config, expected) in [
+            (hub(&[("a", false)]), Effect::NoOp),
+            (hub(&[("a", true)]), Effect::Update),
+            (hub(&[("b", false)]), Effect::Replace),
+            (hub(&[("a", false), ("a", false)]), Effect::Replace),
+            (hub(&[]), Effect::Replace),
+        ] {
+            let request =
+                PlanRequest { address: &address, config: &config, prior: Some(&prior), drift: &[], replace: false };
+            assert_eq!(plan_by_schema(&schema, &request).effect, expected, "{config}");
+        }
     }
 
     #[test]
