@@ -15,7 +15,7 @@ use pipectl_provider::Cx;
 use serde_json::{Map, Value as Json};
 
 use crate::fault;
-use crate::identity::{Authority, Keystone, Token};
+use crate::identity::{Authority, Keystone, Token, web_address};
 use crate::kind::{Fault, Kind, Place, put, unwrap, wrap};
 use crate::settings::Settings;
 
@@ -125,8 +125,8 @@ impl Cloud {
     pub(crate) async fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Endpoint, Diagnostics> {
         let overridden = service.types().iter().find_map(|kind| self.settings.overrides.get(*kind));
         let url = match overridden {
-            Some(url) => Url::parse(url).map_err(|_| {
-                let detail = format!("`{url}` is no URL.");
+            Some(url) => web_address(url).ok_or_else(|| {
+                let detail = format!("`{url}` is no URL that begins with `http://` or `https://`.");
                 Diagnostic::error("Invalid endpoint", detail).on(ValuePath::of("endpoint_overrides"))
             })?,
             None => {
@@ -170,8 +170,11 @@ impl pipectl_cloud::Cloud for Cloud {
     }
 
     fn failed(summary: &str, error: &Error) -> Diagnostic {
-        let diagnostic = error.diagnostic(summary, fault::said(error.body()));
+        let diagnostic = error.diagnostic(summary, fault::of(error));
         match error.status() {
+            Some(status) if status.is_redirection() => diagnostic.hint(
+                "Where the catalogue of the cloud has a wrong address, give another one: endpoint_overrides in the provider block.",
+            ),
             Some(StatusCode::FORBIDDEN) => diagnostic
                 .hint("Does the user have the role for this in the project? openstack role assignment list --names --user USER"),
             _ => diagnostic,

@@ -1,6 +1,26 @@
 //! What the services say when they refuse: each has its own shape.
 
+use pipectl_http::Error;
 use serde_json::Value as Json;
+
+/// What a service said when it refused a call. Of a private one, as much as quotes nothing of what it was told.
+pub(crate) fn of(error: &Error) -> Option<String> {
+    let said = said(error.body())?;
+    Some(if error.is_private() { without_values(&said) } else { said })
+}
+
+/// Services quote what they do not like.
+fn without_values(said: &str) -> String {
+    const LONGEST: usize = 300;
+    let quoted = said.find("Value:");
+    // Keystone names the field, and then what stands in it.
+    let named = said.starts_with("Invalid input for field").then(|| said.find("': ").map(|end| end + 1)).flatten();
+    let long = said.char_indices().nth(LONGEST).map(|(end, _)| end);
+    match [quoted, named, long].into_iter().flatten().min() {
+        Some(end) => format!("{}...", said[..end].trim_end()),
+        None => said.to_owned(),
+    }
+}
 
 /// The words of an error's body.
 ///
@@ -31,7 +51,22 @@ fn text(json: &Json, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::said;
+    use super::{said, without_values};
+
+    #[test]
+    fn what_is_quoted_of_private_calls_is_cut() {
+        for (text, expected) in [
+            (
+                "Invalid input for field/attribute user_data. Value: abc. abc is too long",
+                "Invalid input for field/attribute user_data....",
+            ),
+            ("Invalid input for field 'secret': 123 is not of type 'string'", "Invalid input for field 'secret'..."),
+            ("No valid host was found.", "No valid host was found."),
+        ] {
+            assert_eq!(without_values(text), expected);
+        }
+        assert_eq!(without_values(&"a".repeat(400)).len(), 303);
+    }
 
     #[test]
     fn each_service_is_understood() {

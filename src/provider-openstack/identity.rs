@@ -8,7 +8,7 @@ mod catalog;
 use std::fmt;
 use std::time::SystemTime;
 
-use pipectl_http::{Call, Client, Denied, Error, Repeat, StatusCode, Url};
+use pipectl_http::{Call, Client, Denied, Error, Repeat, StatusCode, Url, redact};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
@@ -39,6 +39,11 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("(sensitive value)")
     }
+}
+
+/// The address of a service: one of the web. `neutron.cern.ch:9696` is a URL, too, of a scheme that has the name of a host.
+pub(crate) fn web_address(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A domain of Keystone.
@@ -156,7 +161,7 @@ impl Keystone {
         let body: Answer = answer.json().map_err(|error| self.explain(&error))?;
         let expires = OffsetDateTime::parse(&body.token.expires_at, &Rfc3339);
         let (Some(secret), Ok(expires)) = (secret, expires) else {
-            return Err(Denied::new(format!("what answers at {} is no Keystone", self.url)));
+            return Err(Denied::new(format!("what answers at {} is no Keystone", redact::url(&self.url))));
         };
         Ok(Token {
             secret,
@@ -198,7 +203,7 @@ impl Keystone {
     }
 
     fn explain(&self, error: &Error) -> Denied {
-        let said = fault::said(error.body()).map(|said| format!(": {said}")).unwrap_or_default();
+        let said = fault::of(error).map(|said| format!(": {said}")).unwrap_or_default();
         let reason = format!("Keystone gave no token: {error}{said}");
         // Who shows it ends it with a stop.
         let denied = Denied::new(reason.trim_end_matches('.'));

@@ -2,6 +2,8 @@
 //!
 //! Names and precedence are those of the Terraform provider and of the `openstack` command: what the block says counts; then the entry of
 //! `clouds.yaml` that `cloud` or `OS_CLOUD` names; then variables `OS_*`, of which none is read where an entry is named.
+//!
+//! What belongs together is taken from one place: who names a project in the block does not get the id of another one from the environment.
 
 mod clouds;
 
@@ -13,7 +15,7 @@ use pipectl_http::Url;
 use pipectl_provider::arguments::{flag, integer, text, text_map};
 use pipectl_provider::{Cx, Environment};
 
-use crate::identity::{Credential, Domain, Named, Scope};
+use crate::identity::{Credential, Domain, Named, Scope, web_address};
 use crate::settings::clouds::Entry;
 
 /// Everything that a client needs.
@@ -45,14 +47,29 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// A setting by its argument, its path in an entry (`auth.` is looked into first), and its variables.
-    fn text(&self, argument: &str, key: &str, variables: &[&str]) -> Option<String> {
-        if let Some(given) = text(self.block, argument).filter(|given| !given.is_empty()) {
-            return Some(given.to_owned());
-        }
+    /// What the block says.
+    fn own(&self, argument: &str) -> Option<String> {
+        text(self.block, argument).filter(|given| !given.is_empty()).map(str::to_owned)
+    }
+
+    /// What is said where the block says nothing: by a path in an entry (`auth.` is looked into first), or by variables.
+    fn beneath(&self, key: &str, variables: &[&str]) -> Option<String> {
         match &self.entry {
             Some(entry) => entry.text(key),
             None => variables.iter().find_map(|name| variable(self.environment, name)),
+        }
+    }
+
+    /// A setting by its argument, its path in an entry, and its variables.
+    fn text(&self, argument: &str, key: &str, variables: &[&str]) -> Option<String> {
+        self.own(argument).or_else(|| self.beneath(key, variables))
+    }
+
+    /// An id and a name of one thing, both from the first place that says any of them.
+    fn pair(&self, [id, name]: [&str; 2], beneath: impl FnOnce() -> Pair) -> Pair {
+        match (self.own(id), self.own(name)) {
+            (None, None) => beneath(),
+            own => own,
         }
     }
 
@@ -63,26 +80,36 @@ impl Sources<'_> {
         })
     }
 
+    /// The domain of users or of projects.
     fn domain(&self, kind: &str) -> Option<Domain> {
         let upper = kind.to_uppercase();
-        let id =
-            self.text(&format!("{kind}_domain_id"), &format!("{kind}_domain_id"), &[&format!("OS_{upper}_DOMAIN_ID")]);
-        let name = self.text(
-            &format!("{kind}_domain_name"),
-            &format!("{kind}_domain_name"),
-            &[&format!("OS_{upper}_DOMAIN_NAME")],
-        );
-        Domain::of(id, name).or_else(|| self.common_domain())
+        let (id, name) = (format!("{kind}_domain_id"), format!("{kind}_domain_name"));
+        let own = Domain::of(self.own(&id), self.own(&name)).or_else(|| self.own_domain());
+        let beneath = || {
+            let id = self.beneath(&id, &[&format!("OS_{upper}_DOMAIN_ID")]);
+            let name = self.beneath(&name, &[&format!("OS_{upper}_DOMAIN_NAME")]);
+            Domain::of(id, name)
+        };
+        own.or_else(beneath).or_else(|| self.common_domain())
     }
 
     /// The domain of users and projects of which nothing else is said.
     fn common_domain(&self) -> Option<Domain> {
-        let id = self.text("domain_id", "domain_id", &["OS_DOMAIN_ID"]);
-        let name = self.text("domain_name", "domain_name", &["OS_DOMAIN_NAME"]);
-        let default = self.text("default_domain", "default_domain", &["OS_DEFAULT_DOMAIN"]);
-        Domain::of(id, name).or_else(|| default.map(Domain::Id))
+        let beneath = || {
+            let name = self.beneath("domain_name", &["OS_DOMAIN_NAME"]);
+            Domain::of(self.beneath("domain_id", &["OS_DOMAIN_ID"]), name)
+        };
+        let default = || self.text("default_domain", "default_domain", &["OS_DEFAULT_DOMAIN"]).map(Domain::Id);
+        self.own_domain().or_else(beneath).or_else(default)
+    }
+
+    fn own_domain(&self) -> Option<Domain> {
+        Domain::of(self.own("domain_id"), self.own("domain_name"))
     }
 }
+
+/// An id and a name.
+type Pair = (Option<String>, Option<String>);
 
 fn variable(environment: &dyn Environment, name: &str) -> Option<String> {
     environment.variable(name).filter(|value| !value.is_empty())
@@ -137,10 +164,7 @@ fn identity(sources: &Sources<'_>) -> Result<Url, Diagnostic> {
         let detail = "The address of Keystone is no URL that begins with `http://` or `https://`.";
         Diagnostic::error("Invalid address of the cloud", detail).on(Path::of("auth_url"))
     };
-    let mut url = Url::parse(&given).map_err(|_| wrong())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong());
-    }
+    let mut url = web_address(&given).ok_or_else(wrong)?;
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix("/v3").or_else(|| path.strip_suffix("/v2.0")).unwrap_or(path);
     let path = format!("{path}/v3");
@@ -162,36 +186,73 @@ fn interface(sources: &Sources<'_>) -> Result<String, Diagnostic> {
 }
 
 fn scope(sources: &Sources<'_>) -> Scope {
+    let own_project = (sources.own("tenant_id"), sources.own("tenant_name"));
     let is_system = flag(sources.block, "system_scope").unwrap_or_else(|| {
-        sources.text("system_scope", "system_scope", &["OS_SYSTEM_SCOPE"]).is_some_and(|scope| scope != "false")
+        own_project == (None, None)
+            && sources.beneath("system_scope", &["OS_SYSTEM_SCOPE"]).is_some_and(|scope| scope != "false")
     });
     if is_system {
         return Scope::System;
     }
-    let id = sources
-        .text("tenant_id", "project_id", &["OS_PROJECT_ID", "OS_TENANT_ID"])
-        .or_else(|| sources.text("tenant_id", "tenant_id", &[]));
-    let name = sources
-        .text("tenant_name", "project_name", &["OS_PROJECT_NAME", "OS_TENANT_NAME"])
-        .or_else(|| sources.text("tenant_name", "tenant_name", &[]));
+    let (id, name) = sources.pair(["tenant_id", "tenant_name"], || {
+        let id = sources.beneath("project_id", &["OS_PROJECT_ID", "OS_TENANT_ID"]);
+        let name = sources.beneath("project_name", &["OS_PROJECT_NAME", "OS_TENANT_NAME"]);
+        (id.or_else(|| sources.beneath("tenant_id", &[])), name.or_else(|| sources.beneath("tenant_name", &[])))
+    });
     match Named::of(id, name, sources.domain("project")) {
         Some(project) => Scope::Project(project),
         None => sources.common_domain().map_or(Scope::Unscoped, Scope::Domain),
     }
 }
 
+/// What proves who is asking, and where it is from.
+struct Proof {
+    /// An application credential.
+    id: Option<String>,
+    name: Option<String>,
+    token: Option<String>,
+    /// The kind that is asked for.
+    kind: Option<String>,
+}
+
+impl Proof {
+    /// All from the block, if it says any of it: then nothing of another kind counts that is said elsewhere.
+    fn of(sources: &Sources<'_>) -> Self {
+        let own = Self {
+            id: sources.own("application_credential_id"),
+            name: sources.own("application_credential_name"),
+            token: sources.own("token"),
+            kind: None,
+        };
+        let says_password = sources.own("password").is_some();
+        if says_password || [&own.id, &own.name, &own.token].into_iter().any(Option::is_some) {
+            return own;
+        }
+        let kind = match &sources.entry {
+            Some(entry) => entry.text("auth_type"),
+            None => variable(sources.environment, "OS_AUTH_TYPE"),
+        };
+        let name = sources.beneath("application_credential_name", &["OS_APPLICATION_CREDENTIAL_NAME"]);
+        if sources.own("user_id").or_else(|| sources.own("user_name")).is_some() {
+            // What says itself whose it is may be somebody else's.
+            return Self { name, ..own };
+        }
+        Self {
+            id: sources.beneath("application_credential_id", &["OS_APPLICATION_CREDENTIAL_ID"]),
+            name,
+            token: sources.beneath("token", &["OS_TOKEN", "OS_AUTH_TOKEN"]),
+            kind,
+        }
+    }
+}
+
 /// How to prove who is asking: as `auth_type` says, or as what is there suggests.
 fn credential(sources: &Sources<'_>) -> Result<Credential, Diagnostic> {
     let given = |argument: &str, variable: &str| sources.text(argument, argument, &[variable]);
-    let kind = match &sources.entry {
-        Some(entry) => entry.text("auth_type"),
-        None => variable(sources.environment, "OS_AUTH_TYPE"),
-    };
-    let id = given("application_credential_id", "OS_APPLICATION_CREDENTIAL_ID");
-    let name = given("application_credential_name", "OS_APPLICATION_CREDENTIAL_NAME");
-    let token = sources.text("token", "token", &["OS_TOKEN", "OS_AUTH_TOKEN"]);
-    let user_id = sources.text("user_id", "user_id", &["OS_USER_ID"]);
-    let user_name = sources.text("user_name", "username", &["OS_USERNAME"]);
+    let Proof { id, name, token, kind } = Proof::of(sources);
+    let (user_id, user_name) = sources.pair(["user_id", "user_name"], || {
+        (sources.beneath("user_id", &["OS_USER_ID"]), sources.beneath("username", &["OS_USERNAME"]))
+    });
     let user = || Named::of(user_id.clone(), user_name.clone(), sources.domain("user"));
     let missing = |what: &str, argument: &str, hint: &str| {
         Diagnostic::error("Missing credentials", what).on(Path::of(argument)).hint(hint)

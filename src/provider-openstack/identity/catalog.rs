@@ -4,6 +4,8 @@ use pipectl_core::Diagnostic;
 use pipectl_http::Url;
 use serde::Deserialize;
 
+use super::web_address;
+
 /// Services and where they answer.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -34,7 +36,7 @@ pub(crate) enum Absent {
     Region(Vec<String>),
     /// It has none for this interface.
     Interface,
-    /// What the catalogue says is no URL.
+    /// What the catalogue says is no address of the web.
     Url(String),
 }
 
@@ -59,7 +61,7 @@ impl Catalog {
             return Err(Absent::Region(regions));
         }
         let found = here.iter().find(|endpoint| endpoint.interface == interface).ok_or(Absent::Interface)?;
-        Url::parse(&found.url).map_err(|_| Absent::Url(found.url.clone()))
+        web_address(&found.url).ok_or_else(|| Absent::Url(found.url.clone()))
     }
 }
 
@@ -76,7 +78,9 @@ impl Absent {
             }
             Absent::Interface => format!("The service `{service}` has no {interface} endpoint{region}."),
             Absent::Url(url) => {
-                format!("The catalogue says that the service `{service}` answers at `{url}`, which is no URL.")
+                format!(
+                    "The catalogue says that the service `{service}` answers at `{url}`, which is no URL that begins with `http://` or `https://`."
+                )
             }
         };
         let diagnostic = Diagnostic::error("Service not found", detail);
@@ -124,6 +128,9 @@ mod tests {
         assert_eq!(url(&types, Some("cern"), "public"), Ok("https://public.cern/v1".to_owned()));
         assert_eq!(url(&["compute"], Some("geneva"), "public"), Err(Absent::Region(vec!["cern".into(), "pdc".into()])));
         assert_eq!(url(&["compute"], Some("pdc"), "admin"), Err(Absent::Interface));
+        let odd = json!([{ "type": "image", "endpoints": [{ "interface": "public", "url": "glance.cern.ch:9292" }] }]);
+        let odd: Catalog = serde_json::from_value(odd).unwrap();
+        assert!(matches!(odd.endpoint(&["image"], None, "public"), Err(Absent::Url(_))));
         let known = ["compute", "container-infra", "image"].map(str::to_owned).to_vec();
         assert_eq!(url(&["network"], None, "public"), Err(Absent::Service(known)));
     }

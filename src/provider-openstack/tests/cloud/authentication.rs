@@ -99,23 +99,28 @@ async fn what_is_missing_or_refused_is_told_without_secrets() {
 #[tokio::test]
 async fn many_calls_share_one_token_until_it_ends() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = Arc::new(Bed::of(&server.address));
     let networks = bed.networks().await;
-    let calls = (0..8).map(|number| {
-        let (bed, networks) = (&bed, Arc::clone(&networks));
-        async move { done(bed.create(&*networks, &json!({ "name": format!("n{number}") }), "t").await) }
-    });
-    for made in calls {
-        made.await;
+    // The one that it was configured with counts no longer.
+    server.set(|state| state.revoked = vec!["token-1".to_owned()]);
+    let calls: Vec<_> = (0..8)
+        .map(|number| {
+            let (bed, networks) = (Arc::clone(&bed), Arc::clone(&networks));
+            let given = json!({ "name": format!("n{number}") });
+            tokio::spawn(async move { done(bed.create(&*networks, &given, &format!("t{number}")).await) })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap();
     }
-    assert_eq!(server.asked("POST", "/v3/auth/tokens").len(), 1);
+    assert_eq!(server.asked("POST", "/v3/auth/tokens").len(), 2, "one when it is configured, and one for all calls");
 
     // A token that is about to end is not begun with.
     server.set(|state| state.lifetime = 30);
     let short = bed.networks().await;
     done(bed.create(&*short, &json!({ "name": "a" }), "t").await);
     done(bed.create(&*short, &json!({ "name": "b" }), "t").await);
-    assert!(server.asked("POST", "/v3/auth/tokens").len() >= 4, "one when it is configured, and one for each call");
+    assert!(server.asked("POST", "/v3/auth/tokens").len() >= 5, "one when it is configured, and one for each call");
 }
 
 #[tokio::test]
@@ -153,4 +158,69 @@ async fn services_are_looked_for_where_an_object_is() {
     let overridden = json!({ "endpoint_overrides": { "network": format!("http://{}/v2.0/", server.address) } });
     let kinds = bed.configure(&overridden).await.unwrap();
     done(bed.create(&*kinds.resources[NETWORK], &json!({}), "t").await);
+}
+
+#[tokio::test]
+async fn what_the_block_says_counts_whatever_the_environment_says_otherwise() {
+    let server = Server::new();
+    let mut bed = Bed::new();
+    for (name, value) in [
+        ("OS_AUTH_URL", format!("http://{}/v3", server.address).as_str()),
+        ("OS_AUTH_TYPE", "v3applicationcredential"),
+        ("OS_APPLICATION_CREDENTIAL_ID", "theirs"),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", "hunter2"),
+        ("OS_PROJECT_ID", "p-env"),
+        ("OS_PROJECT_DOMAIN_ID", "d-env"),
+        ("OS_USER_ID", "u-env"),
+        ("OS_USER_DOMAIN_ID", "d-env"),
+        ("OS_PASSWORD", "of the environment"),
+        ("OS_SYSTEM_SCOPE", "all"),
+    ] {
+        bed.set(name, value);
+    }
+    let user = |user: serde_json::Value| json!({ "methods": ["password"], "password": { "user": user } });
+    let project = |name: &str, domain: serde_json::Value| json!({ "project": { "name": name, "domain": domain } });
+    let of_env = json!({ "id": "d-env" });
+    for (block, identity, scope) in [
+        (
+            json!({ "user_name": "anna", "password": "p", "tenant_name": "physics" }),
+            user(json!({ "name": "anna", "domain": of_env, "password": "p" })),
+            project("physics", of_env.clone()),
+        ),
+        (
+            json!({ "user_name": "anna", "user_domain_name": "CERN", "tenant_name": "physics", "project_domain_name": "CERN" }),
+            user(json!({ "name": "anna", "domain": { "name": "CERN" }, "password": "of the environment" })),
+            project("physics", json!({ "name": "CERN" })),
+        ),
+        (
+            json!({ "user_name": "anna", "password": "p", "domain_name": "CERN", "tenant_name": "physics" }),
+            user(json!({ "name": "anna", "domain": { "name": "CERN" }, "password": "p" })),
+            project("physics", json!({ "name": "CERN" })),
+        ),
+        (
+            json!({ "token": "t", "tenant_name": "physics" }),
+            json!({ "methods": ["token"], "token": { "id": "t" } }),
+            project("physics", of_env.clone()),
+        ),
+        (
+            json!({ "application_credential_name": "ci", "application_credential_secret": "s", "user_name": "anna" }),
+            json!({ "methods": ["application_credential"], "application_credential": {
+                "name": "ci", "user": { "name": "anna", "domain": of_env }, "secret": "s" } }),
+            serde_json::Value::Null,
+        ),
+        (
+            json!({ "application_credential_id": "ours" }),
+            json!({ "methods": ["application_credential"], "application_credential": { "id": "ours", "secret": "hunter2" } }),
+            serde_json::Value::Null,
+        ),
+        (
+            json!({}),
+            json!({ "methods": ["application_credential"], "application_credential": { "id": "theirs", "secret": "hunter2" } }),
+            serde_json::Value::Null,
+        ),
+    ] {
+        bed.configure(&block).await.unwrap_or_else(|found| panic!("{block}: {}", words(&found)));
+        let auth = server.asked("POST", "/v3/auth/tokens").pop().unwrap().body["auth"].clone();
+        assert_eq!((&auth["identity"], &auth["scope"]), (&identity, &scope), "{block}");
+    }
 }
