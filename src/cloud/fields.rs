@@ -13,7 +13,7 @@ use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Pat
 use pipectl_provider::arguments::text;
 use serde_json::{Map, Value as Json};
 
-use crate::{Group, groups};
+use crate::{Group, blocks, groups};
 
 /// How long making, changing and removing may take, where a `timeouts` block says nothing else. What takes no time has none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +66,10 @@ pub struct Fields {
     groups: BTreeMap<&'static str, Group>,
     codecs: BTreeMap<&'static str, Codec>,
     defaults: Vec<(&'static str, Value)>,
+    /// The same of arguments in nested blocks, by block and name.
+    block_defaults: Vec<(&'static str, &'static str, Value)>,
+    /// Nested blocks whose order says nothing.
+    unordered: Vec<&'static str>,
     /// What the provider decides and a change may change.
     moving: Vec<&'static str>,
     equivalences: Vec<(&'static str, Equivalence)>,
@@ -82,6 +86,8 @@ impl Fields {
             groups: BTreeMap::new(),
             codecs: BTreeMap::new(),
             defaults: Vec::new(),
+            block_defaults: Vec::new(),
+            unordered: Vec::new(),
             moving: Vec::new(),
             equivalences: Vec::new(),
             times: Times::default(),
@@ -158,6 +164,20 @@ impl Fields {
         self
     }
 
+    /// The same with a value for an argument that is absent in nested blocks.
+    #[must_use]
+    pub fn default_in(mut self, block: &'static str, name: &'static str, value: impl Into<Value>) -> Self {
+        self.block_defaults.push((block, name, value.into()));
+        self
+    }
+
+    /// The same with nested blocks whose order says nothing.
+    #[must_use]
+    pub fn unordered(mut self, name: &'static str) -> Self {
+        self.unordered.push(name);
+        self.equivalent(name, blocks::unordered)
+    }
+
     /// The same with attributes that any change of the object may change.
     #[must_use]
     pub fn moving<const N: usize>(mut self, names: [&'static str; N]) -> Self {
@@ -212,7 +232,7 @@ impl Fields {
 
     /// The arguments with the default in the place of each that is absent.
     pub fn with_defaults(&self, config: &Value) -> Value {
-        let config = self.groups.iter().fold(config.clone(), |config, (name, group)| {
+        let config = self.groups.iter().fold(self.with_block_defaults(config), |config, (name, group)| {
             let given = config.attribute(name).map(|blocks| group.with_defaults(blocks));
             given.map_or(config.clone(), |given| config.with_attribute(name, given))
         });
@@ -222,9 +242,23 @@ impl Fields {
         })
     }
 
-    /// An object with blocks whose order says nothing in the order in which they are given.
+    fn with_block_defaults(&self, object: &Value) -> Value {
+        self.block_defaults.iter().fold(object.clone(), |object, (block, name, default)| {
+            let Some(inside) = object.attribute(block) else { return object };
+            let Some(bodies) = inside.as_slice() else { return object };
+            let one = |body: &Value| match body.set_attribute(name) {
+                None if body.as_object().is_some() => body.with_attribute(name, default.clone()),
+                _ => body.clone(),
+            };
+            let filled = Value::tuple(bodies.iter().map(one)).marked(inside.marks());
+            object.with_attribute(block, filled)
+        })
+    }
+
+    /// An object as it is compared with what is given: what means the same looks the same. Blocks whose order says nothing stand in the order in
+    /// which they are given, and what is absent in a block is its default.
     pub fn aligned(&self, object: &Value, config: &Value) -> Value {
-        self.groups.iter().fold(object.clone(), |object, (name, group)| {
+        let object = self.groups.iter().fold(self.with_block_defaults(object), |object, (name, group)| {
             match (object.attribute(name), config.attribute(name)) {
                 (Some(blocks), Some(like)) => {
                     let aligned = group.aligned(blocks, like);
@@ -232,6 +266,13 @@ impl Fields {
                 }
                 _ => object,
             }
+        });
+        self.unordered.iter().fold(object, |object, name| match (object.attribute(name), config.attribute(name)) {
+            (Some(blocks), Some(like)) if like.as_slice().is_some_and(|like| !like.is_empty()) => {
+                let aligned = blocks::aligned(blocks, like);
+                object.with_attribute(name, aligned)
+            }
+            _ => object,
         })
     }
 
@@ -276,12 +317,8 @@ impl Fields {
 
     /// The members of a request that changes one: what is other than before. What is given no more is nothing of its type.
     pub fn changes(&self, prior: &Value, planned: &Value) -> Map<String, Json> {
-        let is_changed = |name: &str| {
-            let null = Value::null();
-            let of = |value: &Value| value.attribute(name).unwrap_or(&null).clone();
-            let (before, now) = (of(prior), of(planned));
-            now.is_wholly_known() && !before.equal_content(&now)
-        };
+        let is_changed =
+            |name: &str| planned.attribute(name).is_none_or(Value::is_wholly_known) && differs(prior, planned, name);
         let mut changes = self.arguments(planned, is_changed);
         let emptied = self
             .members
@@ -411,6 +448,14 @@ impl Fields {
     }
 }
 
+/// Whether an attribute or a block is to be another one than before. Marks say nothing, and neither does what is not known yet.
+pub fn differs(prior: &Value, planned: &Value, name: &str) -> bool {
+    let null = Value::null();
+    let of = |value: &Value| value.attribute(name).unwrap_or(&null).clone();
+    let now = of(planned);
+    now.is_known() && !of(prior).equal_content(&now)
+}
+
 /// Attributes by name, as they were observed.
 pub type Observed = BTreeMap<String, Value>;
 
@@ -442,7 +487,12 @@ fn filled(planned: &Value, observed: &Value) -> Value {
     match (planned.kind(), observed.kind()) {
         (Kind::Unknown(_), _) => observed.clone().marked(planned.marks()),
         (Kind::Tuple(planned), Kind::Tuple(observed)) if planned.len() == observed.len() => {
-            Value::tuple(planned.iter().zip(observed.iter()).map(|(planned, observed)| filled(planned, observed)))
+            let pairs = blocks::paired(planned, observed);
+            let one = |(planned, pair): (&Value, &Option<usize>)| match pair {
+                Some(place) => filled(planned, &observed[*place]),
+                None => closed(planned),
+            };
+            Value::tuple(planned.iter().zip(&pairs).map(one))
         }
         (Kind::Object(attributes), Kind::Object(observed)) => Value::object(
             attributes

@@ -5,7 +5,6 @@
 
 use async_trait::async_trait;
 use pipectl_core::{Diagnostics, Value};
-use pipectl_provider::Reason;
 use serde_json::{Map, Value as Json};
 
 use crate::{Cloud, Condition, Fault, Fields, Observed, Place};
@@ -50,12 +49,6 @@ pub trait Kind: Sized + Send + Sync + 'static {
     fn refine(planned: Value, config: &Value, prior: Option<&Value>) -> Value {
         let _ = (config, prior);
         planned
-    }
-
-    /// Whether changing an object from `prior` to `planned` is not possible after all, and why.
-    fn replaces(prior: &Value, planned: &Value) -> Option<Reason> {
-        let _ = (prior, planned);
-        None
     }
 
     /// The id of an object.
@@ -170,6 +163,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     ) -> Result<Vec<Json>, Fault<Self::Cloud>> {
         let _ = before;
         Self::Cloud::candidates::<Self>(at, arguments).await
+    }
+
+    /// Whether the arguments name the object itself, which may be older than the call.
+    fn is_named(arguments: &Json) -> bool {
+        let _ = arguments;
+        false
     }
 
     /// Why an object that is found again is of no use: what only the lost answer told.

@@ -24,7 +24,7 @@ pub use clocks::Clocks;
 pub use cloud::Cloud;
 pub use condition::{Condition, with_reason};
 pub use fault::Fault;
-pub use fields::{Codec, Fields, Observed, Times};
+pub use fields::{Codec, Fields, Observed, Times, differs};
 pub use groups::Group;
 pub use kind::{Kind, Known, More, text};
 pub use lookup::{Lookup, one};

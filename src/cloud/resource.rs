@@ -31,8 +31,10 @@ const REMOVAL_FAILED: &str = "Removal failed";
 enum Call {
     /// It was waited for no longer: the id of what it makes. The same call goes on with that.
     GivenUp(String),
-    /// Its answer was lost: what it was to make.
-    Unanswered(Value),
+    /// Its answer was lost: what it was to make, and what is known of the call where that was asked for.
+    Unanswered { planned: Value, intent: Option<Box<Intent>> },
+    /// The service has refused it and has not acted.
+    Refused,
 }
 
 /// A kind as a resource: of a cloud, or of none while nothing is configured.
@@ -135,7 +137,8 @@ impl<K: Kind> KindResource<K> {
         let earlier = self.calls().remove(&at.cx.token);
         let (id, answer) = match earlier {
             Some(Call::GivenUp(id)) => (id, Json::Null),
-            Some(Call::Unanswered(_)) | None => {
+            Some(Call::Unanswered { planned, intent }) => return self.find_late(at, planned, intent).await,
+            Some(Call::Refused) | None => {
                 let answer = match self.begin(at, planned).await {
                     Ok(answer) => answer,
                     Err(problems) => return ApplyOutcome::failed(None, problems),
@@ -170,9 +173,11 @@ impl<K: Kind> KindResource<K> {
             at.cx.record(json!({ "before": before }));
         }
         K::create(at, planned).await.map_err(|fault| {
-            if fault.may_have_acted() {
-                self.calls().insert(at.cx.token.clone(), Call::Unanswered(planned.clone()));
-            }
+            let call = match fault.may_have_acted() {
+                true => Call::Unanswered { planned: planned.clone(), intent: None },
+                false => Call::Refused,
+            };
+            self.calls().insert(at.cx.token.clone(), call);
             fault.told(CREATION_FAILED)
         })
     }
@@ -267,18 +272,15 @@ impl<K: Kind> Resource for KindResource<K> {
 
     async fn plan(&self, _cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
         let config = &self.fields.with_defaults(request.config);
-        let aligned = request
-            .prior
-            .map(|prior| Instance { attributes: self.fields.aligned(&prior.attributes, config), ..prior.clone() });
+        let aligned = |prior: &Instance| {
+            let attributes = self.fields.aligned(&prior.attributes, config);
+            Instance { attributes, ..prior.clone() }
+        };
+        let aligned = request.prior.map(aligned);
         let request = PlanRequest { config, prior: aligned.as_ref(), ..request };
         let mut response = plan_by_schema(&self.fields.schema, &request);
         let prior = request.prior.map(|prior| &prior.attributes);
         let mut reasons = Vec::new();
-        if response.effect == Effect::Update
-            && let Some(prior) = prior
-        {
-            reasons.extend(K::replaces(prior, &response.planned));
-        }
         let private = request.prior.map(Private::of).unwrap_or_default();
         if private.is_unfinished && matches!(response.effect, Effect::NoOp | Effect::Update) {
             match private.failure {
@@ -364,6 +366,10 @@ impl<K: Kind> Resource for KindResource<K> {
             // It is known what became of the call, and that it is not over.
             let detail = "The call was given up while it went on. The next run finds out what became of it.";
             return Err(Diagnostic::error("Call not over", detail).into());
+        }
+        if matches!(self.calls().get(&cx.token), Some(Call::Refused)) {
+            // What is there and looks like it is somebody else's.
+            return Ok(Found::None);
         }
         self.find_again(cx, intent).await
     }

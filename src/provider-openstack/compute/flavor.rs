@@ -7,7 +7,7 @@ use pipectl_cloud::settling::READING_FAILED;
 use pipectl_cloud::{Fields, Lookup, one};
 use pipectl_core::Diagnostic;
 use pipectl_core::{Attribute, Diagnostics, Path, Schema, Type, Value};
-use pipectl_provider::arguments::{flag, integer, map_of_text, text as given};
+use pipectl_provider::arguments::{flag, map_of_text, text as given};
 use pipectl_provider::rules::at_least_one_of;
 use pipectl_provider::{Cx, DataSource};
 use serde_json::Value as Json;
@@ -109,8 +109,7 @@ async fn listed(at: &Place<'_>, config: &Value) -> Result<Vec<Json>, Fault> {
     let list = at.endpoint.list(&["flavors", "detail"], &query).await?;
     let number = |flavor: &Json, member: &str| flavor.get(member).and_then(Json::as_f64).unwrap_or_default();
     let fits = |flavor: &&Json| {
-        #[expect(clippy::cast_precision_loss, reason = "sizes of machines are far below 2^53")]
-        let wanted = |name: &str| integer(config, name).map(|wanted| wanted as f64);
+        let wanted = |name: &str| config.attribute(name).and_then(Value::as_number).map(|wanted| wanted.to_f64());
         given(config, "name").is_none_or(|name| flavor.get("name").and_then(Json::as_str) == Some(name))
             && EQUAL.iter().all(|(name, member)| wanted(name).is_none_or(|wanted| number(flavor, member) == wanted))
             && AT_LEAST.iter().all(|(name, member)| wanted(name).is_none_or(|wanted| number(flavor, member) >= wanted))

@@ -10,7 +10,6 @@ use pipectl_cloud::{Fields, Times};
 use pipectl_core::Diagnostic;
 use pipectl_core::{Attribute, Block, Diagnostics, Path, Schema, Type, Value};
 use pipectl_http::Method;
-use pipectl_provider::Reason;
 use pipectl_provider::arguments::{blocks, flag, is_given, map_of_text, text as given, text_map, texts};
 use pipectl_provider::rules::{at_most_one_block, conflicts, one_of};
 use serde_json::{Value as Json, json};
@@ -87,6 +86,9 @@ impl Kind for Instance {
             .block("scheduler_hints", Block::list(request::hints_schema(), "Where to make it."))
             .block("personality", Block::list(request::file_schema(), "A file that it is made with."))
             .block("vendor_options", Block::list(vendor_schema(), "What some clouds need."))
+            .default_in("network", "access_network", false)
+            .default_in("block_device", "delete_on_termination", false)
+            .default_in("block_device", "multiattach", false)
             .equivalent("availability_zone", |given, now| {
                 given.as_str().zip(now.as_str()).is_some_and(|(given, now)| given.split(':').next() == Some(now))
             })
@@ -109,6 +111,7 @@ impl Kind for Instance {
             let detail = "A server starts from something: give `image_id`, `image_name` or a `block_device`.";
             found.push(Diagnostic::error("Missing argument", detail).on(Path::of("image_id")));
         }
+        found.extend(request::validate(config));
         if !blocks(config, "network").is_empty() {
             found.extend(conflicts(config, "network_mode", &["network"]));
         }
@@ -119,17 +122,13 @@ impl Kind for Instance {
         sizes::refine(planned, config, prior)
     }
 
-    fn replaces(prior: &Value, planned: &Value) -> Option<Reason> {
-        let devices = |value: &Value| blocks(value, "block_device").len();
-        (devices(prior) != devices(planned))
-            .then(|| Reason::on(&Path::of("block_device"), "block `block_device` forces replacement"))
-    }
-
     async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
         let body = request::body(at, planned).await?;
-        // To name a host came later than the rest.
-        let version = given(planned, "hypervisor_hostname").map(|_| "compute 2.74");
-        let call = at.endpoint.call_at(version, Method::POST, &[Self::COLLECTION]).json(&body).private();
+        let call = at
+            .endpoint
+            .call_at(request::microversion(planned), Method::POST, &[Self::COLLECTION])
+            .json(&body)
+            .private();
         Ok(unwrap::<Self>(at.endpoint.send(&call).await?.json()?))
     }
 
@@ -164,6 +163,15 @@ impl Kind for Instance {
             }
             (_, Some(task)) => Condition::Busy(format!("{status} ({task})")),
             _ => Condition::Ready,
+        }
+    }
+
+    /// Nova removes by a task, which is over.
+    fn stays(object: &Json) -> Option<String> {
+        let has_task = object.get("OS-EXT-STS:task_state").is_some_and(|task| !task.is_null());
+        match Self::condition(object) {
+            Condition::Failed(reason) if !has_task => Some(reason),
+            Condition::Failed(_) | Condition::Ready | Condition::Busy(_) => None,
         }
     }
 
@@ -210,6 +218,9 @@ impl Kind for Instance {
     async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
         if flag(prior, "stop_before_destroy") == Some(true) {
             change::stop(at, id, prior).await?;
+        }
+        if request::has_option(prior, "detach_ports_before_destroy") {
+            change::detach(at, id, prior).await?;
         }
         match flag(prior, "force_delete") {
             Some(true) => change::ask(at, id, json!({ "forceDelete": null })).await,

@@ -115,23 +115,22 @@ impl Kind for Cluster {
     }
 
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
-        let mut is_asked = false;
+        // Each is waited for before anything else is asked for: what was before is not what was before the first.
+        let limit = at.fields.limit("update", planned);
         let template = given(planned, "cluster_template_id");
         if given(prior, "cluster_template_id") != template {
             let before = Self::look(at, id, planned).await?;
             let body = json!({ "cluster_template": template, "max_batch_size": 1 });
             act(at, Method::POST, &[Self::COLLECTION, id, "actions", "upgrade"], &body).await?;
-            is_asked = true;
-            if integer(prior, "node_count") != integer(planned, "node_count") {
-                settled::<Self>(at, id, planned, at.fields.limit("update", planned), before.as_ref()).await?;
-            }
+            settled::<Self>(at, id, planned, limit, before.as_ref()).await?;
         }
         if integer(prior, "node_count") != integer(planned, "node_count") {
             let group = default_workers(at, id).await?.and_then(|group| text(&group, "uuid")).unwrap_or_default();
+            let before = Self::look(at, id, planned).await?;
             resize(at, id, &group, integer(planned, "node_count").unwrap_or(1)).await?;
-            is_asked = true;
+            settled::<Self>(at, id, planned, limit, before.as_ref()).await?;
         }
-        Ok(is_asked)
+        Ok(false)
     }
 
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {

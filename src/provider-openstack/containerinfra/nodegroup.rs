@@ -99,23 +99,27 @@ impl Kind for NodeGroup {
         idle(at, cluster, limit).await?;
         let mut changes: Map<String, Json> = at.fields.changes(prior, planned);
         let count = changes.remove("node_count").and_then(|_| integer(planned, "node_count"));
-        let mut is_asked = false;
+        // Each is waited for before anything else is asked for: what was before is not what was before the first.
         if !changes.is_empty() {
+            let before = Self::look(at, id, planned).await?;
             patch(at, &["clusters", cluster, "nodegroups", group], changes).await?;
-            is_asked = true;
+            settled::<Self>(at, id, planned, limit, before.as_ref()).await?;
+            idle(at, cluster, limit).await?;
         }
         if let Some(count) = count {
-            if is_asked {
-                idle(at, cluster, limit).await?;
-            }
+            let before = Self::look(at, id, planned).await?;
             resize(at, cluster, group, count).await?;
-            is_asked = true;
+            settled::<Self>(at, id, planned, limit, before.as_ref()).await?;
         }
-        Ok(is_asked)
+        Ok(false)
     }
 
     async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
         let (cluster, group) = parts(id);
+        if Cluster::look(at, cluster, &Value::null()).await?.is_none() {
+            // It went with its cluster.
+            return Ok(());
+        }
         idle(at, cluster, at.fields.limit("delete", prior)).await?;
         Ok(at.endpoint.delete(&["clusters", cluster, "nodegroups", group]).await?)
     }

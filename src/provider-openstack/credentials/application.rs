@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use pipectl_cloud::Fields;
-use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::blocks::{from_objects, to_objects};
 use pipectl_core::{Attribute, Block, Schema, Type, Value};
 use pipectl_http::{Call, Method};
 use pipectl_provider::arguments::{blocks, texts};
@@ -63,7 +63,7 @@ impl Kind for ApplicationCredential {
             .with("expires_at", given(Type::String, "When it ends: `2027-01-01T00:00:00Z`."))
             .block("access_rules", Block::list(rule, "What alone may be asked for with it."))
             .equivalent("expires_at", is_same_time)
-            .equivalent("access_rules", unordered)
+            .unordered("access_rules")
     }
 
     fn body(fields: &Fields, planned: &Value) -> Map<String, Json> {
@@ -101,11 +101,19 @@ impl Kind for ApplicationCredential {
         Ok([("roles".to_owned(), roles), ("access_rules".to_owned(), rules)].into())
     }
 
-    async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
-        let list: Json = at.endpoint.send(&call(at, Method::GET, None).await?).await?.json()?;
-        let listed = list.get(Self::COLLECTION).and_then(Json::as_array).into_iter().flatten();
-        // Its name is the user's own: no other one can have it.
-        Ok(listed.filter(|object| object.get("name") == arguments.get("name")).cloned().collect())
+    /// It does not tell when it was made.
+    async fn before(at: &Place<'_>, _planned: &Value) -> Result<Option<Json>, Fault> {
+        let ids: Vec<String> = listed(at).await?.iter().filter_map(Self::id).collect();
+        Ok(Some(ids.into()))
+    }
+
+    async fn candidates(at: &Place<'_>, arguments: &Json, before: &Json) -> Result<Vec<Json>, Fault> {
+        let was_there = |object: &Json| {
+            let before = before.as_array().into_iter().flatten();
+            object.get("id").is_some_and(|id| before.into_iter().any(|before| before == id))
+        };
+        let is_meant = |object: &Json| object.get("name") == arguments.get("name") && !was_there(object);
+        Ok(listed(at).await?.into_iter().filter(is_meant).collect())
     }
 
     fn lost(arguments: &Json) -> Option<String> {
@@ -113,6 +121,11 @@ impl Kind for ApplicationCredential {
         let _ = arguments;
         Some("its secret is lost".to_owned())
     }
+}
+
+async fn listed(at: &Place<'_>) -> Result<Vec<Json>, Fault> {
+    let list: Json = at.endpoint.send(&call(at, Method::GET, None).await?).await?.json()?;
+    Ok(list.get(ApplicationCredential::COLLECTION).and_then(Json::as_array).cloned().unwrap_or_default())
 }
 
 /// A call about application credentials of the user.

@@ -1,7 +1,7 @@
 //! `openstack_networking_network_v2`
 
 use async_trait::async_trait;
-use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::blocks::{from_objects, to_objects};
 use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Block, Schema, Type, Value};
 use pipectl_provider::arguments::blocks;
@@ -55,7 +55,7 @@ impl Kind for Network {
                 Attribute::optional_computed(Type::set(Type::String), "Zones to be in.").forces_replacement(),
             )
             .block("segments", Block::list(segment, "A segment, for administrators.").computed())
-            .equivalent("segments", unordered)
+            .unordered("segments")
             .times(Times::minutes(10, 0, 10));
         super::with_value_specs(tags::with_tags(super::with_project(fields)))
     }

@@ -1,7 +1,8 @@
 //! `openstack_networking_router_v2`
 
 use async_trait::async_trait;
-use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::blocks::{from_objects, to_objects};
+use pipectl_cloud::differs;
 use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Block, Diagnostics, Schema, Type, Value};
 use pipectl_http::StatusCode;
@@ -15,7 +16,8 @@ use crate::kind::{Condition, Fault, Kind, More, Place, put, unwrap, wrap};
 
 const FIXED: [(&str, &str); 2] = [("subnet_id", "subnet_id"), ("ip_address", "ip_address")];
 /// What the gateway is made of.
-const GATEWAY: [&str; 4] = ["external_network_id", "enable_snat", "external_qos_policy_id", "external_fixed_ip"];
+const GATEWAY: [&str; 5] =
+    ["external_network_id", "enable_snat", "external_qos_policy_id", "external_fixed_ip", "external_subnet_ids"];
 
 pub(crate) struct Router;
 
@@ -60,7 +62,7 @@ impl Kind for Router {
             )
             .block("external_fixed_ip", Block::list(fixed, "An outside address.").computed())
             .block("vendor_options", Block::list(vendor, "What some clouds need."))
-            .equivalent("external_fixed_ip", unordered)
+            .unordered("external_fixed_ip")
             .times(Times::minutes(10, 0, 10));
         super::with_value_specs(tags::with_tags(super::with_project(fields)))
     }
@@ -74,12 +76,10 @@ impl Kind for Router {
     }
 
     fn refine(planned: Value, config: &Value, prior: Option<&Value>) -> Value {
-        let moves =
-            prior.is_some_and(|prior| text(prior, "external_network_id") != text(&planned, "external_network_id"));
-        if !moves {
+        if !prior.is_some_and(|prior| is_gateway_changed(prior, &planned)) {
             return planned;
         }
-        // Another network has other addresses.
+        // Another network has other addresses. And what nobody gives is not asked for: not everybody may.
         let planned = match blocks(config, "external_fixed_ip").is_empty() {
             true => planned.with_attribute("external_fixed_ip", Value::unknown(Type::Any)),
             false => planned,
@@ -140,12 +140,16 @@ impl Kind for Router {
 
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
         put::<Self>(at, id, at.fields.changes(prior, planned)).await?;
-        if GATEWAY.iter().any(|name| prior.attribute(name) != planned.attribute(name)) {
+        if is_gateway_changed(prior, planned) {
             set_gateway(at, id, planned).await?;
         }
         tags::change::<Self>(at, id, prior, planned).await?;
         Ok(true)
     }
+}
+
+fn is_gateway_changed(prior: &Value, planned: &Value) -> bool {
+    GATEWAY.iter().any(|name| differs(prior, planned, name))
 }
 
 fn is_set_later(planned: &Value) -> bool {

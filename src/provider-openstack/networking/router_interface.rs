@@ -80,15 +80,22 @@ impl Kind for RouterInterface {
 
     async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
         let router = text(prior, "router_id").unwrap_or_default();
-        if flag(prior, "force_destroy") == Some(true) {
-            act(at, Method::PUT, &["routers", router], &json!({ "router": { "routes": [] } })).await?;
-        }
-        let removed =
-            act(at, Method::PUT, &["routers", router, "remove_router_interface"], &json!({ "port_id": id })).await;
-        match removed {
+        let removed = async {
+            if flag(prior, "force_destroy") == Some(true) {
+                act(at, Method::PUT, &["routers", router], &json!({ "router": { "routes": [] } })).await?;
+            }
+            act(at, Method::PUT, &["routers", router, "remove_router_interface"], &json!({ "port_id": id })).await
+        };
+        // It goes with its router.
+        match removed.await {
             Err(fault) if fault.status() == Some(StatusCode::NOT_FOUND) => Ok(()),
             other => other,
         }
+    }
+
+    /// A port that is given is older than its place in the router.
+    fn is_named(arguments: &Json) -> bool {
+        arguments.get("port_id").is_some_and(Json::is_string)
     }
 
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {

@@ -1,7 +1,7 @@
 //! `openstack_networking_subnet_v2`
 
 use async_trait::async_trait;
-use pipectl_cloud::blocks::{from_objects, to_objects, unordered};
+use pipectl_cloud::blocks::{from_objects, to_objects};
 use pipectl_cloud::{Fields, Times};
 use pipectl_core::{Attribute, Block, Diagnostics, Schema, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, text};
@@ -68,7 +68,7 @@ impl Kind for Subnet {
             .block("allocation_pool", Block::list(pool, "Addresses that are given out.").computed())
             .equivalent("cidr", is_same_network)
             .equivalent("gateway_ip", is_same_address)
-            .equivalent("allocation_pool", unordered)
+            .unordered("allocation_pool")
             .times(Times::minutes(10, 0, 10));
         super::with_value_specs(tags::with_tags(super::with_project(fields)))
     }

@@ -72,25 +72,55 @@ impl Observed {
 pub(super) async fn observed(at: &Place<'_>, id: &str, server: &Json, known: &Value) -> Result<Observed, Fault> {
     let list = at.endpoint.look(&["servers", id, "os-interface"]).await?.unwrap_or_default();
     let mut cards: Vec<Json> = list.get("interfaceAttachments").and_then(Json::as_array).cloned().unwrap_or_default();
-    let mut found = Vec::new();
-    for wanted in blocks(known, "network") {
-        let is_meant = |card: &Json| {
-            let is = |name: &str, member: &str| {
-                given(wanted, name).is_some_and(|text| card.get(member).and_then(Json::as_str) == Some(text))
-            };
-            is("port", "port_id")
-                || given(wanted, "port").is_none()
-                    && (is("uuid", "net_id") || is_named(server, card, given(wanted, "name")))
-        };
-        if let Some(index) = cards.iter().position(is_meant) {
-            found.push(block(server, &cards.remove(index), Some(wanted)));
+    let wanted = blocks(known, "network");
+    let mut chosen: Vec<Option<Json>> = vec![None; wanted.len()];
+    // Those of which most is known choose first.
+    for likeness in [Likeness::Card, Likeness::Port, Likeness::Address, Likeness::Network] {
+        for (wanted, chosen) in wanted.iter().zip(&mut chosen).filter(|(_, chosen)| chosen.is_none()) {
+            let place = cards.iter().position(|card| likeness.is_of(server, card, wanted));
+            *chosen = place.map(|place| cards.remove(place));
         }
     }
+    let blocks_of = wanted.iter().zip(&chosen);
+    let mut found: Vec<Value> =
+        blocks_of.filter_map(|(wanted, card)| Some(block(server, card.as_ref()?, Some(wanted)))).collect();
     // One that was put on by somebody else is none of the blocks.
     if blocks(known, "network").is_empty() {
         found.extend(cards.iter().map(|card| block(server, card, None)));
     }
     Ok(Observed { blocks: Value::tuple(found) })
+}
+
+/// What tells that a card is the one of a block.
+#[derive(Clone, Copy)]
+enum Likeness {
+    Card,
+    Port,
+    Address,
+    Network,
+}
+
+impl Likeness {
+    fn is_of(self, server: &Json, card: &Json, wanted: &Value) -> bool {
+        let is = |name: &str, member: &str| {
+            given(wanted, name).is_some_and(|text| card.get(member).and_then(Json::as_str) == Some(text))
+        };
+        let has = |name: &str| {
+            let fixed = card.get("fixed_ips").and_then(Json::as_array).into_iter().flatten();
+            given(wanted, name).is_some_and(|address| {
+                fixed.into_iter().any(|fixed| fixed.get("ip_address").and_then(Json::as_str) == Some(address))
+            })
+        };
+        let has_network = || is("uuid", "net_id") || is_named(server, card, given(wanted, "name"));
+        match self {
+            Likeness::Card => is("mac", "mac_addr"),
+            Likeness::Port => is("port", "port_id"),
+            Likeness::Address => {
+                given(wanted, "port").is_none() && has_network() && (has("fixed_ip_v4") || has("fixed_ip_v6"))
+            }
+            Likeness::Network => given(wanted, "port").is_none() && has_network(),
+        }
+    }
 }
 
 fn is_named(server: &Json, card: &Json, name: Option<&str>) -> bool {

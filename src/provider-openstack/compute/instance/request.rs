@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pipectl_cloud::blocks::to_objects;
 use pipectl_core::json::to_json;
-use pipectl_core::{Attribute, Schema, Type, Value};
+use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, map_of_text, text as given, texts};
 use serde_json::{Map, Value as Json, json};
 
@@ -12,7 +12,7 @@ use super::{networks, sizes};
 use crate::kind::{Fault, Place};
 
 /// Members of a disk, by argument.
-const DEVICE: [(&str, &str); 9] = [
+const DEVICE: [(&str, &str); 10] = [
     ("source_type", "source_type"),
     ("uuid", "uuid"),
     ("volume_size", "volume_size"),
@@ -20,6 +20,7 @@ const DEVICE: [(&str, &str); 9] = [
     ("boot_index", "boot_index"),
     ("delete_on_termination", "delete_on_termination"),
     ("guest_format", "guest_format"),
+    ("volume_type", "volume_type"),
     ("device_type", "device_type"),
     ("disk_bus", "disk_bus"),
 ];
@@ -111,6 +112,34 @@ pub(super) async fn body(at: &Place<'_>, planned: &Value) -> Result<Json, Fault>
     Ok(body)
 }
 
+/// The microversion that has all that is asked for, where that is a later one than is spoken else.
+pub(super) fn microversion(planned: &Value) -> Option<&'static str> {
+    let has = |name: &str| blocks(planned, "block_device").iter().any(|device| is_asked(device, name));
+    if given(planned, "hypervisor_hostname").is_some() {
+        return Some("compute 2.74");
+    }
+    if has("volume_type") {
+        return Some("compute 2.67");
+    }
+    // It is no member of the request: volumes of several servers are taken from this one on.
+    has("multiattach").then_some("compute 2.60")
+}
+
+/// What no one microversion has: files went with 2.57.
+pub(super) fn validate(config: &Value) -> Diagnostics {
+    let is_late = microversion(config).is_some();
+    if !is_late || blocks(config, "personality").is_empty() {
+        return Diagnostics::new();
+    }
+    let detail = "Nova takes no files (`personality`) of a server with a `hypervisor_hostname`, or with a `block_device` that has a `volume_type` or \
+                  `multiattach`: these came when files had gone. Write files with `user_data`.";
+    Diagnostic::error("Invalid combination of arguments", detail).on(Path::of("personality")).into()
+}
+
+fn is_asked(device: &Value, name: &str) -> bool {
+    given(device, name).is_some_and(|text| !text.is_empty()) || flag(device, name) == Some(true)
+}
+
 fn devices(planned: &Value) -> Vec<Json> {
     let devices = to_objects(blocks(planned, "block_device"), &DEVICE);
     devices.into_iter().map(Json::Object).collect()
@@ -134,5 +163,9 @@ fn encoded(data: &str) -> String {
 
 /// Whether resizes are confirmed by the cloud.
 pub(super) fn confirms_itself(planned: &Value) -> bool {
-    blocks(planned, "vendor_options").iter().any(|options| flag(options, "ignore_resize_confirmation") == Some(true))
+    has_option(planned, "ignore_resize_confirmation")
+}
+
+pub(super) fn has_option(planned: &Value, name: &str) -> bool {
+    blocks(planned, "vendor_options").iter().any(|options| flag(options, name) == Some(true))
 }

@@ -1,9 +1,11 @@
 //! Image and flavor, each by id or by name.
 
+use pipectl_cloud::differs;
 use pipectl_core::{Diagnostic, Path, Type, Value};
 use pipectl_provider::arguments::{optional_text, text as given};
 use serde_json::Value as Json;
 
+use super::change::RESIZED;
 use crate::cloud::Service;
 use crate::kind::{Fault, More, Place, text};
 
@@ -14,7 +16,7 @@ pub(super) fn refine(planned: Value, config: &Value, prior: Option<&Value>) -> V
     let Some(prior) = prior else { return planned };
     let pairs = BOTH.into_iter().flat_map(|(id, name)| [(id, name), (name, id)]);
     pairs.fold(planned, |planned, (one, other)| {
-        let changes = config.set_attribute(one).is_some() && config.attribute(one) != prior.attribute(one);
+        let changes = config.set_attribute(one).is_some() && differs(prior, config, one);
         match changes && config.set_attribute(other).is_none() {
             true => planned.with_attribute(other, Value::unknown(Type::String)),
             false => planned,
@@ -65,7 +67,13 @@ pub(super) fn only(noun: &str, name: &str, listed: &Json, argument: &str) -> Res
 pub(super) async fn observed(at: &Place<'_>, server: &Json, known: &Value) -> Result<More, Fault> {
     let mut more = More::new();
     let image = server.get("image").and_then(|image| text(image, "id"));
-    let flavor = server.get("flavor").and_then(|flavor| text(flavor, "id"));
+    let mut flavor = server.get("flavor").and_then(|flavor| text(flavor, "id"));
+    if text(server, "status").as_deref() == Some(RESIZED)
+        && let Some(before) = given(known, "flavor_id")
+    {
+        // It has another one for good when that is confirmed: until then there is something left to be done.
+        flavor = Some(before.to_owned());
+    }
     let is_known = |(id, name): (&str, &str), now: &Option<String>| {
         given(known, id) == now.as_deref() && given(known, name).is_some()
     };

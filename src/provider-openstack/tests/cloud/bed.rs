@@ -102,6 +102,11 @@ impl Bed {
         Arc::clone(&self.configure(&json!({})).await.unwrap().resources[NETWORK])
     }
 
+    /// A kind of a cloud that has the service that it needs, and that of networks.
+    pub async fn kind(&self, name: &str) -> Arc<dyn Resource> {
+        Arc::clone(&self.configure(&json!({})).await.unwrap().resources[name])
+    }
+
     pub async fn plan(&self, kind: &dyn Resource, given: &Json, prior: Option<&Instance>) -> PlanResponse {
         let address: Address = "openstack_networking_network_v2.x".parse().unwrap();
         let config = config(kind.schema(), given);
@@ -129,6 +134,15 @@ impl Bed {
             known: BTreeSet::new(),
         }
     }
+}
+
+/// An object as the state has it that was made of some arguments: with nothing in the place of what was open, and some attributes.
+pub fn kept(response: PlanResponse, attributes: &[(&str, Value)]) -> Instance {
+    let closed = response.planned.map_deep(&|value| match value.kind() {
+        pipectl_core::Kind::Unknown(unknown) => Value::null_of(unknown.ty.clone()),
+        _ => value,
+    });
+    Instance::new(attributes.iter().fold(closed, |closed, (name, value)| closed.with_attribute(name, value.clone())))
 }
 
 pub fn planned(kind: &dyn Resource, response: PlanResponse) -> Instance {

@@ -1,8 +1,6 @@
 //! Answers that were lost: what was made is found again, and nothing else is taken for it.
 
-use std::time::Duration;
-
-use pipectl_provider::{Effect, Found, Instance, Intent, Resource};
+use pipectl_provider::{Effect, Found, Instance, Intent, Resource, Stop};
 use serde_json::json;
 
 use super::bed::{Bed, done, planned, read, text, words};
@@ -30,7 +28,7 @@ async fn what_was_made_is_found_by_its_arguments_and_its_time() {
         let given = json!({ "name": "a", "mtu": 1400 });
         // An older one of the same name and arguments is somebody else's.
         let older = done(bed.create(&*networks, &given, "t0").await);
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        server.set(|state| state.networks.get_mut("net-1").unwrap()["created_at"] = "2020-01-01T00:00:00Z".into());
         let began = clock();
         let intent = bed.intent(&*networks, &given, "t1", began).await;
         assert!(matches!(found(&*networks, &bed, &intent).await, Found::None), "nothing was made");
@@ -86,4 +84,39 @@ async fn a_lost_answer_is_found_within_the_run_and_waited_for() {
     let whole = one(found(&*networks, &bed, &intent).await);
     assert!(whole.private.is_null(), "nothing is left to be done");
     assert_eq!(server.get(|state| (state.networks["net-1"]["tags"].clone(), state.builds)), (json!(["x"]), 0));
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_was_lost_is_not_repeated() {
+    let server = Server::new();
+    let bed = Bed::of(&server.address);
+    let networks = bed.networks().await;
+    let given = json!({ "name": "a" });
+    let intent = bed.intent(&*networks, &given, "t1", clock()).await;
+    // What was made comes to light late.
+    server.set(|state| (state.lose, state.hidden) = (1, 3));
+    assert!(bed.create(&*networks, &given, "t1").await.instance.is_none());
+    assert!(matches!(found(&*networks, &bed, &intent).await, Found::None));
+    let made = done(bed.create(&*networks, &given, "t1").await);
+    assert_eq!(text(&made, "id"), "net-1");
+
+    // What does not come to light is for the next run.
+    let intent = bed.intent(&*networks, &given, "t2", clock()).await;
+    server.set(|state| (state.lose, state.hidden) = (1, usize::MAX));
+    assert!(bed.create(&*networks, &given, "t2").await.instance.is_none());
+    assert!(matches!(found(&*networks, &bed, &intent).await, Found::None));
+    let response = bed.plan(&*networks, &given, None).await;
+    let new = planned(&*networks, response);
+    let cx = bed.cx("t2");
+    let cancel = cx.cancel.clone();
+    let before = server.asked("GET", "/v2.0/networks").len();
+    let (outcome, ()) = tokio::join!(networks.create(&cx, &new), async {
+        while server.asked("GET", "/v2.0/networks").len() < before + 2 {
+            assert_eq!(server.asked("POST", "/v2.0/networks").len(), 2, "nothing is made twice");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        cancel.request(Stop::Now);
+    });
+    assert!(outcome.instance.is_none() && outcome.diagnostics.has_errors());
+    assert_eq!(server.asked("POST", "/v2.0/networks").len(), 2, "nothing is made twice");
 }

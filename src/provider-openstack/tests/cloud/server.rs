@@ -1,4 +1,4 @@
-//! Keystone and Neutron as far as the tests need them.
+//! Keystone and the networks of Neutron as far as the tests need them. Other services are beside it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use super::services;
 
 /// The time of the real clock, by which tokens end.
 #[expect(clippy::disallowed_methods, reason = "tokens of the server hold until a time of the real clock")]
@@ -22,6 +24,8 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub token: Option<String>,
+    /// The microversion that was asked for.
+    pub version: Option<String>,
     pub body: Json,
 }
 
@@ -44,6 +48,42 @@ pub struct State {
     pub ahead: i64,
     /// The tokens that count no longer, whatever they said.
     pub revoked: Vec<String>,
+    /// Services beside that of networks.
+    pub services: Vec<&'static str>,
+    /// Calls by method and end of path that are answered so and do nothing.
+    pub refused: Vec<(&'static str, String, u16, Json)>,
+    /// How often networks are listed without any.
+    pub hidden: usize,
+    /// Objects of other kinds, by collection and id.
+    pub objects: BTreeMap<&'static str, BTreeMap<String, Json>>,
+    /// How often an object is looked at until what was asked for begins, and until it is over.
+    pub delay: usize,
+    /// What is done with clusters and node groups: when it begins, when it ends, and what comes of it.
+    pub jobs: Vec<Job>,
+    /// Ports of servers.
+    pub cards: Vec<Json>,
+}
+
+pub struct Job {
+    pub id: String,
+    pub left: usize,
+    pub change: Json,
+}
+
+impl State {
+    pub fn object(&mut self, collection: &'static str, id: &str) -> Option<&mut Json> {
+        self.objects.entry(collection).or_default().get_mut(id)
+    }
+
+    pub fn put(&mut self, collection: &'static str, id: &str, object: Json) {
+        self.objects.entry(collection).or_default().insert(id.to_owned(), object);
+    }
+
+    /// A number that nothing else has.
+    pub fn next(&mut self) -> usize {
+        self.made += 1;
+        self.made
+    }
 }
 
 pub struct Server {
@@ -96,6 +136,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, address: &str) {
         method: words.next().unwrap(),
         path: words.next().unwrap(),
         token: field("x-auth-token"),
+        version: field("openstack-api-version"),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
     let mut state = state.lock().unwrap();
@@ -112,8 +153,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, address: &str) {
     let token = token.map(|token| format!("x-subject-token: {token}\r\n")).unwrap_or_default();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let length = body.len();
+    let moved = if (300..400).contains(&status) { "location: https://login.cern.ch/?next=1\r\n" } else { "" };
     let answer = format!(
-        "HTTP/1.1 {status} X\r\ndate: {date}\r\n{token}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status} X\r\ndate: {date}\r\n{token}{moved}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
     stream.write_all(answer.as_bytes()).unwrap();
 }
@@ -138,8 +180,22 @@ fn answer(state: &mut State, request: &Request, address: &str) -> Option<Answer>
         ));
     }
     let path = request.path.split('?').next().unwrap_or_default();
+    let refused =
+        state.refused.iter().position(|(method, end, ..)| request.method == *method && path.ends_with(end.as_str()));
+    if let Some(index) = refused {
+        let (_, _, status, body) = state.refused.remove(index);
+        return Some((status, None, body));
+    }
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let other = services::answer(state, request, &parts);
+    if let Some((status, body)) = other {
+        return Some((status, None, body));
+    }
     match (request.method.as_str(), parts.as_slice()) {
+        ("GET", ["v2.0", "networks"]) if state.hidden > 0 => {
+            state.hidden -= 1;
+            Some((200, None, json!({ "networks": [] })))
+        }
         ("GET", ["v2.0", "networks"]) => {
             Some((200, None, json!({ "networks": state.networks.values().collect::<Vec<_>>() })))
         }
@@ -206,11 +262,13 @@ fn authenticate(state: &mut State, body: &Json, address: &str) -> Answer {
     state.tokens.push(token.clone());
     let expires = OffsetDateTime::from(clock()) + Duration::from_secs(state.lifetime);
     let endpoint = |region: &str| json!({ "interface": "public", "region": region, "region_id": region, "url": format!("http://{address}") });
+    let mut catalog = vec![json!({ "type": "network", "endpoints": [endpoint("cern"), endpoint("pdc")] })];
+    catalog.extend(state.services.iter().map(|kind| json!({ "type": kind, "endpoints": [endpoint("cern")] })));
     let answer = json!({ "token": {
         "expires_at": expires.format(&Rfc3339).unwrap(),
         "user": { "id": "user-1" },
         "project": { "id": "project-1" },
-        "catalog": [{ "type": "network", "endpoints": [endpoint("cern"), endpoint("pdc")] }],
+        "catalog": catalog,
     } });
     (201, Some(token), answer)
 }
