@@ -713,7 +713,12 @@ def trouble(sim):
     sim.turn(faults=[{"operation": "list_*", "times": 2, "effect": {"refuse": {"status": 500, "code": "InternalError", "message": "x"}}}])
     check(patient.list_vcns(sim.compartment).data == [], "the SDK tries again")
     sim.turn(faults=[{"operation": "create_vcn", "effect": "drop_after"}])
-    made = patient.create_vcn(details).data
+    try:
+        client.create_vcn(details, opc_retry_token="lost")
+        raise AssertionError("the connection was to be closed")
+    except oci.exceptions.RequestException:
+        check(len(client.list_vcns(sim.compartment).data) == 1, "it was made, though nobody was told")
+    made = client.create_vcn(details, opc_retry_token="lost").data
     check([found.id for found in client.list_vcns(sim.compartment).data] == [made.id], "once, though its first answer was lost")
     sim.turn(faults=[{"operation": "create_vcn", "effect": "drop_before"}])
     try:
