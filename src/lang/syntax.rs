@@ -120,20 +120,19 @@ fn item_at(text: &str, place: usize) -> Option<Range<usize>> {
 
 /// Parses one expression that is all of `text`. Line breaks mean nothing in it, as if it stood in parentheses.
 pub(crate) fn parse_expression(text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
-    if let Some(bare) = without_breaks(text) {
-        let start = bare.len() - bare.trim_start().len();
-        return parse_bare(bare.trim(), &text[start..start + bare.trim().len()], &origin.beginning_at(start));
-    }
-    parse_bare(text, text, origin)
+    let tokens = scan(text);
+    let Some(bare) = without_breaks(text, &tokens) else { return parse_bare(text, &tokens, text, origin) };
+    let start = bare.len() - bare.trim_start().len();
+    let shown = bare.trim();
+    parse_bare(shown, &scan(shown), &text[start..start + shown.len()], &origin.beginning_at(start))
 }
 
 /// The text with spaces for line breaks and comments outside of all brackets. Nothing where there is none of them.
-fn without_breaks(text: &str) -> Option<String> {
-    let tokens = scan(text);
+fn without_breaks(text: &str, tokens: &[Token]) -> Option<String> {
     let mut brackets = Brackets::default();
     let mut bare: Option<String> = None;
     for (index, token) in tokens.iter().enumerate() {
-        brackets.take(&tokens, index);
+        brackets.take(tokens, index);
         // The line break after a heredoc belongs to it.
         let breaks = matches!(token.kind, TokenKind::Newline | TokenKind::Comment)
             && (index == 0 || tokens[index - 1].kind != TokenKind::CloseHeredoc);
@@ -145,9 +144,9 @@ fn without_breaks(text: &str) -> Option<String> {
     bare
 }
 
-/// Parses an expression that is shown to the parser as `shown` and stands in the source as `text`.
-fn parse_bare(shown: &str, text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
-    if let Some(diagnostic) = syntax_error::unbalanced(shown, &scan(shown), origin) {
+/// Parses an expression that is shown to the parser as `shown`, which is made of `tokens`, and stands in the source as `text`.
+fn parse_bare(shown: &str, tokens: &[Token], text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
+    if let Some(diagnostic) = syntax_error::unbalanced(shown, tokens, origin) {
         return (None, diagnostic.into());
     }
     match parse_masked(shown, parser::parse_expr) {
@@ -156,7 +155,7 @@ fn parse_bare(shown: &str, text: &str, origin: &Origin) -> (Option<Expression>, 
             let expression = lower.expression(&expression, &(0..text.len()));
             (Some(expression), lower.diagnostics)
         }
-        Err(error) => (None, syntax_error::explain(shown, &scan(shown), origin, Whole::Expression, &error).into()),
+        Err(error) => (None, syntax_error::explain(shown, tokens, origin, Whole::Expression, &error).into()),
     }
 }
 
