@@ -157,6 +157,7 @@ pub async fn plan(
 pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &OperationArguments, verb: Verb) -> Exit {
     let Ready { project, planned, sources, writer } = ready;
     let mode = planned.plan.mode;
+    let is_partial = !(planned.plan.targets.is_empty() && planned.plan.excludes.is_empty());
     let writer = match writer {
         Some(writer) => writer,
         None => {
@@ -181,6 +182,9 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     match applied {
         Some(mut applied) => {
             applied.diagnostics = project.locate(applied.diagnostics);
+            if is_partial && applied.succeeded() {
+                applied.diagnostics.push(partial());
+            }
             conclude(app, reporter, &applied, &sources, verb)
         }
         None => {
@@ -366,6 +370,16 @@ fn targeting() -> Diagnostic {
         "Resource targeting is in effect",
         "With -target and -exclude the result may not be all that the configuration asks for. They are for getting out of trouble, not for \
          everyday use.",
+    )
+    .hint("pipectl plan")
+}
+
+/// What is said at the end where only a part was planned.
+fn partial() -> Diagnostic {
+    Diagnostic::warning(
+        "Applied changes may be incomplete",
+        "The plan was made with -target or -exclude: changes that the configuration asks for may have been left out, and outputs may not be as it \
+         says. Plan again to see whether anything is left.",
     )
     .hint("pipectl plan")
 }
