@@ -96,7 +96,7 @@ fn read_file(
         Ok(text) => text,
         Err(error) => {
             let detail = format!("Cannot read the variable file `{name}`: {error}.");
-            diagnostics.push(Diagnostic::error("Variable file not readable", detail));
+            diagnostics.push(Diagnostic::error("Failed to read variables file", detail));
             return;
         }
     };

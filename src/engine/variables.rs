@@ -80,8 +80,12 @@ pub(crate) fn marks(block: &VariableBlock) -> Marks {
 }
 
 fn undeclared(configuration: &Configuration, inputs: &[VariableInput]) -> Diagnostics {
+    /// How many values of files are told one by one.
+    const TOLD: usize = 2;
     let mut diagnostics = Diagnostics::new();
     let mut told = BTreeSet::new();
+    let mut in_files = 0;
+    let mut others = Vec::new();
     for input in inputs {
         if configuration.variables.contains_key(&input.name)
             || !told.insert((&input.name, input.origin == Origin::CommandLine))
@@ -91,10 +95,14 @@ fn undeclared(configuration: &Configuration, inputs: &[VariableInput]) -> Diagno
         let suggestion = did_you_mean(&input.name, configuration.variables.keys().map(String::as_str));
         match &input.origin {
             Origin::Environment => {}
-            Origin::File(file) => diagnostics.push(Diagnostic::warning(
-                "Value for undeclared variable",
-                format!("The file \"{file}\" sets a variable named \"{}\", but the configuration declares none of that name.{suggestion}", input.name),
-            )),
+            Origin::File(_) if in_files == TOLD => others.push(format!("\"{}\"", input.name)),
+            Origin::File(file) => {
+                in_files += 1;
+                diagnostics.push(Diagnostic::warning(
+                    "Value for undeclared variable",
+                    format!("The file \"{file}\" sets a variable named \"{}\", but the configuration declares none of that name.{suggestion}", input.name),
+                ));
+            }
             Origin::CommandLine => diagnostics.push(
                 Diagnostic::error(
                     "Value for undeclared variable",
@@ -103,6 +111,15 @@ fn undeclared(configuration: &Configuration, inputs: &[VariableInput]) -> Diagno
                 .hint(format!("variable \"{}\" {{}}", input.name)),
             ),
         }
+    }
+    if !others.is_empty() {
+        let detail = format!(
+            "Files set {} more variables that the configuration does not declare: {}. What many configurations share can be given by the \
+             environment, which may hold values that nobody asks for: TF_VAR_name.",
+            others.len(),
+            others.join(", ")
+        );
+        diagnostics.push(Diagnostic::warning("Values for undeclared variables", detail));
     }
     diagnostics
 }
@@ -165,7 +182,7 @@ pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&Variable
             None if input.is_some() => {
                 let detail =
                     format!("The variable \"{name}\" is not nullable and has no default, so null is no value for it.");
-                return Err(Diagnostic::error("Invalid value for variable", detail).at(block.span.clone()).into());
+                return Err(Diagnostic::error("Required variable not set", detail).at(block.span.clone()).into());
             }
             None => {
                 let detail = format!("The root module input variable \"{name}\" is not set, and has no default value.");
@@ -182,7 +199,7 @@ pub(crate) fn resolve(name: &str, block: &VariableBlock, input: Option<&Variable
         if let (None, Some(Origin::File(file))) = (&shown, input.map(|input| &input.origin)) {
             detail.push_str(&format!(" The value, which is not shown, stands in \"{file}\"."));
         }
-        let problem = Diagnostic::error("Invalid value for variable", detail);
+        let problem = Diagnostic::error("Invalid value for input variable", detail);
         problem.at(shown.unwrap_or_else(|| block.span.clone())).into()
     })
 }

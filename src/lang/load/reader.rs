@@ -61,8 +61,8 @@ impl<'a> Reader<'a> {
         match convert(&value, ty) {
             Ok(value) => Some(value).filter(|value| !value.is_null()),
             Err(error) => {
-                let detail = format!("Inappropriate value for attribute {name:?}: {error}.");
-                self.report(Diagnostic::error("Incorrect attribute value type", detail).at(expression.span()));
+                let detail = format!("The value of {name:?} is not suitable: {error}.");
+                self.report(Diagnostic::error("Unsuitable value type", detail).at(expression.span()));
                 None
             }
         }

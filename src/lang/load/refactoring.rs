@@ -48,9 +48,13 @@ impl Loader {
             Target::Object(address) => address.declaration() != *address,
         };
         if has_keys {
+            let summary = match from {
+                Target::Module(_) => "Module instance keys not allowed",
+                Target::Object(_) => "Resource instance keys not allowed",
+            };
             let detail =
                 "The address must be that of a block or module, without an instance: type.name, not type.name[0].";
-            return self.report(Diagnostic::error("Resource instance keys not allowed", detail).at(written));
+            return self.report(Diagnostic::error(summary, detail).at(written));
         }
         self.configuration.removed.push(RemovedBlock { from, destroy, span: block.span.clone() });
     }
@@ -88,9 +92,13 @@ fn endpoint(reader: &mut Reader<'_>, name: &'static str) -> Option<Target> {
     let target = parts(&written).and_then(|parts| parts.target());
     match &target {
         Some(Target::Object(address)) if matches!(address.kind, AddressKind::Data | AddressKind::Ephemeral) => {
+            let summary = match address.kind {
+                AddressKind::Data => "Data source address not allowed",
+                _ => "Ephemeral resource address not allowed",
+            };
             let detail = "Data sources are read anew each time, and ephemeral resources are not kept, so there is nothing to move or remove: the \
                           address must be that of a resource, a stage or a module.";
-            reader.report(Diagnostic::error("Invalid address", detail).at(written.span()));
+            reader.report(Diagnostic::error(summary, detail).at(written.span()));
             None
         }
         Some(_) => target,
@@ -242,8 +250,13 @@ mod tests {
         let removed = |from: &str, rest: &str| loaded(&format!("removed {{\n  from = {from}\n{rest}}}\n"));
         assert!(removed("a.b", "").0.removed[0].destroy);
         assert!(!removed("module.m", "  lifecycle {\n    destroy = false\n  }\n").0.removed[0].destroy);
-        for from in ["a.b[0]", "module.m[\"x\"]", "module.m[0].a.b"] {
-            assert!(removed(from, "").1[0].starts_with("Resource instance keys not allowed"), "{from}");
+        for (from, summary) in [
+            ("a.b[0]", "Resource instance keys not allowed"),
+            ("module.m[\"x\"]", "Module instance keys not allowed"),
+            ("module.m[0].a.b", "Resource instance keys not allowed"),
+            ("data.a.b", "Data source address not allowed"),
+        ] {
+            assert!(removed(from, "").1[0].starts_with(summary), "{from}");
         }
         let (_, found) = loaded("moved {\n  from = a.b\n  to = module.m\n}\n");
         assert!(found[0].starts_with("Invalid \"moved\" addresses"), "{found:?}");

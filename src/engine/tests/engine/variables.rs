@@ -107,6 +107,18 @@ fn mistakes_are_told_together() {
 }
 
 #[test]
+fn what_files_set_for_others_is_told_in_few_words() {
+    let file = |name| input(name, "4", Origin::File("shared.tfvars".to_owned()));
+    let inputs = [input("text", "t", Origin::CommandLine), file("one"), file("two"), file("three"), file("four")];
+    let (_, found) = resolve_variables(&configuration(DECLARED).unwrap(), &inputs);
+    let summaries: Vec<&str> = found.iter().map(|found| found.summary.as_str()).collect();
+    let one = "Value for undeclared variable";
+    assert_eq!(summaries, [one, one, "Values for undeclared variables"]);
+    let last = found.iter().last().map(|found| found.detail.as_str()).unwrap_or_default();
+    assert!(last.starts_with("Files set 2 more variables") && last.contains("\"three\", \"four\""), "{last}");
+}
+
+#[test]
 fn what_is_missing_can_be_asked_for() {
     let configuration = configuration(DECLARED).unwrap();
     assert_eq!(missing_variables(&configuration, &[]), ["text"]);
