@@ -1,13 +1,14 @@
 //! The configuration model: what the blocks of a module say, checked for shape, not yet evaluated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use pipectl_core::{Address, ModulePath, Path, SourceId, SourceMap, Span, Target, Type, Value};
 
 use crate::body::Body;
-use crate::expression::{Expression, Step};
+use crate::expression::{Expression, Node, Step};
 use crate::lost::Lost;
 use crate::provider_configuration::{ProviderBlock, ProviderExpression, ProviderReference, RequiredProviders};
 use crate::reference::Reference;
@@ -53,6 +54,8 @@ pub struct Configuration {
     pub providers: IndexMap<String, ProviderBlock>,
     /// Entries of `required_providers` by local name.
     pub required_providers: RequiredProviders,
+    /// Local names of the providers that the module has `provider_meta` for, and where that stands.
+    pub provider_meta: BTreeMap<String, Span>,
     /// Instances of modules that are not made, by their paths, with the outputs that they have all the same. Only tests have any, in the root
     /// module; a path without a key at its end means all instances.
     pub replaced_modules: Vec<(ModulePath, Value)>,
@@ -135,6 +138,19 @@ pub struct Dependency {
     pub span: Span,
     /// The key of an instance, which changes nothing: all of the block is waited for.
     pub(crate) key: Option<Step>,
+}
+
+impl fmt::Display for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reference)?;
+        match &self.key {
+            Some(Step::Index { key, .. }) => match key.node() {
+                Node::Literal(key) => write!(f, "[{key}]"),
+                _ => Ok(()),
+            },
+            Some(Step::Attribute { .. } | Step::Splat { .. }) | None => Ok(()),
+        }
+    }
 }
 
 /// `output "name" { ... }`

@@ -30,10 +30,17 @@ pub struct ProviderBlock {
 pub struct RequiredProvider {
     /// Where the provider comes from.
     pub source: ProviderSource,
-    /// Aliases of configurations that whoever uses the module must pass.
-    pub configuration_aliases: Vec<(String, Span)>,
+    /// Configurations that whoever uses the module must pass, by their aliases; without one, the default configuration.
+    pub configuration_aliases: Vec<(Option<String>, Span)>,
     /// Where its name stands.
     pub span: Span,
+}
+
+impl RequiredProvider {
+    /// Whether whoever uses the module must pass the configuration of an alias.
+    pub fn expects(&self, alias: Option<&str>) -> bool {
+        self.configuration_aliases.iter().any(|(known, _)| known.as_deref() == alias)
+    }
 }
 
 /// Requirements by local name.

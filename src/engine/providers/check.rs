@@ -14,9 +14,9 @@ pub(crate) fn check(engine: &Engine, configuration: &Configuration) -> Diagnosti
     for module in configuration.distinct_modules() {
         found.extend(unknown_providers(engine, module));
     }
-    if !configuration.configures_providers()
-        && configuration.distinct_modules().iter().all(|module| module.required_providers.is_empty())
-    {
+    let says_nothing =
+        |module: &&Configuration| module.required_providers.is_empty() && module.provider_meta.is_empty();
+    if !configuration.configures_providers() && configuration.distinct_modules().iter().all(says_nothing) {
         return found;
     }
     let mut calls = Diagnostics::new();
@@ -84,9 +84,7 @@ fn call(path: &ModulePath, outer: &Configuration, block: &ModuleBlock) -> Diagno
         let required = inside.required_providers.get(&name.name);
         let is_declared = match alias {
             None => true,
-            Some(alias) => {
-                required.is_some_and(|required| required.configuration_aliases.iter().any(|(known, _)| known == alias))
-            }
+            Some(alias) => required.is_some_and(|required| required.expects(Some(alias))),
         };
         if inside.provider_block(&source, alias).is_some() {
             let detail = format!(
@@ -121,17 +119,19 @@ fn call(path: &ModulePath, outer: &Configuration, block: &ModuleBlock) -> Diagno
     }
     for (name, required) in &inside.required_providers {
         for (alias, _) in &required.configuration_aliases {
-            if passed(block, inside, &required.source, Some(alias)).is_none()
-                && inside.provider_block(&required.source, Some(alias)).is_none()
+            let alias = alias.as_deref();
+            if passed(block, inside, &required.source, alias).is_none()
+                && inside.provider_block(&required.source, alias).is_none()
             {
+                let asked = full(name, alias);
                 let detail = format!(
-                    "The child module requires an additional configuration for provider {}, with the local name \"{name}.{alias}\". Add an entry for \
+                    "The child module requires an additional configuration for provider {}, with the local name {asked:?}. Add an entry for \
                      it to the providers argument of the module block to choose which provider configuration the module should use for that purpose.",
                     required.source
                 );
                 let problem = Diagnostic::error("Missing required provider configuration", detail);
                 let problem = problem.at(block.span.clone());
-                found.push(problem.hint(format!("providers = {{ {name}.{alias} = {name} }}")));
+                found.push(problem.hint(format!("providers = {{ {asked} = {name} }}")));
             }
         }
     }
@@ -154,8 +154,7 @@ fn undeclared(module: &Configuration, choice: &ProviderReference) -> Option<Diag
     let alias = choice.alias.as_deref()?;
     let source = module.provider_source(&choice.name);
     let expected = module.required_providers.get(&choice.name);
-    let is_expected =
-        expected.is_some_and(|required| required.configuration_aliases.iter().any(|(known, _)| known == alias));
+    let is_expected = expected.is_some_and(|required| required.expects(Some(alias)));
     match (module.provider_block(&source, Some(alias)), &choice.key) {
         (Some((name, block)), None) if block.for_each.is_some() => {
             return Some(key_required(name, choice.span.clone()));
@@ -168,7 +167,7 @@ fn undeclared(module: &Configuration, choice: &ProviderReference) -> Option<Diag
     }
     let name = full(&choice.name, Some(alias));
     let expected = module.required_providers.iter().flat_map(|(name, required)| {
-        required.configuration_aliases.iter().map(move |(alias, _)| format!("{name}.{alias}"))
+        required.configuration_aliases.iter().map(move |(alias, _)| full(name, alias.as_deref()))
     });
     let known: Vec<String> = module.providers.keys().cloned().chain(expected).collect();
     let meant = did_you_mean(&name, known.iter().map(String::as_str));
@@ -201,6 +200,7 @@ fn object(
         found.extend(undeclared(module, choice));
         let source = module.provider_source(&choice.name);
         found.extend(cannot_serve(engine, &source, choice, address));
+        found.extend(metadata(module, &source, address));
         if through_modules && !found.has_errors() {
             let mut missing = |place: &ModulePath, source: &ProviderSource, alias: &str| {
                 if root.module(place).is_some_and(|module| module.may_configure(&choice.name)) {
@@ -217,6 +217,14 @@ fn object(
         }
     }
     found
+}
+
+/// What a module tells a provider that asks for nothing. None of them does.
+fn metadata(module: &Configuration, source: &ProviderSource, address: &Address) -> Option<Diagnostic> {
+    let is_for_it = |(name, _): &(&String, &Span)| module.provider_source(name) == *source;
+    let (_, span) = module.provider_meta.iter().find(is_for_it)?;
+    let detail = format!("{address} belongs to the provider {source}, which takes no metadata of modules.");
+    Some(Diagnostic::error("provider_meta not supported", detail).at(span.clone()))
 }
 
 /// A provider that has no such type.

@@ -137,12 +137,12 @@ impl Loader {
                 };
                 for element in elements {
                     match provider_reference(element) {
-                        Some(ProviderReference { name, alias: Some(alias), key: None, span }) if name == local_name => {
+                        Some(ProviderReference { name, alias, key: None, span }) if name == local_name => {
                             required.configuration_aliases.push((alias, span));
                         }
                         _ => {
                             let detail = format!(
-                                "Configuration aliases of {local_name:?} are its name with an alias: {local_name}.alias."
+                                "Configuration aliases of {local_name:?} are its name, with an alias or without: {local_name}.alias."
                             );
                             let problem = Diagnostic::error("Invalid configuration_aliases value", detail);
                             self.report(problem.at(element.span()));
@@ -344,6 +344,11 @@ mod tests {
                 "Invalid configuration_aliases value",
             ),
             ("resource \"t\" \"r\" {\n  provider = p.a.b\n}\n", "Invalid provider configuration reference"),
+            (
+                "terraform {\n  provider_meta \"p\" {}\n}\nterraform {\n  provider_meta \"p\" {}\n}\n",
+                "Duplicate provider_meta block",
+            ),
+            ("terraform {\n  provider_meta {}\n}\n", "Missing provider for provider_meta"),
         ] {
             let (_, found) = loaded(text);
             assert!(found.len() == 1 && found[0].starts_with(summary), "{text}: {found:?}");

@@ -56,7 +56,6 @@ impl Loader {
         let mut reader = Reader::new(block, &mut self.diagnostics);
         let required_version = reader.text("required_version");
         reader.blocks("required_providers");
-        // What providers are told of a module: ours ask for nothing.
         reader.labelled_blocks("provider_meta");
         let language = reader.expression("language");
         let backend = reader.labelled_block("backend").map(|(kind, backend)| (kind, backend.body.clone()));
@@ -71,7 +70,23 @@ impl Loader {
         for required in block.body.blocks_of("required_providers") {
             self.required_providers(required);
         }
+        for metadata in block.body.blocks_of("provider_meta") {
+            self.provider_meta(metadata);
+        }
         self.required_version(required_version, block);
+    }
+
+    /// What a provider is told of the module. Whether it wants to know any of it is the engine's to say.
+    fn provider_meta(&mut self, block: &NestedBlock) {
+        let Some([provider]) = self.labels(block, ["provider"]) else { return };
+        if let Some(first) = self.configuration.provider_meta.get(&provider) {
+            let (file, line) = self.place(first);
+            let detail = format!(
+                "A provider_meta block for {provider:?} was already declared at {file}:{line}. There can be one for each provider in a module."
+            );
+            return self.report(Diagnostic::error("Duplicate provider_meta block", detail).at(block.span.clone()));
+        }
+        self.configuration.provider_meta.insert(provider, block.span.clone());
     }
 
     fn required_version(&mut self, version: Option<String>, block: &NestedBlock) {

@@ -313,3 +313,31 @@ async fn what_has_nothing_to_configure_is_removed_without_its_configuration() {
     bed.succeed("").await;
     assert!(bed.state().resources.is_empty());
 }
+
+#[tokio::test]
+async fn metadata_of_a_module_is_refused_where_the_provider_takes_none() {
+    let text = |provider: &str| {
+        format!(
+            "terraform {{\n  provider_meta \"{provider}\" {{\n    name = \"x\"\n  }}\n}}\nresource \"sim_network\" \"n\" {{\n  name = \"n\"\n}}\n"
+        )
+    };
+    let refused = Bed::calm().plan(&text("sim")).await.err().unwrap();
+    assert!(texts(&refused).contains("provider_meta not supported"), "{}", texts(&refused));
+    assert!(Bed::calm().plan(&text("other")).await.is_ok(), "nothing here is of that provider");
+}
+
+#[tokio::test]
+async fn a_module_may_ask_for_a_default_configuration() {
+    let inside = "terraform {\n  required_providers {\n    sim = { configuration_aliases = [sim] }\n  }\n}\nresource \"sim_network\" \"n\" {\n  name = \"n\"\n}\n";
+    let text = |passed: &str| {
+        format!(
+            "provider \"sim\" {{\n  alias  = \"other\"\n  region = \"away\"\n}}\nmodule \"m\" {{\n  source = \"./m\"\n{passed}}}\n"
+        )
+    };
+    let mut bed = Bed::calm();
+    bed.modules.0.insert("m".to_owned(), inside.to_owned());
+    let refused = bed.plan(&text("")).await.err().unwrap();
+    assert!(texts(&refused).contains("Missing required provider configuration"), "{}", texts(&refused));
+    bed.succeed(&text("  providers = {\n    sim = sim.other\n  }\n")).await;
+    assert!(bed.world.configured().contains(&"away".to_owned()), "{:?}", bed.world.configured());
+}
