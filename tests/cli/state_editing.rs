@@ -132,7 +132,7 @@ fn importing() {
         serde_json::from_slice(&scenario.command("show -json").output().unwrap().stdout).unwrap();
     let resources = state["values"]["root_module"]["resources"].as_array().unwrap();
     let imported = resources.iter().find(|one| one["address"] == "terraform_data.c").unwrap();
-    assert_eq!(imported["depends_on"], serde_json::json!(["terraform_data.a", "module.m.terraform_data.inner"]));
+    assert_eq!(imported["depends_on"], serde_json::json!(["module.m.terraform_data.inner", "terraform_data.a"]));
     scenario.check("importing");
 }
 

@@ -73,7 +73,7 @@ fn module_call(registry: &Registry, block: &ModuleBlock) -> Json {
     }
     json["module"] = block.configuration.as_ref().map_or_else(|| json!({}), |inside| module(registry, inside));
     if !block.depends_on.is_empty() {
-        json["depends_on"] = block.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
+        json["depends_on"] = block.depends_on.iter().map(ToString::to_string).collect();
     }
     json
 }
@@ -102,7 +102,7 @@ fn output(block: &OutputBlock) -> Json {
         json["description"] = json!(description);
     }
     if !block.depends_on.is_empty() {
-        json["depends_on"] = block.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
+        json["depends_on"] = block.depends_on.iter().map(ToString::to_string).collect();
     }
     json
 }
@@ -129,9 +129,12 @@ fn resource(registry: &Registry, address: &Address, block: &ObjectBlock) -> Json
         "type": address.type_name,
         "name": address.name,
         "provider_config_key": provider,
-        "expressions": body(&block.body, schema),
         "schema_version": schema.map_or(0, |schema| schema.version),
     });
+    let expressions = body(&block.body, schema);
+    if expressions.as_object().is_some_and(|members| !members.is_empty()) {
+        json["expressions"] = expressions;
+    }
     for (name, given) in [("count_expression", &block.meta.count), ("for_each_expression", &block.meta.for_each)] {
         // As Terraform's: of an expression that refers to nothing and is no constant there is nothing to say.
         if let Some(given) = given.as_ref().map(expression).filter(|given| *given != json!({})) {
@@ -139,7 +142,7 @@ fn resource(registry: &Registry, address: &Address, block: &ObjectBlock) -> Json
         }
     }
     if !block.meta.depends_on.is_empty() {
-        json["depends_on"] = block.meta.depends_on.iter().map(|dependency| dependency.reference.to_string()).collect();
+        json["depends_on"] = block.meta.depends_on.iter().map(ToString::to_string).collect();
     }
     json
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
-use pipectl_core::{Address, Marks, Value};
+use pipectl_core::{Address, AddressKind, Marks, Value};
 use pipectl_engine::{Action, DeferredChange, OutputAction, OutputChange, Plan, ResourceChange, attributes};
 use pipectl_lang::Configuration;
 use pipectl_provider::Registry;
@@ -71,8 +71,9 @@ pub fn plan(view: &PlanView<'_>) -> Json {
     };
     let variables = plan.variables.iter().filter(|(_, value)| !value.marks().contains(Marks::EPHEMERAL));
     add("variables", variables.map(|(name, value)| (name.clone(), json!({ "value": known(value) }))).collect());
-    let changes = plan.changes.iter().filter(|change| !is_silent(change));
-    add("resource_changes", changes.map(|change| view.resource_change(change, prior.as_ref())).collect());
+    let mut changes: Vec<&ResourceChange> = plan.changes.iter().filter(|change| !is_silent(change)).collect();
+    changes.sort_by_key(|change| terraforms_order(&change.address));
+    add("resource_changes", changes.into_iter().map(|change| view.resource_change(change, prior.as_ref())).collect());
     add("resource_drift", view.drift());
     add("deferred_changes", plan.deferred.iter().map(|deferred| view.deferred_change(deferred)).collect());
     add(
@@ -92,7 +93,13 @@ pub fn plan(view: &PlanView<'_>) -> Json {
 
 /// A data source that was read while planning is no change.
 fn is_silent(change: &ResourceChange) -> bool {
-    change.action.is_no_op() && change.address.kind == pipectl_core::AddressKind::Data
+    change.action.is_no_op() && change.address.kind == AddressKind::Data
+}
+
+/// Where an object stands among others: those of outer modules first, and in each module data sources first.
+fn terraforms_order(address: &Address) -> impl Ord + use<'_> {
+    let is_data = address.kind == AddressKind::Data;
+    (address.module.steps().len(), &address.module, !is_data, address)
 }
 
 impl PlanView<'_> {
@@ -107,7 +114,9 @@ impl PlanView<'_> {
     }
 
     fn planned_values(&self, planned: &BTreeMap<Address, Value>) -> Json {
-        let objects = planned.iter().map(|(address, value)| {
+        let mut planned: Vec<(&Address, &Value)> = planned.iter().collect();
+        planned.sort_by_key(|(address, _)| terraforms_order(address));
+        let objects = planned.into_iter().map(|(address, value)| {
             let kind = self.registry.resource(address.kind, &address.type_name);
             (address, state::object(address, value, kind.map_or(0, |kind| kind.schema().version)))
         });

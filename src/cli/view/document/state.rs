@@ -82,7 +82,7 @@ pub(super) fn object(address: &Address, value: &Value, schema_version: u32) -> J
 }
 
 /// What blocks need: the state keeps what each object refers to, Terraform's document lists all that it needs. That is as much text as there are
-/// pairs of objects of which one needs the other, so that nothing else may cost as much: addresses are numbers here, in their order.
+/// pairs of objects of which one needs the other, so that nothing else may cost as much: addresses are numbers here, in the order of their texts.
 struct Needs {
     numbers: BTreeMap<Address, usize>,
     texts: Vec<String>,
@@ -96,8 +96,10 @@ struct Needs {
 impl Needs {
     fn of(state: &State) -> Self {
         let named: BTreeSet<&Address> = state.objects().flat_map(|(_, _, object)| &object.dependencies).collect();
+        let named: BTreeMap<String, &Address> =
+            named.into_iter().map(|address| (address.to_string(), address)).collect();
         let numbers: BTreeMap<Address, usize> =
-            named.iter().enumerate().map(|(number, address)| ((*address).clone(), number)).collect();
+            named.values().enumerate().map(|(number, address)| ((*address).clone(), number)).collect();
         let mut blocks: BTreeMap<Address, BTreeSet<usize>> = BTreeMap::new();
         for (address, _, object) in state.objects() {
             let own = object.dependencies.iter().map(|dependency| numbers[dependency]);
@@ -106,9 +108,9 @@ impl Needs {
         let blocks: BTreeMap<Address, Arc<Vec<usize>>> =
             blocks.into_iter().map(|(block, needs)| (block, Arc::new(needs.into_iter().collect()))).collect();
         Self {
-            texts: named.iter().map(|address| address.to_string()).collect(),
-            direct: named.iter().map(|address| blocks.get(&address.block()).cloned().unwrap_or_default()).collect(),
+            direct: named.values().map(|address| blocks.get(&address.block()).cloned().unwrap_or_default()).collect(),
             found_for: vec![0; named.len()],
+            texts: named.into_keys().collect(),
             numbers,
             objects: 0,
         }
