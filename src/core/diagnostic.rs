@@ -23,6 +23,8 @@ pub enum DiagnosticKind {
     FailedCondition,
     /// An assertion of a `check` block does not hold.
     FailedCheck,
+    /// Whether an assertion of a `check` block holds is known after apply.
+    UnknownCheck,
     /// An assertion of a test does not hold.
     FailedAssertion,
 }
@@ -86,6 +88,13 @@ impl Diagnostic {
         if self.span.is_none() {
             self.span = span.cloned();
         }
+        self
+    }
+
+    /// Adds what the failed expression refers to, with what can be said of each.
+    #[must_use]
+    pub fn with_values(mut self, values: Vec<(String, String)>) -> Self {
+        self.values = values;
         self
     }
 

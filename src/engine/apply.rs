@@ -16,14 +16,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use petgraph::graph::NodeIndex;
-use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, ModulePath, ProviderAddress, Type, Value};
+use pipectl_core::{
+    Address, AddressKind, Diagnostic, DiagnosticKind, Diagnostics, ModulePath, ProviderAddress, Type, Value,
+};
 use pipectl_lang::{ObjectBlock, Scope};
 use pipectl_provider::{Cancel, Stop};
 use pipectl_state::{Change, ObjectState, OutputState, State, StateWriter};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::conditions::Conditions;
 use crate::ephemeral::{OpenValues, Opening};
-use crate::evaluation::{Evaluation, evaluate_output, extend_once};
+use crate::evaluation::{Evaluation, extend_once, value_of_output};
 use crate::expansion::Expansion;
 use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::{instance_of, output_of, shown_id};
@@ -38,8 +41,8 @@ use crate::selection::Selection;
 use crate::values::Values;
 use crate::walk::{Bound, Outcome, Visit, walk};
 use crate::{
-    Action, Applied, ApplyEnd, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan, PlanOptions,
-    Planned, ResourceChange, Summary,
+    Action, Applied, ApplyEnd, CheckResult, CheckStatus, Checked, Engine, Event, Mode, OutputAction, OutputView, Plan,
+    PlanOptions, Planned, ResourceChange, Summary,
 };
 use committer::Committer;
 use makings::Makings;
@@ -196,6 +199,7 @@ impl Run {
             values: &self.values,
             results: None,
             open: false,
+            forgives: false,
         }
     }
 
@@ -314,6 +318,7 @@ pub(crate) async fn apply(engine: &Engine, planned: Planned, mut writer: Box<dyn
     run.report(problems);
     let is_complete = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
     run.committer.commit_soon(remaining_outputs(&run, is_complete));
+    run.report(broken_outputs(&run));
     let state = run.committer.finish().await;
     run.report(run.committer.take_failure().into_iter().collect());
     // A state that cannot be written ends the walk, too: that is a failure and was nobody's wish.
@@ -592,7 +597,9 @@ fn root_output(run: &Run, node: NodeIndex, name: &str) -> Result<(), Diagnostics
     let Some(block) = run.planned.configuration.outputs.get(name) else {
         return Ok(());
     };
-    let value = evaluate_output(block, &run.values.scope(&run.graph, node, 0), &ModulePath::ROOT, &mut Vec::new())?;
+    let scope = run.values.scope(&run.graph, node, 0);
+    Conditions::of_output(block, &ModulePath::ROOT).judge(&scope).certain()?;
+    let value = value_of_output(block, &scope, &ModulePath::ROOT)?;
     if value.is_null() {
         if run.before.outputs.contains_key(name) {
             run.committer.commit_soon(vec![Change::RemoveOutput { name: name.to_owned() }]);
@@ -624,7 +631,9 @@ fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
             })
         };
         for (assertion, rule) in rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion)) {
-            found.extend(judge_assertion(path, name, assertion, rule, &scope).1);
+            let problems = judge_assertion(path, name, assertion, rule, &scope).1;
+            // Where something failed, the rest stays unknown: that has been told, and no apply is to come.
+            found.extend(problems.into_iter().filter(|found| found.kind != Some(DiagnosticKind::UnknownCheck)));
         }
     }
     found
@@ -743,6 +752,24 @@ fn remaining_outputs(run: &Run, is_complete: bool) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// Outputs whose preconditions do not hold. Other plans stop at them; one that only takes in what was found goes on, and they stay as they were.
+fn broken_outputs(run: &Run) -> Diagnostics {
+    let is_asked = |_: &&CheckResult| run.plan().mode == Mode::RefreshOnly;
+    let broken = run.plan().checks.iter().filter(is_asked).filter_map(|result| {
+        let (Checked::Output(name), CheckStatus::Fail, Some(message)) =
+            (&result.subject, result.status, result.message.as_ref())
+        else {
+            return None;
+        };
+        let block = run.planned.configuration.module(&result.module)?.outputs.get(name)?;
+        let rule = block.preconditions.get(result.condition)?;
+        let problem = Diagnostic::error("Module output value precondition failed", message.as_str());
+        let problem = problem.of_kind(DiagnosticKind::FailedCondition).at(rule.condition.span());
+        Some(problem.about(result.subject.in_module(&result.module)))
+    });
+    broken.collect()
 }
 
 /// A switch for one call: what the whole run is asked, the call is asked too.

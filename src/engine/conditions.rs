@@ -1,8 +1,9 @@
 //! Conditions: validation rules, preconditions, postconditions and assertions.
 
 use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Kind, Marks, ModulePath, Type, convert};
-use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluate};
+use pipectl_lang::{ObjectBlock, OutputBlock, Rule, Scope, VariableBlock, evaluate, referenced_values};
 
+use crate::planner::as_warnings;
 use crate::{CheckResult, CheckStatus, Checked};
 
 /// How a condition stands.
@@ -92,6 +93,25 @@ pub(crate) struct Judged {
     pub(crate) problems: Diagnostics,
 }
 
+impl Judged {
+    /// What is left to tell: nothing.
+    ///
+    /// # Errors
+    /// What does not hold or cannot be evaluated.
+    pub(crate) fn certain(self) -> Result<Diagnostics, Diagnostics> {
+        if self.problems.has_errors() { Err(self.problems) } else { Ok(self.problems) }
+    }
+
+    /// A warning for each condition that does not hold.
+    ///
+    /// # Errors
+    /// What is wrong, where that is more than conditions that do not hold.
+    pub(crate) fn forgiven(self) -> Result<Diagnostics, Diagnostics> {
+        let fails = |problem: &Diagnostic| problem.kind == Some(DiagnosticKind::FailedCondition);
+        if self.problems.iter().all(fails) { Ok(as_warnings(self.problems)) } else { Err(self.problems) }
+    }
+}
+
 impl<'a> Conditions<'a> {
     /// What must hold before an object is planned.
     pub(crate) fn before(block: &'a ObjectBlock, address: &'a Address) -> Self {
@@ -146,7 +166,8 @@ impl<'a> Conditions<'a> {
                 Verdict::Fail(message) => {
                     let problem =
                         Diagnostic::error(self.summary, message.as_str()).of_kind(DiagnosticKind::FailedCondition);
-                    let problem = problem.at(rule.condition.span());
+                    let problem =
+                        problem.at(rule.condition.span()).with_values(referenced_values(&rule.condition, scope));
                     judged.problems.push(problem.about(self.subject.in_module(self.module)));
                     (CheckStatus::Fail, Some(message))
                 }

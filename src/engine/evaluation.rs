@@ -28,6 +28,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) results: Option<&'a Mutex<Vec<CheckResult>>>,
     /// Whether it may stay open which instances a module has: a plan may, an apply may not.
     pub(crate) open: bool,
+    /// Whether outputs of modules whose preconditions do not hold have values all the same: what only refreshes goes on.
+    pub(crate) forgives: bool,
 }
 
 type Evaluated = Result<(Value, Diagnostics), Diagnostics>;
@@ -74,12 +76,13 @@ impl Evaluation<'_> {
             Node::Output(output) => {
                 let Some(block) = own.outputs.get(output) else { return Ok(Diagnostics::new()) };
                 let (values, warnings) = all(instances, |instance| {
-                    let mut results = Vec::new();
-                    let value = evaluate_output(block, &scope(instance), instances.path(instance), &mut results);
+                    let (scope, path) = (scope(instance), instances.path(instance));
+                    let mut judged = Conditions::of_output(block, path).judge(&scope);
                     if let Some(all) = self.results {
-                        all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut results);
+                        all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut judged.results);
                     }
-                    value.map(|value| (value, Diagnostics::new()))
+                    let warnings = if self.forgives { judged.forgiven() } else { judged.certain() }?;
+                    Ok((value_of_output(block, &scope, path)?, warnings))
                 })?;
                 self.values.set(node, instances.assemble(block, &values));
                 Ok(warnings)
@@ -242,23 +245,8 @@ pub(crate) fn qualified(module: &ModulePath, name: &str) -> String {
     if module.is_root() { name.to_owned() } else { format!("{module}.{name}") }
 }
 
-/// The value of an output. Of the root module: marked sensitive as a whole where the block says so, else free of marks. Of another module: with
-/// the marks that it has, so that a secret does not lose its mark on the way out. How its preconditions stand goes to `results`.
-pub(crate) fn evaluate_output(
-    block: &OutputBlock,
-    scope: &Scope,
-    module: &ModulePath,
-    results: &mut Vec<CheckResult>,
-) -> Result<Value, Diagnostics> {
-    let judged = Conditions::of_output(block, module).judge(scope);
-    results.extend(judged.results);
-    if judged.problems.has_errors() {
-        return Err(judged.problems);
-    }
-    value_of_output(block, scope, module)
-}
-
-/// The value of an output in an instance of a module, whatever its preconditions say.
+/// The value of an output in an instance of a module, whatever its preconditions say. Of the root module: marked sensitive as a whole where the
+/// block says so, else free of marks. Of another module: with the marks that it has, so that a secret does not lose its mark on the way out.
 pub(crate) fn value_of_output(block: &OutputBlock, scope: &Scope, module: &ModulePath) -> Result<Value, Diagnostics> {
     let address = qualified(module, &format!("output.{}", block.name));
     if module.is_root() && block.ephemeral {

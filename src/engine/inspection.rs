@@ -170,6 +170,7 @@ impl Inspection<'_> {
             values: &self.values,
             results: None,
             open: false,
+            forgives: false,
         };
         match self.graph.node(node) {
             Node::Object(declaration) => self.set_objects(node, declaration),

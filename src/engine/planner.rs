@@ -35,8 +35,8 @@ use crate::sensitive_in_clear::warn_in_clear;
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    Cause, CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource,
-    Planned, ResourceChange, StateIdentity, VariableInput,
+    Cause, CheckResult, Checked, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions,
+    PlanSource, Planned, ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
 pub(crate) use refresh::drop_words_on_secrets;
@@ -165,7 +165,17 @@ impl Run {
             values: &self.values,
             results: Some(&self.checks),
             open: true,
+            forgives: self.options.mode == Mode::RefreshOnly,
         }
+    }
+
+    /// Whether a check could not read its data source, which counts as a condition after its assertions.
+    fn has_failed_read(&self, module: &ModulePath, check: &str, assertions: usize) -> bool {
+        let known = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|result| {
+            (&result.module, result.condition) == (module, assertions)
+                && matches!(&result.subject, Checked::Check(name) if name == check)
+        })
     }
 
     /// Takes down how conditions stand.
@@ -561,8 +571,16 @@ pub(crate) fn constants_and_mistakes(
 ) -> (Values, Diagnostics) {
     let values = Values::new(engine, graph, None);
     let needs_objects = graph.needs_objects();
-    let evaluation =
-        Evaluation { engine, configuration, variables, graph, values: &values, results: None, open: false };
+    let evaluation = Evaluation {
+        engine,
+        configuration,
+        variables,
+        graph,
+        values: &values,
+        results: None,
+        open: false,
+        forgives: false,
+    };
     let mut mistakes = Diagnostics::new();
     let mut failed = vec![false; graph.len()];
     for &node in graph.order() {

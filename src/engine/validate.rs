@@ -11,8 +11,9 @@ use pipectl_core::{
 use pipectl_lang::{Configuration, Expression, IgnoreChanges, ObjectBlock, Reference, Scope, WithoutSecrets, evaluate};
 use pipectl_provider::planning::{with_unknown_computed, without_write_only};
 
+use crate::conditions::Conditions;
 use crate::conditions::{Verdict, judge};
-use crate::evaluation::{Evaluation, evaluate_output, qualified};
+use crate::evaluation::{Evaluation, qualified, value_of_output};
 use crate::expansion::{Expansion, evaluate_enabled};
 use crate::graph::{Graph, ModuleId, Node};
 use crate::instance::mark_by_schema;
@@ -52,6 +53,7 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
         values: &values,
         results: None,
         open: false,
+        forgives: false,
     };
     let providers = Providers::new(engine, &graph, Arc::default());
     // A node in error gets an unknown value: what refers to it is still judged, and nothing is told twice.
@@ -70,7 +72,9 @@ pub(crate) fn validate(engine: &Engine, configuration: &Configuration) -> Diagno
             Node::Output(name) if module == ModuleId::ROOT => {
                 let scope = values.scope(&graph, node, 0);
                 let block = own.outputs.get(name);
-                let problems = block.and_then(|block| evaluate_output(block, &scope, path, &mut Vec::new()).err());
+                let judged = |block| Conditions::of_output(block, path).judge(&scope).certain();
+                let problems =
+                    block.and_then(|block| judged(block).and_then(|_| value_of_output(block, &scope, path)).err());
                 (Value::null(), problems.unwrap_or_default())
             }
             Node::Check(name) => {

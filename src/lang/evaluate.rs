@@ -33,6 +33,11 @@ pub fn evaluate(expression: &Expression, scope: &Scope) -> Result<Value, Diagnos
     Evaluator::with_names(scope, Vec::new()).finish(expression)
 }
 
+/// What an expression refers to, and what can be said of each in a line: of what is sensitive or ephemeral, no more than that it is.
+pub fn referenced_values(expression: &Expression, scope: &Scope) -> Vec<(String, String)> {
+    explain::values_in(&Evaluator::with_names(scope, Vec::new()), expression)
+}
+
 /// The same findings, each once: a `for` expression finds the same in every element.
 pub(crate) fn once_each(diagnostics: Diagnostics) -> Diagnostics {
     let mut kept: Vec<Diagnostic> = Vec::new();

@@ -51,7 +51,7 @@ pub use configuration::{
     Trigger, VariableBlock,
 };
 pub use decode::{decode, decode_model};
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, referenced_values};
 pub use expression::Expression;
 pub use format::format;
 pub use functions::hcl_text::expression_text;

@@ -94,11 +94,8 @@ fn is_left_out(event: &Json) -> bool {
     let kind = event["type"].as_str();
     // Of what it forgets, Terraform tells only that it is planned.
     let forgets = event.pointer("/hook/resource/resource_name").and_then(Json::as_str) == Some("forgotten");
-    // Terraform warns of every check that a plan cannot judge yet; here the plan's document says so.
-    let waits =
-        event.pointer("/diagnostic/summary").and_then(Json::as_str) == Some("Check block assertion known after apply");
     // What Terraform tells as a deletion and a creation is one step here.
-    kind == Some("version") || waits || forgets || replaces(event)
+    kind == Some("version") || forgets || replaces(event)
 }
 
 /// A document without what differs between runs.
@@ -137,6 +134,12 @@ fn settle(json: Json) -> Json {
             if members.get("constant_value").and_then(Json::as_str).is_some_and(|text| text.contains("${")) {
                 members.remove("constant_value");
             }
+            // Of what is not known yet, Terraform says the type alone.
+            if let Some(statement) = members.get_mut("statement")
+                && ["is string, known only after apply", "is (known after apply)"].iter().any(|ours| statement == ours)
+            {
+                *statement = Json::from("is a string");
+            }
             if let Some(message) = members.get_mut("@message").filter(|message| message.is_string()) {
                 *message = Json::String(settled_message(message.as_str().unwrap()));
             }
@@ -151,10 +154,6 @@ fn settle(json: Json) -> Json {
                 {
                     members.remove("range");
                     members.remove("snippet");
-                }
-                // What a failed condition refers to is not shown with its values yet.
-                if let Some(snippet) = members.get_mut("snippet").and_then(Json::as_object_mut) {
-                    snippet.remove("values");
                 }
             }
             let kept = members.into_iter().filter(|(name, _)| !OURS.contains(&name.as_str()));

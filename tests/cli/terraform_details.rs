@@ -186,3 +186,154 @@ resource "terraform_data" "by_key" {
     scenario.run("apply -auto-approve -var wait=2m");
     scenario.check("limits_of_no_instances_are_judged_by_the_plan");
 }
+
+#[test]
+fn a_refresh_goes_on_where_conditions_fail_and_then_says_so() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "fit" {
+  default = "a"
+}
+
+module "inside" {
+  source = "./inside"
+  fit    = var.fit
+}
+
+resource "terraform_data" "a" {
+  input = module.inside.all
+  lifecycle {
+    postcondition {
+      condition     = var.fit == "a"
+      error_message = "The object does not fit."
+    }
+  }
+}
+
+check "fits" {
+  assert {
+    condition     = var.fit == "a"
+    error_message = "Nothing fits."
+  }
+}
+
+output "fit" {
+  value = "${terraform_data.a.output}-${var.fit}"
+  precondition {
+    condition     = var.fit == "a"
+    error_message = "The output does not fit."
+  }
+}
+"#,
+    );
+    let inside = "variable \"fit\" {}\n\noutput \"all\" {\n  value = \"x\"\n  precondition {\n    condition     = var.fit == \"a\"\n    \
+                  error_message = \"The inside does not fit.\"\n  }\n}\n";
+    scenario.write("inside/main.tf", inside);
+    scenario.quietly("apply -auto-approve");
+    scenario.run("plan -refresh-only -detailed-exitcode -var fit=b");
+    let refreshed = scenario.run("apply -refresh-only -auto-approve -var fit=b");
+    assert_eq!(refreshed.status.code(), Some(1));
+    scenario.run("output fit");
+    scenario.check("a_refresh_goes_on_where_conditions_fail_and_then_says_so");
+}
+
+#[test]
+fn assertions_that_are_known_after_apply_are_announced() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"resource "terraform_data" "a" {
+  input = "x"
+}
+
+check "made" {
+  assert {
+    condition     = terraform_data.a.id != terraform_data.a.output
+    error_message = "It is what it is."
+  }
+}
+"#,
+    );
+    scenario.run("plan -out=p");
+    // Nobody is asked, and the apply judges at once: there is nothing to announce.
+    let applied = scenario.command("apply -auto-approve").output().unwrap();
+    let text = String::from_utf8_lossy(&applied.stdout).into_owned();
+    assert!(!text.contains("known after apply\n"), "{text}");
+    scenario.run("plan");
+    scenario.check("assertions_that_are_known_after_apply_are_announced");
+}
+
+#[test]
+fn what_was_applied_in_part_is_said_to_be_so() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "word" {
+  default = "a"
+}
+
+resource "terraform_data" "a" {}
+
+resource "terraform_data" "b" {}
+
+output "word" {
+  value = "${length(terraform_data.a.id)}-${var.word}"
+}
+"#,
+    );
+    scenario.quietly("apply -auto-approve");
+    scenario.run("apply -auto-approve -var word=b -target=terraform_data.a");
+    scenario.quietly("plan -out=p -var word=c -exclude=terraform_data.b");
+    scenario.run("apply p");
+    scenario.check("what_was_applied_in_part_is_said_to_be_so");
+}
+
+#[test]
+fn documents_have_objects_in_terraforms_order() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "inside/main.tf",
+        "resource \"terraform_data\" \"x\" {}\n\noutput \"id\" {\n  value = terraform_data.x.id\n}\n",
+    );
+    scenario.write(
+        "outside/main.tf",
+        "module \"inside\" {\n  source = \"../inside\"\n}\n\noutput \"id\" {\n  value = module.inside.id\n}\n",
+    );
+    scenario.write(
+        "main.tf",
+        r#"module "a" {
+  source = "./outside"
+}
+
+module "b" {
+  source = "./inside"
+}
+
+resource "terraform_data" "first" {
+  for_each = toset(["k"])
+}
+
+resource "terraform_data" "last" {
+  input      = [module.a.id, module.b.id]
+  depends_on = [terraform_data.first["k"]]
+}
+"#,
+    );
+    scenario.quietly("plan -out=p");
+    let shown = |scenario: &Scenario, line: &str| -> serde_json::Value {
+        serde_json::from_slice(&scenario.command(line).output().unwrap().stdout).unwrap()
+    };
+    let plan = shown(&scenario, "show -json p");
+    let changes = plan["resource_changes"].as_array().unwrap();
+    let addresses: Vec<&str> = changes.iter().map(|change| change["address"].as_str().unwrap()).collect();
+    let inner = "module.a.module.inside.terraform_data.x";
+    assert_eq!(addresses, ["terraform_data.first[\"k\"]", "terraform_data.last", "module.b.terraform_data.x", inner]);
+    let written = &plan["configuration"]["root_module"]["resources"];
+    assert_eq!(written[1]["depends_on"], serde_json::json!(["terraform_data.first[\"k\"]"]));
+    assert!(written[0].get("expressions").is_none(), "a block without arguments has none: {written}");
+    scenario.quietly("apply p");
+    let state = shown(&scenario, "show -json");
+    let needed = &state["values"]["root_module"]["resources"][1]["depends_on"];
+    assert_eq!(*needed, serde_json::json!([inner, "module.b.terraform_data.x", "terraform_data.first"]));
+}

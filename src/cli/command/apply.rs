@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pipectl_core::{Diagnostic, Diagnostics, SourceMap};
+use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, SourceMap};
 use pipectl_engine::Mode;
 
 use crate::app::App;
@@ -66,7 +66,12 @@ async fn one(
         Err(exit) => return exit,
     };
     reporter.plan(&app.registry, &ready.planned.plan);
-    reporter.diagnostics(&ready.planned.diagnostics, &ready.sources);
+    let mut told = ready.planned.diagnostics.clone();
+    if auto_approve {
+        // Nobody decides by what the plan does not know yet, and the apply is about to tell.
+        told = told.into_iter().filter(|found| found.kind != Some(DiagnosticKind::UnknownCheck)).collect();
+    }
+    reporter.diagnostics(&told, &ready.sources);
     // Taking what was found into the state is all that a refresh does.
     let takes_in = mode == Mode::RefreshOnly && !ready.planned.plan.observed.is_empty();
     if ready.planned.plan.has_changes() || takes_in {

@@ -30,7 +30,8 @@ impl<'r> Judge<'r> {
         for mut found in diagnostics {
             let address = match found.kind {
                 Some(DiagnosticKind::FailedCondition | DiagnosticKind::FailedCheck) => found.address.as_deref(),
-                Some(DiagnosticKind::FailedAssertion | DiagnosticKind::MissingValue) | None => None,
+                Some(DiagnosticKind::FailedAssertion | DiagnosticKind::MissingValue | DiagnosticKind::UnknownCheck)
+                | None => None,
             };
             let expected = address.and_then(|address| self.expected(address));
             match (expected, found.severity) {

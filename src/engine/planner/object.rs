@@ -317,9 +317,10 @@ impl Planned<'_> {
             (None, Bound::Ready(kind)) if config.is_wholly_known() => kind,
             (waits, bound) => {
                 let cause = match (waits, bound) {
+                    _ if !config.is_wholly_known() => Cause::ArgumentsUnknown,
                     (Some(reference), _) => Cause::DependencyPending(reference.to_string()),
-                    (None, Bound::NotYet(why)) if config.is_wholly_known() => Cause::ProviderUnknown(why),
-                    (None, _) => Cause::ArgumentsUnknown,
+                    (None, Bound::NotYet(why)) => Cause::ProviderUnknown(why),
+                    (None, Bound::Ready(_)) => Cause::ArgumentsUnknown,
                 };
                 let after = run.engine.mark(schema, with_unknown_computed(schema, &config));
                 return Ok((after.clone(), change(Action::Read, after, Some(cause))));

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
 use pipectl_core::{Diagnostic, DiagnosticKind, Diagnostics, ModulePath, Span, Value};
-use pipectl_lang::{Configuration, Scope};
+use pipectl_lang::{Configuration, Rule, Scope, referenced_values};
 use pipectl_state::{OutputState, State};
 
-use super::{Run, as_warnings};
+use super::Run;
 use crate::conditions::{Conditions, Judged, Verdict, judge};
 use crate::evaluation::{Evaluation, extend_once, value_of_output};
 use crate::instance::output_value;
@@ -17,18 +17,18 @@ use crate::{CheckResult, CheckStatus, Checked, Mode, OutputAction, OutputChange}
 pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: Option<&OutputState>) -> bool {
     let Some(block) = run.configuration.outputs.get(name) else { return false };
     let scope = run.values.scope(&run.graph, node, 0);
-    let Judged { results, problems } = Conditions::of_output(block, &ModulePath::ROOT).judge(&scope);
-    run.judged(results);
-    let is_broken = problems.iter().all(|problem| problem.kind == Some(DiagnosticKind::FailedCondition));
-    let value = match (problems.has_errors(), run.options.mode) {
-        (true, Mode::RefreshOnly) if is_broken => {
-            // What does not hold is no reason to refuse what refresh saw.
-            run.report(as_warnings(problems));
-            value_of_output(block, &scope, &ModulePath::ROOT)
+    let mut judged = Conditions::of_output(block, &ModulePath::ROOT).judge(&scope);
+    run.judged(std::mem::take(&mut judged.results));
+    let is_broken = judged.problems.has_errors();
+    let judged = if run.options.mode == Mode::RefreshOnly { judged.forgiven() } else { judged.certain() };
+    let value = judged.and_then(|warnings| {
+        run.report(warnings);
+        match is_broken {
+            // What does not hold is no reason to refuse what refresh saw. The output itself stays as it was.
+            true => Ok(stored.map_or_else(Value::null, output_value)),
+            false => value_of_output(block, &scope, &ModulePath::ROOT),
         }
-        (true, _) => Err(problems),
-        (false, _) => value_of_output(block, &scope, &ModulePath::ROOT),
-    };
+    });
     let value = match value {
         Ok(value) => value,
         Err(problems) => {
@@ -83,10 +83,13 @@ pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
     let mut problems = Diagnostics::new();
     for (instance, path) in instances.paths().iter().enumerate() {
         let scope = run.values.scope(&run.graph, node, instance);
+        let is_read = !run.has_failed_read(path, name, block.assertions.len());
         for (assertion, rule) in block.assertions.iter().enumerate() {
             let (result, found) = judge_assertion(path, name, assertion, rule, &scope);
             run.judged([result]);
-            problems.extend(found);
+            // What could not be read has been told, and no apply will know more of it.
+            problems
+                .extend(found.into_iter().filter(|found| is_read || found.kind != Some(DiagnosticKind::UnknownCheck)));
         }
     }
     let worked = !problems.has_errors();
@@ -94,23 +97,30 @@ pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
     worked
 }
 
-/// How an assertion stands, and the warning to give when it does not hold, or the errors of one that cannot be evaluated.
+/// How an assertion stands, and the warning to give when it does not hold or is not known yet, or the errors of one that cannot be evaluated.
 pub(crate) fn judge_assertion(
     module: &ModulePath,
     check: &str,
     assertion: usize,
-    rule: &pipectl_lang::Rule,
+    rule: &Rule,
     scope: &Scope,
 ) -> (CheckResult, Diagnostics) {
     let subject = Checked::Check(check.to_owned());
     let address = subject.in_module(module);
+    let told = |warning: Diagnostic| {
+        let values = referenced_values(&rule.condition, scope);
+        warning.at(rule.condition.span()).about(&address).with_values(values)
+    };
     let (status, message, problems) = match judge(rule, scope) {
         Verdict::Pass => (CheckStatus::Pass, None, Diagnostics::new()),
-        Verdict::Unknown => (CheckStatus::Unknown, None, Diagnostics::new()),
+        Verdict::Unknown => {
+            let detail = "The condition refers to what is known only after apply: the apply of this plan judges it.";
+            let warning = Diagnostic::warning("Check block assertion known after apply", detail);
+            (CheckStatus::Unknown, None, told(warning.of_kind(DiagnosticKind::UnknownCheck)).into())
+        }
         Verdict::Fail(message) => {
             let warning = Diagnostic::warning("Check block assertion failed", message.clone());
-            let warning = warning.of_kind(DiagnosticKind::FailedCheck).at(rule.condition.span()).about(&address);
-            (CheckStatus::Fail, Some(message), warning.into())
+            (CheckStatus::Fail, Some(message), told(warning.of_kind(DiagnosticKind::FailedCheck)).into())
         }
         Verdict::Invalid(mut problems) => {
             for problem in problems.iter_mut() {

@@ -201,6 +201,7 @@ impl Before {
             values: &self.values,
             results: None,
             open: false,
+            forgives: false,
         };
         let mut inherited = Diagnostics::new();
         for need in ground.graph.needs(node) {

@@ -253,7 +253,7 @@ async fn a_refresh_only_plan_changes_the_state_alone() {
 }
 
 #[tokio::test]
-async fn a_refresh_is_not_refused_for_the_condition_of_an_output() {
+async fn a_refresh_is_not_refused_for_the_condition_of_an_output_and_ends_with_it() {
     let text = |expected: &str| {
         format!(
             "variable \"n\" {{\n  default = 1\n}}\noutput \"o\" {{\n  value = 1\n  precondition {{\n    condition     = var.n == {expected}\n    \
@@ -266,7 +266,9 @@ async fn a_refresh_is_not_refused_for_the_condition_of_an_output() {
     let planned = bed.plan_with(&text("2"), &bed.options(Mode::RefreshOnly)).await.unwrap();
     assert_eq!(texts(&planned.diagnostics), "Module output value precondition failed: other\n");
     assert!(!planned.plan.has_changes());
-    assert!(bed.apply_planned(planned).await.succeeded());
+    let applied = bed.apply_planned(planned).await;
+    assert_eq!(texts(&applied.diagnostics), "Module output value precondition failed: other\n");
+    assert!(!applied.succeeded() && applied.state.outputs.contains_key("o"));
 }
 
 #[tokio::test]
