@@ -154,7 +154,7 @@ fn add_outputs(graph: &Graph, nodes: &mut [bool]) {
 }
 
 /// The declarations of `start` and all that depend on them, by what the state says.
-fn with_dependants(state: Option<&State>, start: BTreeSet<Address>) -> BTreeSet<Address> {
+pub(crate) fn with_dependants(state: Option<&State>, start: BTreeSet<Address>) -> BTreeSet<Address> {
     reach(start, &edges(state, |dependant, dependency| (dependency, dependant)))
 }
 

@@ -4,7 +4,6 @@
 //!
 //! A state that is encrypted no longer leaves behind what can be read again, before it is written in clear.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipectl_core::{Address, Attribute, Block, Diagnostic, Marks, Path, Schema, Value};
@@ -13,6 +12,7 @@ use pipectl_state::{OutputState, State};
 
 use crate::instance::{Keeping, instance_of, mark_as_secret, object_of, output_value};
 use crate::secrets::{Secrets, Texts, for_provider, withheld};
+use crate::selection::with_dependants;
 use crate::{Action, OutputAction, OutputChange, ResourceChange, Seed};
 
 /// An error when an object would have something that is kept in an encrypted state only.
@@ -67,9 +67,12 @@ pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Resul
         instance.attributes = mark_as_secret(kind.schema(), instance.attributes);
         objects.push((address.clone(), deposed.map(str::to_owned), instance, Arc::clone(kind)));
     }
-    let is_source = |attributes: &Value| !Texts::default().with_secrets_of(attributes).is_empty();
-    let sources = objects.iter().filter(|(_, _, instance, _)| is_source(&instance.attributes));
-    let following = following(state, sources.map(|(address, ..)| address.block()).collect());
+    let has_secret = |attributes: &Value| {
+        let paths = attributes.paths_marked(Marks::SECRET);
+        paths.iter().any(|path| attributes.at(path).is_some_and(|value| !value.is_null()))
+    };
+    let sources = objects.iter().filter(|(_, _, instance, _)| has_secret(&instance.attributes));
+    let following = with_dependants(Some(state), sources.map(|(address, ..)| address.declaration()).collect());
     if following.is_empty() {
         return Ok(Vec::new());
     }
@@ -84,7 +87,7 @@ pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Resul
         };
         let Some(place) = place else { continue };
         instance.attributes = texts.spread(instance.attributes);
-        if following.contains(&address.block()) {
+        if following.contains(&address.declaration()) {
             // What was made of a secret does not have its words.
             let paths = place.sensitive.iter().map(Path::from);
             instance.attributes =
@@ -112,25 +115,6 @@ pub fn leave_behind(registry: &Registry, seed: Seed, state: &mut State) -> Resul
     let gone: Vec<String> = state.outputs.iter().filter_map(gone).collect();
     state.outputs.retain(|name, _| !gone.contains(name));
     Ok(gone)
-}
-
-/// These blocks, and all that objects follow from them.
-fn following(state: &State, mut found: BTreeSet<Address>) -> BTreeSet<Address> {
-    let mut needed_by: BTreeMap<&Address, Vec<Address>> = BTreeMap::new();
-    for (address, _, object) in state.objects() {
-        for needed in &object.dependencies {
-            needed_by.entry(needed).or_default().push(address.block());
-        }
-    }
-    let mut open: Vec<Address> = found.iter().cloned().collect();
-    while let Some(block) = open.pop() {
-        for next in needed_by.get(&block).into_iter().flatten() {
-            if found.insert(next.clone()) {
-                open.push(next.clone());
-            }
-        }
-    }
-    found
 }
 
 /// A warning when a plan puts sensitive values into a state that is not encrypted.

@@ -173,8 +173,8 @@ fn encryption_diagnostic(path: &Path, source: &EncryptionError) -> Diagnostic {
         }
         EncryptionError::StaysEncrypted(what) => {
             let detail = format!(
-                "{what} holds what only an encrypted state keeps, and encryption is turned off. Nothing was written. Keep the passphrase, or remove \
-                 that object first."
+                "{what} holds what only an encrypted state keeps, or is of a kind that this pipectl cannot look into, and encryption is turned off. \
+                 Nothing was written. Keep the passphrase, or remove that object first, while the state is encrypted."
             );
             Diagnostic::error("Encryption required", detail).hint("pipectl state list")
         }

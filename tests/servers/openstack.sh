@@ -8,7 +8,7 @@
 #               where an earlier `up` was interrupted. Ends when servers can be made.
 #   down        stops it, and waits until it has. Its data stay.
 #   status      processes and their memory
-#   complaints  the last errors in the services' logs
+#   complaints  the last words of the services, and the last errors in their logs
 #
 # OPENSTACK_STATE (default: $TMPDIR/pipectl-openstack) holds all data, logs and clouds.yaml.
 #
@@ -29,7 +29,10 @@ PKGS="mariadb-server rabbitmq-server uwsgi-core uwsgi-plugin-python3 python3-pym
 install() {
   export DEBIAN_FRONTEND=noninteractive
   # Packages ask here whether they may start their daemons, which would listen on all addresses.
-  [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; }
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
   apt-get update -q
   apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=900 -o Dpkg::Options::=--force-unsafe-io $PKGS
 }
@@ -286,5 +289,5 @@ down() {
     kill -KILL -- -$p 2>/dev/null || true
   done; }
 status() { for f in $D/pid/*; do p=$(cat $f); printf '%-18s pid %-7s rss %s kB\n' $(basename $f) $p "$(ps -o rss= -g $p 2>/dev/null | awk '{s+=$1}END{print s+0}')"; done; }
-complaints() { grep -hE ' (ERROR|CRITICAL) ' $D/log/*.log | tail -n 40 || true; }
+complaints() { tail -n 3 $D/log/*.out; grep -hE ' (ERROR|CRITICAL) ' $D/log/*.log | tail -n 40 || true; }
 case ${1:-} in install | up | down | status | complaints) "$1";; *) echo "usage: $0 install|up|down|status|complaints" >&2; exit 2;; esac

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_provider::waiting::{Look, Wait};
 use pipectl_provider::{ApplyOutcome, Cx, Found, Instance, Intent};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -52,6 +52,8 @@ impl<K: Kind> KindResource<K> {
                     (Some(_), Some(lost)) => return Err(unusable::<K>(id, &lost)),
                     // The run that made it is still there, and others wait for it.
                     (Some(planned), None) => {
+                        // From here on it is known which one it is: nobody has to wait until it is done.
+                        at.cx.record(json!({ "id": id }));
                         let instance = self.complete(&at, id, &planned, Some(object.clone())).await?;
                         self.calls().remove(&cx.token);
                         instance

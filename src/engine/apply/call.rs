@@ -12,6 +12,7 @@ use pipectl_provider::{ApplyOutcome, Cancel, Cx, Found, Instance, Intent, Resour
 use pipectl_state::{Change, IntentState, Operation};
 use serde_json::Value as Json;
 
+use super::makings::Claim;
 use super::object::{keeping, key_for};
 use super::{Run, child};
 use crate::ResourceChange;
@@ -38,6 +39,8 @@ pub(super) struct Called {
 struct Announced {
     intent: Arc<Mutex<IntentState>>,
     is_stored: Arc<Mutex<bool>>,
+    /// Held until the id of what is made is known.
+    claim: Arc<Mutex<Option<Claim>>>,
     cx: Cx,
 }
 
@@ -49,6 +52,18 @@ impl Announced {
 
     fn question(&self, known: BTreeSet<String>) -> Intent {
         intents::question(&self.intent.lock().unwrap_or_else(PoisonError::into_inner), known)
+    }
+
+    fn hold(&self, claim: Claim) {
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+    }
+
+    /// The call has ended, with this object.
+    fn release(&self, instance: Option<&Instance>) {
+        let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(claim), Some(id)) = (claim, instance.and_then(|instance| intents::id(&instance.attributes))) {
+            claim.is(id);
+        }
     }
 
     fn is_stored(&self) -> bool {
@@ -98,9 +113,10 @@ async fn announce(
     };
     let intent = Arc::new(Mutex::new(intent));
     let is_stored = Arc::new(Mutex::new(is_stored));
+    let claim = Arc::new(Mutex::new(None::<Claim>));
     let recorder = {
-        let (intent, is_stored, run, address) =
-            (Arc::clone(&intent), Arc::clone(&is_stored), Arc::clone(run), address.clone());
+        let (intent, is_stored, claim) = (Arc::clone(&intent), Arc::clone(&is_stored), Arc::clone(&claim));
+        let (run, address) = (Arc::clone(run), address.clone());
         Recorder::new(move |recorded| {
             let mut intent = intent.lock().unwrap_or_else(PoisonError::into_inner);
             intent.recorded = recorded;
@@ -111,11 +127,17 @@ async fn announce(
                 // Should this fail, no further call is begun; this one can only go on.
                 wait();
             }
+            // Whoever asks is told of it from now on.
+            if let Some(id) = intent.recorded.get("id").and_then(Json::as_str)
+                && let Some(claim) = claim.lock().unwrap_or_else(PoisonError::into_inner).take()
+            {
+                claim.is(id);
+            }
         })
     };
     let cx = context(&run.engine, address, token.to_owned(), child(&run.engine.cancel), recorder);
     let cx = Cx { fingerprints: run.secrets.fingerprints(), ..cx };
-    Ok(Announced { intent, is_stored, cx })
+    Ok(Announced { intent, is_stored, claim, cx })
 }
 
 /// How a call ended.
@@ -192,6 +214,14 @@ pub(super) async fn make(
     let address = &change.address;
     let operation = if prior.is_some() { Operation::Update } else { Operation::Create };
     let stored = without_write_only(kind.schema(), planned.attributes.clone());
+    let mut claim = None;
+    if prior.is_none() {
+        let Some(begun) = begin(run, address).await else {
+            let problem = Diagnostic::error("Cancelled", format!("{address} was not begun.")).about(address);
+            return Called { outcome: ApplyOutcome::failed(None, problem), is_settled: true, had_intent: false };
+        };
+        claim = Some(begun);
+    }
     let announced = match announce(run, address, &change.token, kind.as_ref(), operation, Some(&stored)).await {
         Ok(announced) => announced,
         Err(problems) => {
@@ -204,11 +234,15 @@ pub(super) async fn make(
         let cx = &announced.context(run);
         let ended = match &prior {
             None => {
-                let making = run.makings.begin(address).await;
+                announced.hold(match claim.take() {
+                    Some(claim) => claim,
+                    None => run.makings.begin(address).await,
+                });
                 let ended = bounded(run, address, &cx.cancel, limits.timeout, kind.create(cx, planned)).await;
-                if let Ended::Back(outcome) = &ended {
-                    making.made(outcome.instance.as_ref());
-                }
+                announced.release(match &ended {
+                    Ended::Back(outcome) => outcome.instance.as_ref(),
+                    Ended::GivenUp(_) => None,
+                });
                 ended
             }
             Some(prior) => bounded(run, address, &cx.cancel, limits.timeout, kind.update(cx, prior, planned)).await,
@@ -228,7 +262,7 @@ pub(super) async fn make(
             // A new object that came half way is there: repeating the call would make a second one.
             (true, true) => return Called { outcome, is_settled: true, had_intent },
             (true, false) if failed && had_intent => {
-                match ask(run, kind.as_ref(), &announced, outcome, address).await {
+                match ask(run, kind.as_ref(), &announced, (outcome, limits.timeout), address).await {
                     Asked::Settled(outcome) => return Called { outcome, is_settled: true, had_intent },
                     Asked::Open(outcome) => outcome,
                 }
@@ -251,6 +285,40 @@ pub(super) async fn make(
     }
 }
 
+/// Begins a call that makes an object, unless the run stops before it may.
+async fn begin(run: &Run, address: &Address) -> Option<Claim> {
+    let claim = tokio::select! {
+        biased;
+        () = run.engine.cancel.reached(Stop::Gentle) => return None,
+        claim = run.makings.begin(address) => claim,
+    };
+    (!run.is_stopping()).then_some(claim)
+}
+
+/// Waits for an answer that changes nothing. A stop of the run is handed on; what does not end then, or not in time, is not waited for.
+async fn heard<T>(run: &Run, cancel: &Cancel, timeout: Option<Duration>, call: impl Future<Output = T>) -> Option<T> {
+    let parent = &run.engine.cancel;
+    let mut call = std::pin::pin!(call);
+    let mut time = std::pin::pin!(tokio::time::sleep(timeout.unwrap_or(Duration::MAX)));
+    loop {
+        let wanted = if cancel.state() == Stop::No { Stop::Gentle } else { Stop::Now };
+        tokio::select! {
+            answer = &mut call => return Some(answer),
+            () = parent.reached(wanted) => {
+                cancel.request(parent.state());
+                if parent.state() == Stop::Now {
+                    break;
+                }
+            }
+            () = &mut time => {
+                cancel.request(Stop::Now);
+                break;
+            }
+        }
+    }
+    tokio::time::timeout(GRACE, call).await.ok()
+}
+
 /// Before anything else sees it.
 fn redacted_outcome(outcome: ApplyOutcome, given: &Value, address: &Address) -> ApplyOutcome {
     ApplyOutcome { diagnostics: told(outcome.diagnostics, given, address), ..outcome }
@@ -268,18 +336,32 @@ enum Asked {
 }
 
 /// The answer of a call may have been lost on its way: asks whether the object is there.
-async fn ask(run: &Run, kind: &dyn Resource, announced: &Announced, outcome: ApplyOutcome, address: &Address) -> Asked {
+async fn ask(
+    run: &Run,
+    kind: &dyn Resource,
+    announced: &Announced,
+    (outcome, timeout): (ApplyOutcome, Option<Duration>),
+    address: &Address,
+) -> Asked {
     let before = run.before.object(address).and_then(|object| instance_of(address, object, kind).ok());
     // Others of its type that this run has made are not what this call has made.
     let asking = run.makings.ask(address).await;
     let question = announced.question(asking.known(run.committer.known_ids(address).await));
-    match kind.find(&announced.context(run), &question).await {
+    announced.hold(asking);
+    let cx = announced.context(run);
+    let found = heard(run, &cx.cancel, timeout, kind.find(&cx, &question)).await.unwrap_or(Ok(Found::None));
+    announced.release(match &found {
+        Ok(Found::One(instance)) if !before.as_ref().is_some_and(|before| intents::is_same(before, instance)) => {
+            Some(instance)
+        }
+        Ok(Found::One(_) | Found::None | Found::Ambiguous(_)) | Err(_) => None,
+    });
+    match found {
         // A kind that looks for names has found what is to be replaced.
         Ok(Found::One(instance)) if before.is_some_and(|before| intents::is_same(&before, &instance)) => {
             Asked::Open(outcome)
         }
         Ok(Found::One(instance)) => {
-            asking.found(&instance);
             let why = outcome.diagnostics.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>().join(" ");
             let warning = Diagnostic::warning(
                 "Answer lost",

@@ -298,7 +298,7 @@ async fn look(
                 unanswered = None;
             }
             Found::One(instance) => {
-                asking.found(&instance);
+                intents::id(&instance.attributes).into_iter().for_each(|id| asking.is(id));
                 let keeping = (&run.engine, &run.secrets);
                 let found = FoundAgain::of(keeping, asked.as_ref(), address, intent, *instance, stored.is_some())?;
                 let key = key_for(run, &found.object.secrets);

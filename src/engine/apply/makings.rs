@@ -8,10 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pipectl_core::{Address, AddressKind};
-use pipectl_provider::Instance;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
-
-use crate::intents;
 
 /// What was made of one type.
 #[derive(Default)]
@@ -20,13 +17,6 @@ struct OfType {
     calls: Arc<RwLock<()>>,
     /// Ids, of objects that need not be in the state yet.
     ids: Mutex<BTreeSet<String>>,
-}
-
-impl OfType {
-    fn take(&self, instance: &Instance) {
-        let id = intents::id(&instance.attributes).map(str::to_owned);
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).extend(id);
-    }
 }
 
 /// What the calls of a run have made.
@@ -40,49 +30,42 @@ impl Makings {
     }
 
     /// Begins a call that makes an object, when nobody asks for one of its type.
-    pub(super) async fn begin(&self, address: &Address) -> Making {
+    pub(super) async fn begin(&self, address: &Address) -> Claim {
         let of_type = self.of_type(address);
-        let _under_way = Arc::clone(&of_type.calls).read_owned().await;
-        Making { of_type, _under_way }
+        let guard = Guard::UnderWay(Arc::clone(&of_type.calls).read_owned().await);
+        Claim { of_type, _guard: guard }
     }
 
     /// Waits until no call is under way that makes an object of the type, to ask what became of one that is not.
-    pub(super) async fn ask(&self, address: &Address) -> Asking {
+    pub(super) async fn ask(&self, address: &Address) -> Claim {
         let of_type = self.of_type(address);
-        let _alone = Arc::clone(&of_type.calls).write_owned().await;
-        Asking { of_type, _alone }
+        let guard = Guard::Alone(Arc::clone(&of_type.calls).write_owned().await);
+        Claim { of_type, _guard: guard }
     }
 }
 
-/// A call that makes an object: under way as long as this lives.
-pub(super) struct Making {
+enum Guard {
+    UnderWay(#[expect(dead_code, reason = "held, not looked at")] OwnedRwLockReadGuard<()>),
+    Alone(#[expect(dead_code, reason = "held, not looked at")] OwnedRwLockWriteGuard<()>),
+}
+
+/// A call that makes an object, or a question for one. As long as it lives, nobody asks, or nobody makes one either. It need not live longer than
+/// until the id of the object is known.
+pub(super) struct Claim {
     of_type: Arc<OfType>,
-    _under_way: OwnedRwLockReadGuard<()>,
+    _guard: Guard,
 }
 
-impl Making {
-    /// It has come back with this.
-    pub(super) fn made(&self, instance: Option<&Instance>) {
-        instance.into_iter().for_each(|instance| self.of_type.take(instance));
-    }
-}
-
-/// A question for an object: nothing of its type is being made as long as this lives.
-pub(super) struct Asking {
-    of_type: Arc<OfType>,
-    _alone: OwnedRwLockWriteGuard<()>,
-}
-
-impl Asking {
+impl Claim {
     /// The ids of all objects that are somebody's: `stored` and those that this run has made.
     pub(super) fn known(&self, mut stored: BTreeSet<String>) -> BTreeSet<String> {
         stored.extend(self.of_type.ids.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         stored
     }
 
-    /// This is what was asked for.
-    pub(super) fn found(&self, instance: &Instance) {
-        self.of_type.take(instance);
+    /// This is the object.
+    pub(super) fn is(&self, id: &str) {
+        self.of_type.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
     }
 }
 
@@ -90,14 +73,9 @@ impl Asking {
 mod tests {
     use std::pin::pin;
 
-    use pipectl_core::Value;
     use tokio::time::{Duration, timeout};
 
     use super::*;
-
-    fn object(id: &str) -> Instance {
-        Instance::new(Value::object([("id", id.into())]))
-    }
 
     const A_WHILE: Duration = Duration::from_millis(20);
 
@@ -109,12 +87,12 @@ mod tests {
         drop(makings.ask(&other).await);
         let mut asking = pin!(makings.ask(&one));
         assert!(timeout(A_WHILE, &mut asking).await.is_err(), "one is under way");
-        making.made(Some(&object("n-1")));
+        making.is("n-1");
         drop(making);
         let asking = asking.await;
         assert_eq!(asking.known(BTreeSet::from(["n-0".to_owned()])), ["n-0", "n-1"].map(str::to_owned).into());
         assert!(timeout(A_WHILE, makings.begin(&one)).await.is_err(), "somebody asks");
-        asking.found(&object("n-2"));
+        asking.is("n-2");
         drop(asking);
         assert_eq!(makings.ask(&one).await.known(BTreeSet::new()), ["n-1", "n-2"].map(str::to_owned).into());
     }

@@ -297,7 +297,10 @@ impl Refresh<'_> {
         }
         let answers = each(questions, self.permits, |question| ask(self.engine.clone(), question)).await;
         let mut taken: BTreeMap<(AddressKind, String), BTreeSet<String>> = BTreeMap::new();
-        for (mut question, mut answer) in answers {
+        // What has told its id is not to be found as the work of another call.
+        let (sure, others): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(question, _)| !question.intent.recorded.is_null());
+        for (mut question, mut answer) in sure.into_iter().chain(others) {
             let taken = taken.entry((question.address.kind, question.address.type_name.clone())).or_default();
             // Two calls may be answered with the same object, which only one of them has made.
             while let Some(id) =
