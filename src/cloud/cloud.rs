@@ -12,7 +12,7 @@ use crate::{Clocks, Condition, Fault, Kind, Place, Turns};
 pub trait Cloud: Sized + Send + Sync + 'static {
     /// Its name: `OpenStack`.
     const NAME: &'static str;
-    /// The members of objects that tell when they were made: the first that is there counts.
+    /// The members of objects that tell when they were made (`metadata.timeCreated` is one of another): the first that is there counts.
     const CREATED: &'static [&'static str];
     /// Whether services answer before they act, unless a kind says otherwise.
     const IS_SLOW: bool = false;

@@ -257,12 +257,12 @@ impl Fields {
 
     /// An object as it is compared with what is given: what means the same looks the same. Blocks whose order says nothing stand in the order in
     /// which they are given, and what is absent in a block is its default.
-    pub fn aligned(&self, object: &Value, config: &Value) -> Value {
+    pub fn before(&self, object: &Value, config: &Value) -> Value {
         let object = self.groups.iter().fold(self.with_block_defaults(object), |object, (name, group)| {
             match (object.attribute(name), config.attribute(name)) {
                 (Some(blocks), Some(like)) => {
-                    let aligned = group.aligned(blocks, like);
-                    object.with_attribute(name, aligned)
+                    let before = group.before(blocks, like);
+                    object.with_attribute(name, before)
                 }
                 _ => object,
             }
@@ -327,7 +327,13 @@ impl Fields {
         let emptied: Vec<_> =
             emptied.map(|(name, member)| ((*member).to_owned(), nothing_of(&self.type_of(name)))).collect();
         changes.extend(emptied);
-        for (name, group) in self.groups.iter().filter(|(name, _)| is_changed(name)) {
+        // What is open in a block is for the service to decide: it is left out of what is told.
+        let null = Value::null();
+        let is_other = |name: &str| {
+            let (before, now) = (prior.attribute(name).unwrap_or(&null), planned.attribute(name).unwrap_or(&null));
+            !matches!(now.kind(), Kind::Unknown(_)) && !before.equal_content(now)
+        };
+        for (name, group) in self.groups.iter().filter(|(name, _)| is_other(name)) {
             if planned.attribute(name).is_none_or(Value::is_null) && group.is_one() || group.member().is_empty() {
                 continue;
             }

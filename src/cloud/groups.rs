@@ -138,7 +138,11 @@ impl Group {
     pub fn seen(&self, json: &Json) -> Value {
         match json {
             Json::Array(objects) => Value::tuple(objects.iter().map(|object| self.one_seen(object))),
-            Json::Object(_) => Value::tuple([self.one_seen(json)]),
+            Json::Object(_) => {
+                let block = self.one_seen(json);
+                // Services tell an object of nothing where none was given.
+                if self.is_blank(&block) { nothing() } else { Value::tuple([block]) }
+            }
             _ => Value::tuple([]),
         }
     }
@@ -160,6 +164,10 @@ impl Group {
     /// Whether two lists of blocks mean the same.
     pub(crate) fn is_same(&self, one: &Value, other: &Value) -> bool {
         let (Some(one), Some(other)) = (slice(one), slice(other)) else { return one.equal_content(other) };
+        let is_none = |blocks: &[Value]| blocks.iter().all(|block| self.is_blank(block));
+        if is_none(one) && is_none(other) {
+            return true;
+        }
         if one.len() != other.len() {
             return false;
         }
@@ -176,6 +184,12 @@ impl Group {
         })
     }
 
+    /// Whether a block that only a configuration gives says nothing.
+    fn is_blank(&self, block: &Value) -> bool {
+        let members = block.as_object().into_iter().flatten();
+        self.form == Form::One && !self.is_computed && members.into_iter().all(|(_, value)| is_nothing(value, true))
+    }
+
     fn is_same_block(&self, one: &Value, other: &Value) -> bool {
         let null = Value::null();
         let of = |block: &Value, name: &str| block.attribute(name).unwrap_or(&null).clone();
@@ -186,6 +200,30 @@ impl Group {
             one.equal_content(&other) || is_nothing(&one, zero_is_nothing) && is_nothing(&other, zero_is_nothing)
         });
         attributes && self.groups.iter().all(|(name, group)| group.is_same(&of(one, name), &of(other, name)))
+    }
+
+    /// Blocks as they were before, each at the place of the one that is given for it now. For one that is new there is nothing but unknowns.
+    pub(crate) fn before(&self, blocks: &Value, given: &Value) -> Value {
+        let (Form::Unordered, Some(found), Some(given)) = (self.form, slice(blocks), slice(given)) else {
+            return self.aligned(blocks, given);
+        };
+        let mut left: Vec<&Value> = found.iter().collect();
+        let mut ordered: Vec<Value> = Vec::new();
+        for given in given {
+            let place = left.iter().position(|block| self.is_like(block, given));
+            ordered.push(place.map_or_else(|| self.open(), |place| self.aligned_inside(left.remove(place), given)));
+        }
+        ordered.extend(left.into_iter().cloned());
+        Value::tuple(ordered).marked(blocks.marks())
+    }
+
+    /// A block of which nothing is known yet.
+    fn open(&self) -> Value {
+        let attributes = self.attributes.iter();
+        let attributes =
+            attributes.map(|(name, _, attribute)| ((*name).to_owned(), Value::unknown(attribute.ty.clone())));
+        let groups = self.groups.iter().map(|(name, _)| ((*name).to_owned(), unknown()));
+        Value::object(attributes.chain(groups).collect::<Vec<_>>())
     }
 
     /// Blocks in the order of others that they are like, where order says nothing. What is like none comes last.

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use pipectl_core::{Diagnostics, Value};
+use pipectl_provider::Reason;
 use serde_json::{Map, Value as Json};
 
 use crate::{Cloud, Condition, Fault, Fields, Observed, Place};
@@ -49,6 +50,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     fn refine(planned: Value, config: &Value, prior: Option<&Value>) -> Value {
         let _ = (config, prior);
         planned
+    }
+
+    /// Why an object cannot be changed from `prior` to `planned` after all, beyond what its schema says.
+    fn replaces(prior: &Value, planned: &Value) -> Option<Reason> {
+        let _ = (prior, planned);
+        None
     }
 
     /// The id of an object.

@@ -65,7 +65,11 @@ impl<C: Cloud> Lookup<C> {
         if self.fields.has_region() {
             observed.insert("region".to_owned(), optional_text(at.region.as_deref()));
         }
-        let given = config.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        let is_given = |name: &str, value: &Value| match self.fields.schema.blocks.get(name) {
+            Some(block) => !block.is_absent(value),
+            None => !value.is_null(),
+        };
+        let given = config.as_object().into_iter().flatten().filter(|(name, value)| is_given(name, value));
         // An argument stays as it was written.
         let names: BTreeSet<String> = given.map(|(name, _)| name.clone()).collect();
         observed.retain(|name, _| !names.contains(name));

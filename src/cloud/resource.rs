@@ -273,7 +273,7 @@ impl<K: Kind> Resource for KindResource<K> {
     async fn plan(&self, _cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
         let config = &self.fields.with_defaults(request.config);
         let aligned = |prior: &Instance| {
-            let attributes = self.fields.aligned(&prior.attributes, config);
+            let attributes = self.fields.before(&prior.attributes, config);
             Instance { attributes, ..prior.clone() }
         };
         let aligned = request.prior.map(aligned);
@@ -281,6 +281,11 @@ impl<K: Kind> Resource for KindResource<K> {
         let mut response = plan_by_schema(&self.fields.schema, &request);
         let prior = request.prior.map(|prior| &prior.attributes);
         let mut reasons = Vec::new();
+        if response.effect == Effect::Update
+            && let Some(prior) = prior
+        {
+            reasons.extend(K::replaces(prior, &response.planned));
+        }
         let private = request.prior.map(Private::of).unwrap_or_default();
         if private.is_unfinished && matches!(response.effect, Effect::NoOp | Effect::Update) {
             match private.failure {

@@ -219,7 +219,8 @@ fn unseen<K: Kind>() -> Diagnostics {
 
 /// When an object was made: in UTC, with or without saying so.
 fn created(members: &[&str], object: &Json) -> Option<SystemTime> {
-    let text = members.iter().find_map(|name| object.get(*name)?.as_str())?;
+    let text =
+        members.iter().find_map(|path| path.split('.').try_fold(object, |object, name| object.get(name))?.as_str())?;
     if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
         return Some(time.into());
     }
@@ -249,5 +250,8 @@ mod tests {
         }
         assert_eq!(created(&json!({ "created": "2026-11-23T16:58:32Z" })), Some(expected));
         assert_eq!(created(&json!({ "created_at": null })), None);
+        let inside =
+            super::created(&["made", "metadata.made"], &json!({ "metadata": { "made": "2026-11-23T16:58:32Z" } }));
+        assert_eq!(inside, Some(expected));
     }
 }

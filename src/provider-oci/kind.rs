@@ -1,0 +1,71 @@
+//! The habits of OCI's kinds: a compartment, a display name, tags, and a state of life.
+
+use std::time::Duration;
+
+use pipectl_cloud::{Fields, Times};
+use pipectl_core::{Attribute, Type};
+use serde_json::Value as Json;
+
+pub(crate) use pipectl_cloud::{Condition, Kind, Known, More, text, with_reason};
+
+use crate::cloud::Cloud;
+use crate::tags;
+
+/// Why something was not done.
+pub(crate) type Fault = pipectl_cloud::Fault<Cloud>;
+
+/// Where a call about one object goes.
+pub(crate) type Place<'a> = pipectl_cloud::Place<'a, Cloud>;
+
+/// How long Terraform's provider waits where nothing else is said.
+pub(crate) const USUAL: Times = Times::minutes(20, 20, 20);
+
+/// How long something that was asked for may be in the way of the next thing.
+pub(crate) const SETTLES: Duration = Duration::from_secs(600);
+
+pub(crate) fn needed(description: &str) -> Attribute {
+    Attribute::required(Type::String, description)
+}
+
+pub(crate) fn either(ty: Type, description: &str) -> Attribute {
+    Attribute::optional_computed(ty, description)
+}
+
+pub(crate) fn told(ty: Type, description: &str) -> Attribute {
+    Attribute::computed(ty, description)
+}
+
+pub(crate) fn option(ty: Type, description: &str) -> Attribute {
+    Attribute::optional(ty, description)
+}
+
+/// What every kind with a state of life has: a compartment, tags, the state, the time.
+pub(crate) fn living(description: &str) -> Fields {
+    tags::with_tags(Fields::new(description))
+        .named("compartment_id", "compartmentId", needed("The OCID of its compartment. Another one moves it."))
+        .named("state", "lifecycleState", told(Type::String, "The state of its life."))
+        .named("time_created", "timeCreated", told(Type::String, "When it was made."))
+        .moving(["state"])
+}
+
+/// The same with a display name.
+pub(crate) fn named(description: &str) -> Fields {
+    living(description).named("display_name", "displayName", either(Type::String, "Its name, for people."))
+}
+
+/// What a state of life says of an object.
+pub(crate) fn condition(object: &Json) -> Condition {
+    let Some(state) = text(object, "lifecycleState") else { return Condition::Ready };
+    let details = text(object, "lifecycleDetails");
+    match state.as_str() {
+        "PROVISIONING" | "CREATING" | "UPDATING" | "STARTING" | "STOPPING" | "MOVING" | "CREATING_IMAGE"
+        | "TERMINATING" | "DELETING" => Condition::Busy(state),
+        "FAILED" | "FAULTY" | "NEEDS_ATTENTION" => Condition::Failed(with_reason(&state, details.as_deref())),
+        _ => Condition::Ready,
+    }
+}
+
+/// Whether an object is there: OCI shows for some time what was removed.
+pub(crate) fn is_there(object: &Json) -> bool {
+    !matches!(text(object, "lifecycleState").as_deref(), Some("TERMINATED" | "DELETED"))
+}

@@ -1,0 +1,90 @@
+//! `oci_core_vcn`: a network.
+
+use async_trait::async_trait;
+use pipectl_cloud::settling::settled;
+use pipectl_cloud::{Cloud as _, Fields};
+use pipectl_core::{Diagnostics, Type, Value};
+use pipectl_http::Method;
+use pipectl_oci_client::Service;
+use pipectl_provider::arguments::texts;
+use pipectl_provider::rules::conflicts;
+use serde_json::{Map, Value as Json, json};
+
+use crate::cloud::Cloud;
+use crate::endpoint::ETAG;
+use crate::kind::{Fault, Kind, Place, SETTLES, USUAL, either, named, option, text, told};
+
+pub(crate) struct Vcn;
+
+#[async_trait]
+impl Kind for Vcn {
+    type Cloud = Cloud;
+
+    const TYPE: &'static str = "oci_core_vcn";
+    const NOUN: &'static str = "VCN";
+    const SERVICE: Service = Service::Core;
+    const COLLECTION: &'static str = "vcns";
+
+    fn fields() -> Fields {
+        let list = || Type::list(Type::String);
+        named("A virtual cloud network: addresses that are one's own.")
+            .named(
+                "cidr_block",
+                "cidrBlock",
+                either(Type::String, "Its addresses. `cidr_blocks` takes several.").forces_replacement(),
+            )
+            .named("cidr_blocks", "cidrBlocks", either(list(), "Its addresses. They may be added to and taken from."))
+            .named("dns_label", "dnsLabel", either(Type::String, "Its name in host names.").forces_replacement())
+            .named(
+                "is_ipv6enabled",
+                "isIpv6Enabled",
+                option(Type::Bool, "Whether it has IPv6 addresses.").forces_replacement(),
+            )
+            .named(
+                "is_oracle_gua_allocation_enabled",
+                "isOracleGuaAllocationEnabled",
+                option(Type::Bool, "Whether Oracle gives it IPv6 addresses. Default true.").forces_replacement(),
+            )
+            .named(
+                "ipv6private_cidr_blocks",
+                "ipv6PrivateCidrBlocks",
+                either(list(), "Its private IPv6 addresses.").forces_replacement(),
+            )
+            .named("byoipv6cidr_blocks", "byoipv6CidrBlocks", told(list(), "IPv6 addresses that were brought along."))
+            .named("ipv6cidr_blocks", "ipv6CidrBlocks", told(list(), "IPv6 addresses that Oracle gave."))
+            .named("default_dhcp_options_id", "defaultDhcpOptionsId", told(Type::String, "Its DHCP options."))
+            .named("default_route_table_id", "defaultRouteTableId", told(Type::String, "Its route table."))
+            .named("default_security_list_id", "defaultSecurityListId", told(Type::String, "Its security list."))
+            .named("vcn_domain_name", "vcnDomainName", told(Type::String, "The domain of its host names."))
+            .times(USUAL)
+    }
+
+    fn validate(config: &Value) -> Diagnostics {
+        conflicts(config, "cidr_block", &["cidr_blocks"])
+    }
+
+    fn changes(fields: &Fields, prior: &Value, planned: &Value) -> Map<String, Json> {
+        let mut changes = fields.changes(prior, planned);
+        // They have calls of their own.
+        changes.remove("cidrBlocks");
+        changes
+    }
+
+    async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
+        let (before, now) = (texts(prior, "cidr_blocks"), texts(planned, "cidr_blocks"));
+        if !now.is_empty() {
+            let new = now.iter().filter(|block| !before.contains(block)).map(|block| ("addCidr", block));
+            let old = before.iter().filter(|block| !now.contains(block)).map(|block| ("removeCidr", block));
+            for (action, block) in new.chain(old) {
+                let seen = settled::<Self>(at, id, planned, SETTLES, None).await?;
+                let body = json!({ "cidrBlock": block });
+                let path = [Self::COLLECTION, id, "actions", action];
+                at.endpoint.change(Method::POST, &path, &body, text(&seen, ETAG).as_deref()).await?;
+            }
+            if before != now {
+                settled::<Self>(at, id, planned, SETTLES, None).await?;
+            }
+        }
+        Cloud::update::<Self>(at, id, prior, planned).await
+    }
+}

@@ -1,0 +1,207 @@
+//! `oci_objectstorage_object`: a file in a bucket. Its id is its path: `n/NAMESPACE/b/BUCKET/o/NAME`.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+use pipectl_cloud::Fields;
+use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Type, Value};
+use pipectl_http::header::{HeaderName, HeaderValue};
+use pipectl_http::{Answer, Method, Repeat};
+use pipectl_oci_client::Service;
+use pipectl_provider::arguments::{map_of_text, text as given, text_map};
+use pipectl_provider::rules::conflicts;
+use serde_json::{Map, Value as Json};
+
+use crate::cloud::{Cloud, is_missing};
+use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, told};
+
+/// Arguments that are header fields.
+const HEADERS: [(&str, &str); 6] = [
+    ("cache_control", "cache-control"),
+    ("content_disposition", "content-disposition"),
+    ("content_encoding", "content-encoding"),
+    ("content_language", "content-language"),
+    ("content_type", "content-type"),
+    ("storage_tier", "storage-tier"),
+];
+const META: &str = "opc-meta-";
+
+/// The largest file that is sent as one: it is held in memory meanwhile.
+const LARGEST: u64 = 2 << 30;
+
+pub(crate) struct Object;
+
+#[async_trait]
+impl Kind for Object {
+    type Cloud = Cloud;
+
+    const TYPE: &'static str = "oci_objectstorage_object";
+    const NOUN: &'static str = "object";
+    const SERVICE: Service = Service::ObjectStorage;
+    const COLLECTION: &'static str = "o";
+    const IS_SLOW: bool = false;
+
+    fn fields() -> Fields {
+        let fixed = |attribute: Attribute| attribute.forces_replacement();
+        let header = |description: &str| fixed(option(Type::String, description));
+        Fields::new("A file in a bucket.")
+            .named("namespace", "namespace", fixed(needed("The name that all buckets of the tenancy are below.")))
+            .named("bucket", "bucket", fixed(needed("The name of its bucket.")))
+            .named("object", "object", fixed(needed("Its name.")))
+            .apart("content", header("What is in it, as text."))
+            .apart("source", header("The file that is put there, from the folder of the configuration on."))
+            .named("cache_control", "cache-control", header("How long others may keep it."))
+            .named("content_disposition", "content-disposition", header("How browsers are to show it."))
+            .named("content_encoding", "content-encoding", header("How it is packed: `gzip`."))
+            .named("content_language", "content-language", header("The language that it is in."))
+            .named("content_type", "content-type", fixed(either(Type::String, "What it is: `text/csv`.")))
+            .named(
+                "content_md5",
+                "content-md5",
+                fixed(either(
+                    Type::String,
+                    "The MD5 of what is in it, in base64. Give it beside `source` to have changes of the file seen.",
+                )),
+            )
+            .named("metadata", "metadata", fixed(option(map_of_text(), "What is said of it.")))
+            .named(
+                "storage_tier",
+                "storage-tier",
+                fixed(either(Type::String, "`Standard`, `InfrequentAccess` or `Archive`.")),
+            )
+            .named("content_length", "content-length", told(Type::String, "Its size, in bytes."))
+            .named("version_id", "version-id", told(Type::String, "Its version, where the bucket keeps them."))
+            .times(USUAL)
+    }
+
+    fn validate(config: &Value) -> Diagnostics {
+        conflicts(config, "content", &["source"])
+    }
+
+    fn id(object: &Json) -> Option<String> {
+        let text = |name: &str| object.get(name)?.as_str();
+        Some(format!("n/{}/b/{}/o/{}", text("namespace")?, text("bucket")?, text("object")?))
+    }
+
+    async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
+        let of = |name: &str| given(planned, name).unwrap_or_default();
+        let path = ["n", of("namespace"), "b", of("bucket"), "o", of("object")];
+        let body = body(at, planned)?;
+        let digest = STANDARD.encode(Md5::digest(&body));
+        let mut call = at.endpoint.call(Method::PUT, &path, &[]).repeat(Repeat::Safe).timeout(allowance(body.len()));
+        // The digest that was given counts, so that what is not what was meant is refused.
+        let mut headers = vec![("content-md5".to_owned(), given(planned, "content_md5").unwrap_or(&digest).to_owned())];
+        headers.extend(
+            HEADERS.iter().filter_map(|(name, header)| Some(((*header).to_owned(), given(planned, name)?.to_owned()))),
+        );
+        headers.extend(text_map(planned, "metadata").into_iter().map(|(name, value)| (format!("{META}{name}"), value)));
+        if !headers.iter().any(|(name, _)| name == "content-type") {
+            headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
+        }
+        for (name, value) in headers {
+            let header = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(value).ok()).ok_or_else(|| {
+                let detail = format!("The header field `{name}` cannot hold what is given for it.");
+                Diagnostic::error("Invalid header field", detail)
+            })?;
+            call = call.header(header.0, header.1);
+        }
+        at.endpoint.send(&call.body(body)).await?;
+        let id = path.join("/");
+        let seen = Self::look(at, &id, planned).await?;
+        seen.ok_or_else(|| {
+            Diagnostic::error("Object vanished", format!("`{id}` was put there and is not there.")).into()
+        })
+    }
+
+    async fn look(at: &Place<'_>, id: &str, _known: &Value) -> Result<Option<Json>, Fault> {
+        let path = parts(id);
+        match at.endpoint.send(&at.endpoint.call(Method::HEAD, &path, &[])).await {
+            Ok(answer) => Ok(Some(seen(&path, &answer))),
+            Err(fault) if is_missing(&fault) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn update(_at: &Place<'_>, _id: &str, _prior: &Value, _planned: &Value) -> Result<bool, Fault> {
+        // Only how long things may take can be changed.
+        Ok(false)
+    }
+
+    async fn delete(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
+        at.endpoint.remove(&parts(id), &[]).await?;
+        Ok(())
+    }
+
+    async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
+        let Some(id) = Self::id(arguments) else { return Ok(Vec::new()) };
+        // No other one can have its name.
+        Ok(Self::look(at, &id, &Value::null()).await?.into_iter().collect())
+    }
+
+    fn is_named(_arguments: &Json) -> bool {
+        // What is put there is there: whoever puts it overwrites what was.
+        true
+    }
+
+    fn imported(id: &str) -> Result<(String, Known), Diagnostics> {
+        match parts(id).as_slice() {
+            ["n", _, "b", _, "o", _] => Ok((id.to_owned(), Known::new())),
+            _ => {
+                let detail = format!("The id of an object is `n/NAMESPACE/b/BUCKET/o/NAME`, and not `{id}`.");
+                Err(Diagnostic::error("Invalid id", detail).into())
+            }
+        }
+    }
+}
+
+fn parts(id: &str) -> Vec<&str> {
+    id.splitn(6, '/').collect()
+}
+
+/// The object that header fields tell of.
+fn seen(path: &[&str], answer: &Answer) -> Json {
+    let mut object = Map::new();
+    for (name, place) in [("namespace", 1), ("bucket", 3), ("object", 5)] {
+        object.insert(name.to_owned(), path.get(place).copied().unwrap_or_default().into());
+    }
+    let mut metadata = Map::new();
+    for (name, value) in &answer.headers {
+        let Ok(value) = value.to_str() else { continue };
+        match name.as_str().strip_prefix(META) {
+            Some(name) => metadata.insert(name.to_owned(), value.into()),
+            None => object.insert(name.as_str().to_owned(), value.into()),
+        };
+    }
+    object.insert("metadata".to_owned(), Json::Object(metadata));
+    Json::Object(object)
+}
+
+/// What is put there.
+fn body(at: &Place<'_>, planned: &Value) -> Result<Vec<u8>, Diagnostics> {
+    let Some(source) = given(planned, "source") else {
+        return Ok(given(planned, "content").unwrap_or_default().as_bytes().to_vec());
+    };
+    let path = at.cx.root.join(source);
+    let unreadable = |error: std::io::Error| {
+        let detail = format!("`{}` cannot be read: {error}.", path.display());
+        Diagnostics::from(Diagnostic::error("Unreadable file", detail).on(Path::of("source")))
+    };
+    let size = std::fs::metadata(&path).map_err(unreadable)?.len();
+    if size > LARGEST {
+        let detail = format!(
+            "`{}` has {size} bytes. Objects are put there in one piece, of no more than {LARGEST}.",
+            path.display()
+        );
+        return Err(Diagnostic::error("File too large", detail)
+            .on(Path::of("source"))
+            .hint("oci os object put sends larger ones in parts.")
+            .into());
+    }
+    std::fs::read(&path).map_err(unreadable)
+}
+
+/// How long an upload may take: a minute, and more for what is large, at 1 MiB a second.
+fn allowance(bytes: usize) -> std::time::Duration {
+    std::time::Duration::from_secs(60 + (bytes >> 20) as u64)
+}

@@ -1,0 +1,146 @@
+//! The provider: its arguments, its kinds, and the cloud that a configuration makes of them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pipectl_cloud::{Clocks, KindResource, Turns};
+use pipectl_core::{Attribute, Diagnostics, ProviderSource, Schema, Type, Value};
+use pipectl_oci_client::Signer;
+use pipectl_provider::arguments::map_of_text;
+use pipectl_provider::rules::{at_least, conflicts};
+use pipectl_provider::{Cx, DataSource, Kinds, Provider};
+
+use crate::cloud::Cloud;
+use crate::compute::{ImagesData, Instance};
+use crate::containerengine::{Cluster, KubeConfigData, NodePool, NodePoolOptionData};
+use crate::identity::AvailabilityDomainsData;
+use crate::kind::Kind;
+use crate::networking::{
+    InternetGateway, NatGateway, RouteTable, SecurityGroup, SecurityList, SecurityRule, ServiceGateway, ServicesData,
+    Subnet, Vcn,
+};
+use crate::objectstorage::{Bucket, NamespaceData, Object};
+use crate::settings::Settings;
+
+/// The provider `oci`.
+pub struct Oci {
+    schema: Schema,
+    kinds: Kinds,
+}
+
+impl Oci {
+    /// The provider, which knows of no tenancy yet.
+    #[expect(clippy::new_without_default, reason = "there is nothing that it is the default of")]
+    pub fn new() -> Self {
+        Self { schema: schema(), kinds: kinds(None) }
+    }
+}
+
+fn schema() -> Schema {
+    let text = |description| Attribute::optional(Type::String, description);
+    let flag = |description| Attribute::optional(Type::Bool, description);
+    let secret = |description| Attribute::optional(Type::String, description).sensitive();
+    Schema::of([
+        (
+            "auth",
+            text("How to prove who asks: `ApiKey` (the default), `SecurityToken`, `InstancePrincipal`, `ResourcePrincipal`, `OKEWorkloadIdentity`. Or OCI_AUTH."),
+        ),
+        ("tenancy_ocid", text("The OCID of the tenancy. Or OCI_TENANCY_OCID.")),
+        ("user_ocid", text("The OCID of the user. Or OCI_USER_OCID.")),
+        ("fingerprint", text("The fingerprint of the user's key. Or OCI_FINGERPRINT.")),
+        ("private_key", secret("The user's key as PEM. Or OCI_PRIVATE_KEY.")),
+        ("private_key_path", text("The file with the user's key. Or OCI_PRIVATE_KEY_PATH.")),
+        ("private_key_password", secret("What the key is encrypted with. Or OCI_PRIVATE_KEY_PASSWORD.")),
+        ("region", text("The region: `eu-frankfurt-1`. Or OCI_REGION.")),
+        ("config_file_profile", text("A profile of ~/.oci/config (or of the file that OCI_CONFIG_FILE names). Or OCI_CLI_PROFILE. Default `DEFAULT`.")),
+        ("disable_auto_retries", flag("Whether requests are never sent again.")),
+        (
+            "retry_duration_seconds",
+            Attribute::optional(Type::Number, "For about how long a request is sent again. Default: half a minute."),
+        ),
+        (
+            "endpoint_overrides",
+            Attribute::optional(
+                map_of_text(),
+                "Addresses of services, in the place of the region's: `iaas`, `containerengine`, `objectstorage`, `identity`, `auth`.",
+            ),
+        ),
+    ])
+    .described("Oracle Cloud Infrastructure, as one who may use a tenancy.")
+}
+
+fn kinds(cloud: Option<&Arc<Cloud>>) -> Kinds {
+    let mut kinds = Kinds::default();
+    resource::<Bucket>(&mut kinds, cloud);
+    resource::<Cluster>(&mut kinds, cloud);
+    resource::<Instance>(&mut kinds, cloud);
+    resource::<InternetGateway>(&mut kinds, cloud);
+    resource::<NatGateway>(&mut kinds, cloud);
+    resource::<NodePool>(&mut kinds, cloud);
+    resource::<Object>(&mut kinds, cloud);
+    resource::<RouteTable>(&mut kinds, cloud);
+    resource::<SecurityGroup>(&mut kinds, cloud);
+    resource::<SecurityList>(&mut kinds, cloud);
+    resource::<SecurityRule>(&mut kinds, cloud);
+    resource::<ServiceGateway>(&mut kinds, cloud);
+    resource::<Subnet>(&mut kinds, cloud);
+    resource::<Vcn>(&mut kinds, cloud);
+    let mut data = |name: &str, kind: Arc<dyn DataSource>| kinds.data_sources.insert(name.to_owned(), kind);
+    data("oci_containerengine_cluster_kube_config", Arc::new(KubeConfigData::new(cloud.cloned())));
+    data("oci_containerengine_node_pool_option", Arc::new(NodePoolOptionData::new(cloud.cloned())));
+    data("oci_core_images", Arc::new(ImagesData::new(cloud.cloned())));
+    data("oci_core_services", Arc::new(ServicesData::new(cloud.cloned())));
+    data("oci_identity_availability_domains", Arc::new(AvailabilityDomainsData::new(cloud.cloned())));
+    data("oci_objectstorage_namespace", Arc::new(NamespaceData::new(cloud.cloned())));
+    kinds
+}
+
+fn resource<K: Kind<Cloud = Cloud>>(kinds: &mut Kinds, cloud: Option<&Arc<Cloud>>) {
+    kinds.resources.insert(K::TYPE.to_owned(), Arc::new(KindResource::<K>::new(cloud.cloned())));
+}
+
+#[async_trait]
+impl Provider for Oci {
+    fn name(&self) -> &str {
+        "oci"
+    }
+
+    fn source(&self) -> ProviderSource {
+        "oracle/oci".parse().expect("a source with a namespace and a name")
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let mut found = conflicts(config, "private_key", &["private_key_path"]);
+        found.extend(at_least(config, "retry_duration_seconds", 0));
+        found
+    }
+
+    async fn configure(&self, cx: &Cx, config: &Value) -> Result<Arc<Kinds>, Diagnostics> {
+        let settings = Settings::of(cx, config).await?;
+        let environment = Arc::clone(&cx.environment);
+        let now = Arc::new(move || environment.now());
+        let environment = Arc::clone(&cx.environment);
+        let signer = Arc::new(Signer::new(settings.credential, move || environment.now()));
+        let environment = Arc::clone(&cx.environment);
+        let cloud = Arc::new(Cloud {
+            client: settings.client.signing_with(Arc::clone(&signer) as _),
+            signer,
+            region: settings.region,
+            overrides: settings.overrides,
+            now,
+            clocks: Arc::new(Clocks::new(move || environment.now())),
+            turns: Turns::default(),
+        });
+        // Who cannot ask at all learns it here, once, and not from every object.
+        cloud.check().await?;
+        Ok(Arc::new(kinds(Some(&cloud))))
+    }
+}

@@ -1,0 +1,9 @@
+//! The provider against the simulated OCI, which refuses what the real one refuses.
+#![allow(clippy::unwrap_used)]
+
+mod cloud {
+    mod bed;
+    mod clusters;
+    mod lives;
+    mod lost;
+}

@@ -1,0 +1,174 @@
+//! Clusters, node pools and instances: long operations, their failures, and the ways to reach what they make.
+
+use pipectl_core::Value;
+use pipectl_provider::{Effect, Found, Resource};
+use pipectl_sim_oci::{COMPARTMENT, WorkRequestFailure};
+use serde_json::{Value as Json, json};
+
+use super::bed::{Bed, clock, config, text, words};
+
+/// A network with a subnet.
+async fn network(bed: &Bed, of: impl Fn(&str) -> std::sync::Arc<dyn Resource>) -> (String, String) {
+    let vcn = bed
+        .made(&*of("oci_core_vcn"), &json!({ "compartment_id": COMPARTMENT, "cidr_block": "10.0.0.0/16" }), "v")
+        .await;
+    let vcn = text(&vcn, "id").to_owned();
+    let subnet = json!({ "compartment_id": COMPARTMENT, "vcn_id": vcn, "cidr_block": "10.0.1.0/24" });
+    let subnet = bed.made(&*of("oci_core_subnet"), &subnet, "s").await;
+    (vcn, text(&subnet, "id").to_owned())
+}
+
+async fn looked(bed: &Bed, source: &dyn pipectl_provider::DataSource, given: Json) -> Value {
+    source
+        .read(&bed.cx("d"), &config(source.schema(), &given))
+        .await
+        .unwrap_or_else(|found| panic!("{}", words(&found)))
+}
+
+fn first(value: &Value, list: &str, name: &str) -> String {
+    let first = value.attribute(list).and_then(|list| list.as_slice()?.first().cloned()).unwrap();
+    first.attribute(name).unwrap().as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_cluster_lives() {
+    let bed = Bed::new();
+    let kinds = bed.kinds().await;
+    let of = |name: &str| std::sync::Arc::clone(&kinds.resources[name]);
+    let (vcn, subnet) = network(&bed, of).await;
+    let options = looked(
+        &bed,
+        &*kinds.data_sources["oci_containerengine_node_pool_option"],
+        json!({ "node_pool_option_id": "all" }),
+    )
+    .await;
+    let versions: Vec<String> = options
+        .attribute("kubernetes_versions")
+        .unwrap()
+        .as_slice()
+        .unwrap()
+        .iter()
+        .map(|version| version.as_str().unwrap().to_owned())
+        .collect();
+    let version = versions[0].clone();
+    let domains = looked(
+        &bed,
+        &*kinds.data_sources["oci_identity_availability_domains"],
+        json!({ "compartment_id": COMPARTMENT }),
+    )
+    .await;
+    let (clusters, pools) = (of("oci_containerengine_cluster"), of("oci_containerengine_node_pool"));
+    let given = json!({ "compartment_id": COMPARTMENT, "name": "training", "vcn_id": vcn, "kubernetes_version": version,
+        "endpoint_config": { "subnet_id": subnet, "is_public_ip_enabled": true },
+        "cluster_pod_network_options": [{ "cni_type": "FLANNEL_OVERLAY" }] });
+    // One that fails says why.
+    bed.server.change(|settings| {
+        settings.work_request_failures = vec![WorkRequestFailure {
+            operation_type: "CLUSTER_CREATE".to_owned(),
+            times: 1,
+            code: "LimitExceeded".to_owned(),
+            message: "No clusters are left.".to_owned(),
+        }];
+    });
+    let outcome = bed.create(&*clusters, &given, "c0").await;
+    assert!(
+        words(&outcome.diagnostics).contains("No clusters are left (LimitExceeded)"),
+        "{}",
+        words(&outcome.diagnostics)
+    );
+
+    let cluster = bed.made(&*clusters, &given, "c1").await;
+    assert_eq!(text(&cluster, "state"), "ACTIVE");
+    assert!(text(&cluster, "kubeconfig").contains("apiVersion: v1"));
+    let kubeconfig = looked(
+        &bed,
+        &*kinds.data_sources["oci_containerengine_cluster_kube_config"],
+        json!({ "cluster_id": text(&cluster, "id") }),
+    )
+    .await;
+    assert!(kubeconfig.attribute("content").unwrap().as_str().unwrap().contains("apiVersion: v1"));
+
+    let mut pool = json!({ "compartment_id": COMPARTMENT, "cluster_id": text(&cluster, "id"), "name": "cpu", "node_shape": "VM.Standard.E4.Flex",
+        "kubernetes_version": version, "node_shape_config": { "ocpus": 2, "memory_in_gbs": 16 },
+        "node_source_details": { "source_type": "IMAGE", "image_id": first(&options, "sources", "image_id") },
+        "node_config_details": { "size": 1, "placement_configs": [{ "availability_domain": first(&domains, "availability_domains", "name"), "subnet_id": subnet }] } });
+    let made = bed.made(&*pools, &pool, "p1").await;
+    // Its id is known while it is made: a run that is killed then is gone on with.
+    assert_eq!(bed.recorded.lock().unwrap()["id"], json!(text(&made, "id")));
+    pool["node_config_details"]["size"] = json!(3);
+    let made = bed.changed(&*pools, &pool, &made, "p2").await;
+    assert_eq!(made.attributes.attribute("nodes").unwrap().as_slice().unwrap().len(), 3);
+    bed.removed(&*pools, &made).await;
+    bed.removed(&*clusters, &cluster).await;
+}
+
+#[tokio::test]
+async fn an_interrupted_cluster_is_found_by_its_work_request() {
+    let bed = Bed::new();
+    let kinds = bed.kinds().await;
+    let of = |name: &str| std::sync::Arc::clone(&kinds.resources[name]);
+    let (vcn, _) = network(&bed, of).await;
+    let clusters = of("oci_containerengine_cluster");
+    let options = looked(
+        &bed,
+        &*kinds.data_sources["oci_containerengine_node_pool_option"],
+        json!({ "node_pool_option_id": "all" }),
+    )
+    .await;
+    let version = options.attribute("kubernetes_versions").unwrap().as_slice().unwrap()[0].as_str().unwrap().to_owned();
+    let given =
+        json!({ "compartment_id": COMPARTMENT, "name": "training", "vcn_id": vcn, "kubernetes_version": version });
+    bed.server.change(|settings| settings.cluster_ms = 2000);
+    let began = clock();
+    // Killed when the work request is known and the cluster is not.
+    let cx = bed.cx("c1");
+    let response = bed.plan(&*clusters, &given, None).await;
+    let new = super::bed::planned(&*clusters, response);
+    tokio::select! {
+        outcome = clusters.create(&cx, &new) => panic!("{outcome:?}"),
+        () = async { while !bed.recorded.lock().unwrap().to_string().contains("cluster") { tokio::time::sleep(std::time::Duration::from_millis(10)).await; } } => {}
+    }
+    // Another process, which knows nothing of the call but what was recorded.
+    let kinds = bed.kinds().await;
+    let clusters = std::sync::Arc::clone(&kinds.resources["oci_containerengine_cluster"]);
+    let intent = bed.intent(&*clusters, &given, "c1", began).await;
+    let found = clusters.find(&bed.cx("c1"), &intent).await.unwrap_or_else(|found| panic!("{}", words(&found)));
+    let Found::One(found) = found else { panic!("{found:?}") };
+    let response = bed.plan(&*clusters, &given, Some(&found)).await;
+    assert_eq!(response.effect, Effect::Update, "it is brought to an end: {:?}", response.reasons);
+    let whole =
+        super::bed::done(clusters.update(&bed.cx("c2"), &found, &super::bed::planned(&*clusters, response)).await);
+    let seen = super::bed::read(&*clusters, &bed.cx("read"), &whole).await.unwrap();
+    let response = bed.plan(&*clusters, &given, Some(&seen)).await;
+    assert_eq!(response.effect, Effect::NoOp, "{:?}", response.reasons);
+    assert_eq!(bed.server.requests().get("create_cluster"), Some(&1), "{:?}", bed.server.requests());
+}
+
+#[tokio::test]
+async fn an_instance_lives() {
+    let bed = Bed::new();
+    let kinds = bed.kinds().await;
+    let of = |name: &str| std::sync::Arc::clone(&kinds.resources[name]);
+    let (_, subnet) = network(&bed, of).await;
+    let domains = looked(
+        &bed,
+        &*kinds.data_sources["oci_identity_availability_domains"],
+        json!({ "compartment_id": COMPARTMENT }),
+    )
+    .await;
+    let images = looked(&bed, &*kinds.data_sources["oci_core_images"], json!({ "compartment_id": COMPARTMENT })).await;
+    let instances = of("oci_core_instance");
+    let mut given = json!({ "compartment_id": COMPARTMENT, "availability_domain": first(&domains, "availability_domains", "name"), "display_name": "a",
+        "shape": "VM.Standard.E4.Flex", "shape_config": { "ocpus": 1, "memory_in_gbs": 8 },
+        "source_details": { "source_type": "image", "source_id": first(&images, "images", "id") },
+        "create_vnic_details": { "subnet_id": subnet, "assign_public_ip": false } });
+    let made = bed.made(&*instances, &given, "i1").await;
+    assert!(text(&made, "private_ip").starts_with("10.0.1."));
+    given["display_name"] = json!("b");
+    given["state"] = json!("STOPPED");
+    let made = bed.changed(&*instances, &given, &made, "i2").await;
+    assert_eq!(text(&made, "state"), "STOPPED");
+    given["metadata"] = json!({ "user_data": "IyE=" });
+    assert_eq!(bed.plan(&*instances, &given, Some(&made)).await.effect, Effect::Replace);
+    bed.removed(&*instances, &made).await;
+}
