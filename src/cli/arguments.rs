@@ -299,7 +299,7 @@ pub struct InitArguments {
     /// Complete the backend block for this checkout: a file of arguments, or one argument.
     #[arg(long, value_name = "FILE|NAME=VALUE")]
     pub backend_config: Vec<String>,
-    /// Forget what -backend-config was given before.
+    /// Replace or forget what -backend-config was given before.
     #[arg(long)]
     pub reconfigure: bool,
     /// Look at the state.

@@ -107,7 +107,7 @@ pub fn place(configuration: &Configuration, folder: &FilePath) -> Result<(Place,
     let is_missing = |name: &String| arguments.attribute(name).is_none_or(Value::is_null);
     let missing: Vec<String> = required.into_iter().filter(is_missing).collect();
     if !missing.is_empty() {
-        return Err(Misplaced::Incomplete(incomplete(kind.name(), &missing, body)));
+        return Err(incomplete(kind.name(), &missing, body));
     }
     problems.extend(placed(kind.check(&arguments), body));
     if problems.has_errors() {
@@ -124,7 +124,12 @@ pub enum Misplaced {
     /// The block is wrong.
     Wrong(Diagnostics),
     /// It lacks arguments, which `init -backend-config` would give. Who does not look at the state does without.
-    Incomplete(Diagnostic),
+    Incomplete {
+        /// The error.
+        problem: Diagnostic,
+        /// What `init` is to be given.
+        given: String,
+    },
 }
 
 impl From<Diagnostics> for Misplaced {
@@ -143,13 +148,14 @@ fn required(schema: &mut Schema) -> Vec<String> {
     each.collect()
 }
 
-fn incomplete(kind: &str, missing: &[String], body: &Body) -> Diagnostic {
+fn incomplete(kind: &str, missing: &[String], body: &Body) -> Misplaced {
     let detail = format!(
         "The backend \"{kind}\" needs {}. They stand in the block, or are given to `init` for this checkout.",
         missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
     );
     let given: Vec<String> = missing.iter().map(|name| format!("-backend-config='{name}=...'")).collect();
-    Diagnostic::error("Incomplete backend", detail).at(body.span()).hint(format!("pipectl init {}", given.join(" ")))
+    let problem = Diagnostic::error("Incomplete backend", detail).at(body.span());
+    Misplaced::Incomplete { problem, given: given.join(" ") }
 }
 
 /// What is wrong with arguments of a block, where they stand.

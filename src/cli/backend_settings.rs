@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pipectl_core::suggest::did_you_mean;
 use pipectl_core::{Diagnostic, Diagnostics, Span, Type, Value};
+use pipectl_engine::{Plan, PlanSource};
 use pipectl_lang::{Configuration, SourceFile, expression_text, is_identifier, parse_variable_value};
 
 use crate::app::App;
@@ -46,9 +48,55 @@ impl BackendSettings {
                 }
             },
         };
-        let name = Path::new(".pipectl").join(folder.file_name().unwrap_or_default()).join(FILE);
-        let file = SourceFile { name: name.display().to_string(), text };
+        let file = SourceFile { name: name_in(folder), text };
         Arc::make_mut(configuration).complete_backend(&file)
+    }
+}
+
+/// The file as messages and plans name it.
+fn name_in(folder: &Path) -> String {
+    Path::new(".pipectl").join(folder.file_name().unwrap_or_default()).join(FILE).display().to_string()
+}
+
+/// The settings that complete a project's backend, as a plan keeps them.
+pub fn of(project: &Project) -> Option<PlanSource> {
+    let name = name_in(&project.workspaces_folder());
+    let (_, source) = project.configuration.sources.iter().find(|(_, source)| source.name == name)?;
+    Some(PlanSource { folder: name.clone(), name, text: source.text.to_string() })
+}
+
+/// An error where a plan was made with other settings than those of a project: the state may lie elsewhere.
+pub fn differ_from_plan(project: &Project, plan: &Plan) -> Option<Diagnostic> {
+    let name = name_in(&project.workspaces_folder());
+    let planned = plan.sources.iter().find(|source| source.folder == name);
+    if of(project).as_ref() == planned {
+        return None;
+    }
+    let detail = "The plan was made with other settings from `init -backend-config` than there are here, so its state may lie elsewhere. A plan \
+                  is applied only with the settings that it was made with.";
+    Some(
+        Diagnostic::error("Backend of the plan differs", detail)
+            .hint(project.folders().command("init", "-reconfigure -backend-config=..., as before the plan was made"))
+            .hint(project.folders().command("plan", "-out=FILE")),
+    )
+}
+
+/// Refuses to leave the state behind that stored settings lead to.
+///
+/// # Errors
+/// When there are settings here, and `text` is another.
+pub fn check_unchanged(project: &Project, text: &str) -> Result<(), Diagnostic> {
+    match of(project) {
+        Some(stored) if stored.text != text => {
+            let detail = "The settings given are not those that are stored for this checkout. With them the state lies elsewhere, and what it \
+                          holds now does not come along. To take it along, pull it before and push it after.";
+            let command = |verb: &str, rest: &str| project.folders().command(verb, rest);
+            Err(Diagnostic::error("Backend configuration changed", detail)
+                .hint(command("state pull", "> FILE"))
+                .hint(command("init", "-reconfigure -backend-config=..."))
+                .hint(command("state push", "FILE")))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -93,6 +141,15 @@ pub fn of_arguments(app: &App, project: &Project, words: &[String]) -> Result<Op
             },
         }
     }
+    // Before anybody shows the line: a mistyped name may stand before a secret.
+    if let Some(schema) = &schema {
+        let known = || schema.attributes.keys().map(String::as_str);
+        for name in values.keys().filter(|name| !schema.attributes.contains_key(*name)) {
+            let meant = did_you_mean(name, known());
+            let detail = format!("The backend \"{kind}\" takes no argument `{name}`.{meant}");
+            problems.push(Diagnostic::error(INVALID, detail));
+        }
+    }
     for (name, attribute) in schema.iter().flat_map(|schema| &schema.attributes) {
         if attribute.sensitive && values.get(name).is_some_and(|value| !value.is_null()) {
             let detail = format!(
@@ -113,6 +170,8 @@ pub fn of_arguments(app: &App, project: &Project, words: &[String]) -> Result<Op
 fn read_file(app: &App, path: &Path) -> Result<BTreeMap<String, (Value, Span)>, Diagnostics> {
     let name = shown(&app.here, path);
     let text = std::fs::read_to_string(path).map_err(|error| {
+        // What stands after it may be a secret.
+        let name = name.split_inclusive('=').next().unwrap_or_default();
         let detail = format!("`{name}` is neither a file that can be read ({error}) nor of the form name=value.");
         Diagnostic::error(INVALID, detail).hint("-backend-config='bucket=my-states'")
     })?;

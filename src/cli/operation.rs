@@ -15,7 +15,6 @@ use pipectl_state::{Holder, OutputState, State, StateError, StateWriter};
 
 use crate::app::App;
 use crate::arguments::OperationArguments;
-use crate::backend;
 use crate::clock::{elapsed, rfc3339};
 use crate::console::Color;
 use crate::environment;
@@ -26,6 +25,7 @@ use crate::reporter::{Follower, Reporter};
 use crate::roots::{Root, WithoutFiles};
 use crate::variables;
 use crate::view::outputs::Output;
+use crate::{backend, backend_settings};
 
 /// How long an apply may take to end after the second interrupt before it is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -125,9 +125,7 @@ pub async fn plan(
             (state.map_err(|error| fail(&error.into(), &sources))?, Some(writer))
         }
     };
-    if state.is_none() {
-        diagnostics.extend(project.unimported_state());
-    }
+    diagnostics.extend(project.unimported_state(state.as_ref()));
     let follower = reporter.follow();
     let engine = app.engine(&project, arguments.effort(), &follower);
     let planning = engine.plan(project.configuration.clone(), &inputs, state.as_ref(), &options);
@@ -299,24 +297,40 @@ pub fn outputs_of(state: &State) -> BTreeMap<String, Output> {
 /// The root of a saved plan: its files are named as they were known where the plan was made.
 ///
 /// # Errors
-/// When the folder is not there.
-pub fn root_of_plan(here: &Path, planned: &Planned, environment: &Arc<dyn Environment>) -> Result<Project, Diagnostic> {
+/// When the folder is not there, or the state does not lie where the plan was made for; and the files that this is in.
+pub fn root_of_plan(
+    here: &Path,
+    planned: &Planned,
+    environment: &Arc<dyn Environment>,
+) -> Result<Project, (Diagnostics, SourceMap)> {
     let shown = planned.plan.sources.first().map_or(".", |source| source.name.as_str());
     let file = here.join(shown);
     let folder = file.parent().filter(|folder| folder.is_dir()).ok_or_else(|| {
         let detail = format!("The plan is for `{shown}`, and from here there is no such folder.");
-        Diagnostic::error("Folder of the plan not found", detail)
-            .hint("Apply a plan in the folder in which it was made, or say so: -chdir=DIR")
+        let problem = Diagnostic::error("Folder of the plan not found", detail)
+            .hint("Apply a plan in the folder in which it was made, or say so: -chdir=DIR");
+        (problem.into(), SourceMap::default())
     })?;
     let is_pipeline = planned.configuration.pipeline.is_some();
-    let entry = match file.file_name().filter(|_| is_pipeline) {
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => ".".to_owned(),
+    let (entry, shown) = match file.file_name().filter(|_| is_pipeline) {
+        Some(name) => (name.to_string_lossy().into_owned(), shown.to_owned()),
+        None => (".".to_owned(), folder_of(shown)),
     };
     let configuration = planned.configuration.clone();
-    let mut project = Project::of(folder.to_owned(), entry, shown.to_owned(), configuration, environment);
+    let mut project = Project::of(folder.to_owned(), entry, shown, configuration, environment)?;
     project.workspace.clone_from(&planned.plan.workspace);
-    Ok(project)
+    match backend_settings::differ_from_plan(&project, &planned.plan) {
+        Some(problem) => Err((problem.into(), SourceMap::default())),
+        None => Ok(project),
+    }
+}
+
+/// The folder that a file is named in.
+fn folder_of(file: &str) -> String {
+    match file.rsplit_once('/') {
+        Some((folder, _)) => folder.to_owned(),
+        None => ".".to_owned(),
+    }
 }
 
 fn plan_options(arguments: &OperationArguments, mode: Mode) -> Result<PlanOptions, Diagnostics> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pipectl_artifact::LocalStore as ArtifactFolder;
-use pipectl_core::{Address, Diagnostic, Diagnostics};
+use pipectl_core::{Address, Diagnostic, Diagnostics, SourceMap};
 use pipectl_engine::{Folders, Seed, leave_behind};
 use pipectl_lang::{Configuration, Files};
 use pipectl_provider::{ArtifactStore, Environment, Registry};
@@ -45,7 +45,8 @@ impl LeftBehind {
         let outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
         let detail = format!(
-            "This state is not encrypted any more, and these outputs may hold secrets, which are never stored in clear: {}. They are no longer in the              state. The next apply sets those that may be in clear.",
+            "This state is not encrypted any more, and these outputs may hold secrets, which are never stored in clear: {}. They are no longer in the \
+             state. The next apply sets those that may be in clear.",
             names.join(", ")
         );
         (!names.is_empty()).then(|| Diagnostic::warning("Outputs removed from the state", detail))
@@ -144,14 +145,20 @@ impl Project {
     }
 
     /// A project whose configuration is known already.
+    ///
+    /// # Errors
+    /// What leaves it open where its state lies, and the files that it is in.
     pub fn of(
         folder: PathBuf,
         entry: String,
         shown: String,
         configuration: Arc<Configuration>,
         environment: &Arc<dyn Environment>,
-    ) -> Self {
-        Self::made_of(folder, entry, shown, configuration, environment, BackendSettings::Stored).0
+    ) -> Result<Self, (Diagnostics, SourceMap)> {
+        let (project, mut problems) =
+            Self::made_of(folder, entry, shown, configuration, environment, BackendSettings::Stored);
+        problems.extend(project.incomplete.clone());
+        if problems.has_errors() { Err((problems, project.configuration.sources.clone())) } else { Ok(project) }
     }
 
     /// The same, and what is to be said of where its state lies.
@@ -186,7 +193,9 @@ impl Project {
                 problems.extend(warnings);
             }
             Err(Misplaced::Wrong(wrong)) => problems.extend(wrong),
-            Err(Misplaced::Incomplete(incomplete)) => project.incomplete = Some(incomplete),
+            Err(Misplaced::Incomplete { problem, given }) => {
+                project.incomplete = Some(problem.hint(project.folders().command("init", &given)));
+            }
         }
         if let Some(workspace) = given.or_else(|| project.selected_workspace()) {
             project.workspace = workspace;
@@ -393,9 +402,9 @@ impl Project {
         Ok(state)
     }
 
-    /// A warning for a root without a state of ours beside which Terraform keeps one: what that holds would be made again.
-    pub fn unimported_state(&self) -> Option<Diagnostic> {
-        if self.entry != "." {
+    /// A warning for a root whose state holds nothing, beside which Terraform keeps one: what that holds would be made again.
+    pub fn unimported_state(&self, ours: Option<&State>) -> Option<Diagnostic> {
+        if self.entry != "." || ours.is_some_and(|state| !holds_nothing(state)) {
             return None;
         }
         let (name, bytes) = match self.state_of_terraform() {
@@ -406,6 +415,10 @@ impl Project {
             }
         };
         let state: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        // What was imported once, and was destroyed since.
+        if ours.is_some_and(|ours| state["lineage"] == *ours.lineage) {
+            return None;
+        }
         let managed = |resource: &&serde_json::Value| resource["mode"] == "managed";
         let number = state["resources"].as_array()?.iter().filter(managed).count();
         let detail = format!(
@@ -525,6 +538,11 @@ impl Project {
             folder => format!("{folder}/"),
         }
     }
+}
+
+/// Whether a state was only begun, or all that it had is gone.
+pub fn holds_nothing(state: &State) -> bool {
+    state.resources.is_empty() && state.outputs.is_empty() && state.intents.is_empty()
 }
 
 fn workspaces_folder(folder: &Path, pipeline: &str) -> PathBuf {

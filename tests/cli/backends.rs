@@ -120,11 +120,17 @@ fn init_completes_a_backend_for_this_checkout() {
     // Of several the last counts, and a later `init` keeps them.
     scenario.write("ci.hcl", "path = \"states/b.tfstate\"\n");
     scenario.run("init -backend-config=path=states/c.tfstate -backend-config=ci.hcl");
+    scenario.quietly("init -backend-config=path=states/a.tfstate");
+    scenario.run("init -reconfigure -backend-config=path=states/c.tfstate -backend-config=ci.hcl");
     scenario.quietly("init");
     scenario.quietly("apply -auto-approve");
     assert!(scenario.file("states/b.pipectl/default/log").is_file() && !scenario.file("states/c.pipectl").exists());
     // What is wrong is not stored.
-    scenario.run("init -backend-config=paht=states/d.tfstate");
+    scenario.run("init -backend-config=paht=CANARY");
+    scenario.write("misspelt.hcl", "paht = \"CANARY\"\n");
+    scenario.run("init -backend-config=misspelt.hcl");
+    scenario.run("init '-backend-config=pa th=CANARY'");
+    assert_eq!(scenario.files_with("CANARY"), ["misspelt.hcl"]);
     scenario.run("init -backend-config=none.hcl");
     scenario.write("broken.hcl", "path = [\n");
     scenario.run("init -backend-config=broken.hcl");
@@ -133,6 +139,7 @@ fn init_completes_a_backend_for_this_checkout() {
     scenario.quietly("init -reconfigure");
     scenario.quietly("apply -auto-approve");
     assert!(scenario.file(".pipectl/default/default/log").is_file());
+    scenario.run("init -backend=false -backend-config=path=states/a.tfstate");
     scenario.write("main.tf", output);
     scenario.run("init -backend-config=path=states/a.tfstate");
     scenario.check("init_completes_a_backend_for_this_checkout");
@@ -148,6 +155,28 @@ fn who_does_not_look_at_the_state_needs_no_whole_backend() {
     scenario.run("state list p.hcl");
     scenario.run("init p.hcl -backend-config=bucket=b -backend-config=access_key=AKIA-CANARY");
     scenario.run("init p.hcl -backend-config=bucket=b");
+    scenario.write("q.hcl", "pipeline \"q\" {}\n");
+    scenario.run("init -backend-config=bucket=b");
     assert!(scenario.files_with("CANARY").is_empty() && !scenario.file(".pipectl").exists());
     scenario.check("who_does_not_look_at_the_state_needs_no_whole_backend");
+}
+
+/// A job that applies what another job has planned has no settings of its own.
+#[test]
+fn a_saved_plan_is_applied_with_its_settings_only() {
+    let mut scenario = Scenario::empty();
+    let resource = "resource \"terraform_data\" \"a\" {}\n";
+    scenario.write("stack/main.tf", &format!("terraform {{\n  backend \"local\" {{}}\n}}\n\n{resource}"));
+    scenario.quietly("init -backend-config=path=../states/a.tfstate stack");
+    scenario.quietly("plan -out=p.plan stack");
+    scenario.quietly("init -reconfigure -backend-config=path=../states/b.tfstate stack");
+    scenario.run("apply p.plan");
+    scenario.note("remove stack/.pipectl");
+    std::fs::remove_dir_all(scenario.file("stack/.pipectl")).unwrap();
+    scenario.run("apply p.plan");
+    assert!(!scenario.file("stack/.pipectl").exists() && !scenario.file("states").exists());
+    scenario.quietly("init -backend-config=path=../states/a.tfstate stack");
+    scenario.quietly("apply p.plan");
+    assert!(scenario.file("states/a.pipectl/default/log").is_file());
+    scenario.check("a_saved_plan_is_applied_with_its_settings_only");
 }

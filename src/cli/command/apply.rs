@@ -125,7 +125,7 @@ async fn run_saved(app: &App, path: &Path, bytes: &[u8], operation: &OperationAr
     let sources = operation::sources_of(&planned);
     let project = match operation::root_of_plan(&app.here, &planned, &app.environment) {
         Ok(project) => project,
-        Err(error) => return fail(&error.into(), &sources),
+        Err((problems, sources)) => return fail(&problems, &sources),
     };
     reporter.saved_plan(&planned.plan);
     reporter.diagnostics(&planned.diagnostics, &sources);

@@ -1,7 +1,7 @@
 //! `init`: checks that root modules can be worked on here, and says what was found. All that it makes is the file with the settings of the backend
 //! that it is given: folders are made when they are needed.
 
-use pipectl_core::{AddressKind, Diagnostics};
+use pipectl_core::{AddressKind, Diagnostic, Diagnostics};
 
 use crate::app::{App, Effort};
 use crate::arguments::InitArguments;
@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::project::Project;
 use crate::reporter::Follower;
 use crate::roots::{self, Root, WithoutFiles};
+use crate::spelling::for_shell;
 use crate::view::figures::count;
 
 /// Runs the command.
@@ -20,13 +21,24 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
         Ok(roots) => roots,
         Err(exit) => return exit,
     };
+    if roots.len() > 1 && !arguments.backend_config.is_empty() {
+        let names: Vec<&str> = roots.iter().map(|root| root.shown.as_str()).collect();
+        let detail =
+            format!("-backend-config is for one pipeline at a time, and there are several: {}.", names.join(", "));
+        let error = Diagnostic::error("Several pipelines", detail);
+        return app.fail(error.hint(format!("Name one of them: {}", for_shell(names[0]))));
+    }
     roots.into_iter().fold(Exit::Success, |exit, root| exit.and(one(app, root, arguments)))
 }
 
 /// A root module with the settings of the backend that are given, and those settings where they are to be stored.
 fn load(app: &App, root: Root, arguments: &InitArguments) -> Result<(Project, Diagnostics, Option<String>), Exit> {
     if !arguments.backend {
-        let (project, diagnostics) = Project::load_without_state(root, &app.environment);
+        let (project, mut diagnostics) = Project::load_without_state(root, &app.environment);
+        if arguments.reconfigure || !arguments.backend_config.is_empty() {
+            let detail = "With -backend=false nothing is done about the backend: -backend-config and -reconfigure change nothing.";
+            diagnostics.push(Diagnostic::warning("Settings of the backend not stored", detail));
+        }
         return Ok((project, diagnostics, None));
     }
     if arguments.backend_config.is_empty() && !arguments.reconfigure {
@@ -40,6 +52,9 @@ fn load(app: &App, root: Root, arguments: &InitArguments) -> Result<(Project, Di
         Exit::Failure
     })?;
     let text = text.unwrap_or_default();
+    if !arguments.reconfigure {
+        backend_settings::check_unchanged(&before, &text).map_err(|problem| app.fail(problem))?;
+    }
     let settings = BackendSettings::Given(text.clone());
     let (project, mut diagnostics) = Project::load_with(root, &app.environment, settings);
     diagnostics.extend(project.incomplete.clone());

@@ -5,6 +5,7 @@ use pipectl_engine::Mode;
 
 use crate::app::App;
 use crate::arguments::PlanArguments;
+use crate::backend_settings;
 use crate::exit::Exit;
 use crate::generate::generate;
 use crate::operation::{self, Purpose, Ready};
@@ -56,13 +57,15 @@ async fn one(app: &App, reporter: &Reporter, mut root: Root, arguments: &PlanArg
         }
     }
     let planned = operation::plan(app, reporter, root, &arguments.operation, mode, Purpose::Look).await;
-    let Ready { project, planned, sources, .. } = match planned {
+    let Ready { project, mut planned, sources, .. } = match planned {
         Ok(ready) => ready,
         Err(exit) => return exit,
     };
     reporter.plan(&app.registry, &planned.plan);
     reporter.diagnostics(&planned.diagnostics, &sources);
     if let Some(out) = arguments.out.as_deref().filter(|out| !out.as_os_str().is_empty()) {
+        // A plan is applied where it was made for, and nowhere else.
+        planned.plan.sources.extend(backend_settings::of(&project));
         let saved =
             project.encryption().map_err(Diagnostics::from).and_then(|encryption| planned.plan.save(&encryption));
         let saved = saved.and_then(|bytes| {

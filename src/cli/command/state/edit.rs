@@ -1,17 +1,18 @@
 //! What the ways of editing a state share: the lock, and addresses that must be in the state.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Address, ModulePath, SourceMap, Target};
+use pipectl_core::{Address, Diagnostic, ModulePath, SourceMap, Target};
 use pipectl_engine::Seed;
-use pipectl_state::{Change, State, StateWriter};
+use pipectl_state::{Change, State, StateWriter, changes_between};
 
 use crate::app::App;
 use crate::arguments::LockArguments;
 use crate::exit::Exit;
 use crate::operation;
-use crate::project::Project;
+use crate::project::{Project, holds_nothing};
 use crate::reporter::Reporter;
 
 /// A state that nobody else writes meanwhile.
@@ -47,11 +48,16 @@ impl<'a> Editing<'a> {
         self.writer.commit(changes).map_err(|error| self.app.fail(self.project.state_error(&error)))
     }
 
-    /// Commits changes that come from elsewhere. Where no state was begun yet, this one gets the lineage of what it comes from.
+    /// Commits what comes from elsewhere. Where the state holds nothing, it gets the lineage of what it comes from.
     ///
     /// # Errors
-    /// When they cannot be written; it has been said.
-    pub(super) fn adopt(&mut self, lineage: &str, changes: Vec<Change>) -> Result<(), Exit> {
+    /// When it cannot be written; it has been said.
+    pub(super) async fn adopt(mut self, file: &State) -> Result<(), Exit> {
+        let (here, lineage) = (self.writer.state(), file.lineage.as_str());
+        if !(here.lineage.is_empty() || lineage.is_empty() || here.lineage == lineage) && holds_nothing(here) {
+            self = self.without_state().await?;
+        }
+        let changes = changes_between(self.writer.state(), file);
         if self.writer.state().lineage.is_empty() {
             let drawn = Seed::random().draw("lineage");
             let lineage = if lineage.is_empty() { drawn.as_str() } else { lineage };
@@ -59,6 +65,21 @@ impl<'a> Editing<'a> {
             begun.map_err(|error| self.app.fail(self.project.state_error(&error)))?;
         }
         if changes.is_empty() { Ok(()) } else { self.commit(changes) }
+    }
+
+    /// Removes the state, which holds nothing, so that another can be begun: whoever has removed one writes nothing more.
+    async fn without_state(self) -> Result<Self, Exit> {
+        let Self { app, project, mut writer } = self;
+        writer.remove().map_err(|error| app.fail(project.state_error(&error)))?;
+        drop(writer);
+        let reporter = Reporter::new(app.console.clone(), app.environment.clone(), false, false);
+        let operation = ("state push", Seed::random());
+        let writer = operation::lock(app, &reporter, &project, Duration::ZERO, operation).await?;
+        if !writer.state().lineage.is_empty() {
+            let detail = "Somebody else has begun this state meanwhile.";
+            return Err(app.fail(Diagnostic::error("State not pushed", detail).hint("pipectl state list")));
+        }
+        Ok(Self { app, project, writer })
     }
 }
 
