@@ -292,7 +292,8 @@ async fn begin(run: &Run, address: &Address) -> Option<Claim> {
         () = run.engine.cancel.reached(Stop::Gentle) => return None,
         claim = run.makings.begin(address) => claim,
     };
-    (!run.is_stopping()).then_some(claim)
+    // A state that cannot be written is told of when the call is announced.
+    (run.engine.cancel.state() == Stop::No).then_some(claim)
 }
 
 /// Waits for an answer that changes nothing. A stop of the run is handed on; what does not end then, or not in time, is not waited for.
