@@ -18,11 +18,23 @@ impl Claims {
 
     /// When it ends.
     pub(crate) fn expires(&self) -> Option<SystemTime> {
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(self.0.get("exp")?.as_u64()?))
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.0.get("exp")?.as_u64()?))
     }
 
     /// The tenancy that it is for: of a resource, or of whoever it is.
     pub(crate) fn tenancy(&self) -> Option<&str> {
         self.0.get("res_tenant").or_else(|| self.0.get("tenant")).or_else(|| self.0.get("opc-tenant"))?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_tells_is_none() {
+        let claims = |exp: u64| Claims(serde_json::json!({ "exp": exp }));
+        assert!(claims(1_795_453_112).expires().is_some());
+        assert_eq!(claims(u64::MAX).expires(), None);
     }
 }

@@ -9,7 +9,7 @@ use pipectl_http::{Answer, Call, Client, Error, Method, Repeat, StatusCode, Url}
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::fault::failed;
+use crate::fault::{Refusal, failed};
 use crate::{ClockSkew, Region};
 
 /// A service.
@@ -137,12 +137,11 @@ impl Endpoint {
     }
 
     /// A call to a path below the service.
-    ///
-    /// # Panics
-    /// Never: addresses are http or https.
     pub fn call(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Call {
         let mut url = self.base.clone();
-        url.path_segments_mut().expect("the address of a service is http or https").pop_if_empty().extend(path);
+        // Not as segments, of which `Url` drops tabs and line breaks: names of objects may have any character.
+        let below: String = path.iter().map(|name| format!("/{}", segment(name))).collect();
+        url.set_path(&format!("{}{below}", url.path().trim_end_matches('/')));
         if !query.is_empty() {
             // Spaces as `%20`: what is signed is what is sent, and the services read `+` as itself.
             let pairs: Vec<String> =
@@ -172,10 +171,10 @@ impl Endpoint {
     /// An object with its tag, or nothing.
     ///
     /// # Errors
-    /// As [`Endpoint::send`]. 404 is nothing.
+    /// As [`Endpoint::send`]. 404 is nothing, where it is the service that says so and not something on the way.
     pub async fn look(&self, call: &Call) -> Result<Option<Seen>, Failed> {
         let answer = self.ask(call).await?;
-        if answer.status == StatusCode::NOT_FOUND {
+        if answer.status == StatusCode::NOT_FOUND && Refusal::of(&answer.body).is_some() {
             return Ok(None);
         }
         let answer = answer.success()?;
@@ -233,6 +232,15 @@ pub fn retry_token(call: &str, body: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A segment of a path. What cannot be one (nothing, `.`, `..`) becomes what nothing is called, because no name has this character: else something
+/// other than what is named would be meant.
+fn segment(name: &str) -> String {
+    match name {
+        "" | "." | ".." => "%00".to_owned(),
+        name => encoded(name),
+    }
+}
+
 fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
@@ -269,6 +277,12 @@ mod tests {
         let metadata = r#"{"realmKey":"oc99","realmDomainComponent":"cloud99.com","regionKey":"XYZ","regionIdentifier":"xx-new-1"}"#;
         let told = Region::of("xyz", &|name: &str| (name == "OCI_REGION_METADATA").then(|| metadata.to_owned()));
         assert_eq!(Service::Identity.address(&told), "https://identity.xx-new-1.oci.cloud99.com");
+    }
+
+    #[test]
+    fn names_are_sent_as_they_are() {
+        assert_eq!(segment("a/b c\td.e~\u{e4}"), "a%2Fb%20c%09d.e~%C3%A4");
+        assert_eq!(["", ".", "..", "..."].map(segment), ["%00", "%00", "%00", "..."]);
     }
 
     #[test]

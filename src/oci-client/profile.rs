@@ -3,14 +3,22 @@
 //! Every profile has what stands in `DEFAULT` and not in itself, as for the `oci` command.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What a profile says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
     settings: BTreeMap<String, String>,
     home: Option<PathBuf>,
+}
+
+impl fmt::Debug for Profile {
+    /// Names alone: there are keys and passphrases among the values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.settings.keys()).finish()
+    }
 }
 
 /// Why there is no such profile. Holds nothing of what the file says.

@@ -3,6 +3,8 @@
 //! Format: https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm. Whether a body is signed is a matter of the operation:
 //! uploads to Object Storage are not.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pipectl_http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
@@ -12,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::PrivateKey;
 
 /// Who signs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Identity {
     /// What services know the key by: `TENANCY/USER/FINGERPRINT`, `ST$TOKEN`.
     pub key_id: String,
@@ -20,6 +22,14 @@ pub struct Identity {
     pub key: PrivateKey,
     /// Whether the name of the server is signed. Whoever asks for a token with a certificate leaves it out, as the SDKs do.
     pub signs_host: bool,
+}
+
+impl fmt::Debug for Identity {
+    /// Without the token that stands behind `ST$`, and without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key_id = if self.key_id.starts_with("ST$") { "ST$.." } else { &self.key_id };
+        f.debug_struct("Identity").field("key_id", &key_id).finish_non_exhaustive()
+    }
 }
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-content-sha256");

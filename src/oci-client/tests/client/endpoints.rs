@@ -89,7 +89,8 @@ async fn work_requests_tell_what_became_of_them() {
             "w2/logs?compartmentId=c" => {
                 ok(json!([{ "message": "a" }, { "message": "b" }, { "message": "c" }, { "message": "d" }]).to_string())
             }
-            _ => (404, Vec::new(), String::new()),
+            "w3" => (404, Vec::new(), json!({ "code": "NotAuthorizedOrNotFound", "message": "" }).to_string()),
+            _ => (404, Vec::new(), "<html>Not here</html>".to_owned()),
         }
     });
     let endpoint = endpoint(&server, Service::ContainerEngine);
@@ -100,4 +101,5 @@ async fn work_requests_tell_what_became_of_them() {
     assert_eq!((work.progress(), work.resource("cluster")), (Progress::Failed, None));
     assert_eq!(work.reasons(&endpoint).await.unwrap(), ["b", "c", "d"], "without errors, the end of the log");
     assert!(WorkRequest::look(&endpoint, "w3").await.unwrap().is_none());
+    assert!(WorkRequest::look(&endpoint, "w4").await.is_err(), "a proxy knows nothing of it");
 }
