@@ -811,7 +811,10 @@ def command_line(sim, folder):
     sim.cli("network", "subnet", "delete", "--subnet-id", net["id"], "--force", *wait("TERMINATED"))
     for found in (vcn, second):
         sim.cli("network", "vcn", "delete", "--vcn-id", found["id"], "--force")
-    time.sleep(0.3)
+    # What belongs to a network is gone a moment after it.
+    end = time.monotonic() + 10
+    while sim.ask("/objects") and time.monotonic() < end:
+        time.sleep(0.1)
     assert sim.ask("/objects") == [], sim.ask("/objects")
 
 
