@@ -10,6 +10,8 @@
 //!
 //! A world may be kept in a file ([`World::kept_in`]), so that it outlives the process that works on it. What it deliberately leaves out:
 //! networks. Nothing here is real.
+//!
+//! Beside it stand the [`steps`] that the engine takes with a kind, for tests of whatever provider.
 
 mod context;
 mod draw;
@@ -18,6 +20,7 @@ mod journal;
 mod kind;
 mod provider;
 mod resource;
+pub mod steps;
 mod world;
 
 pub use context::context;

@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+pub use pipectl_sim::steps::clock;
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::services;
-
-/// The time of the real clock, by which tokens end.
-#[expect(clippy::disallowed_methods, reason = "tokens of the server hold until a time of the real clock")]
-pub fn clock() -> SystemTime {
-    SystemTime::now()
-}
 
 /// What was asked.
 #[derive(Clone, Debug)]

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use pipectl_core::json::from_json_as;
 use pipectl_core::{Address, Diagnostics, Kind, Schema, Type, Value};
 use pipectl_provider::{
     ApplyOutcome, Cx, DataSource, Effect, Environment, Event, EventSink, Instance, PlanRequest, PlanResponse,
     ReadOutcome, Registry, Resource,
 };
 use pipectl_sim::context;
+pub use pipectl_sim::steps::config;
 use serde_json::{Value as Json, json};
 
 /// 2026-01-01T00:00:00Z
@@ -218,34 +218,6 @@ impl Bed {
         }
         Ok(value)
     }
-}
-
-/// Arguments as the engine hands them over: every attribute and block of the schema, null where absent.
-pub fn config(schema: &Schema, given: &Json) -> Value {
-    let unknown = given.as_object().unwrap().keys().find(|name| {
-        !schema.attributes.get(*name).is_some_and(|attribute| attribute.required || attribute.optional)
-            && !schema.blocks.contains_key(*name)
-    });
-    assert_eq!(unknown, None, "no such argument");
-    let attributes = schema.attributes.iter().map(|(name, attribute)| {
-        let value = match &given[name] {
-            // A value that is known after apply.
-            Json::String(text) if text == "(unknown)" => Value::unknown(attribute.ty.clone()),
-            json => from_json_as(json, &attribute.ty).unwrap(),
-        };
-        (name.clone(), value)
-    });
-    let blocks = schema.blocks.iter().map(|(name, block)| {
-        let pipectl_core::BlockBody::Uniform(schema) = &block.body else { panic!("no block here goes by label") };
-        let value = match &given[name] {
-            Json::Array(bodies) => Value::tuple(bodies.iter().map(|body| config(schema, body))),
-            body @ Json::Object(_) => config(schema, body),
-            _ if matches!(block.nesting, pipectl_core::Nesting::List { .. }) => Value::tuple([]),
-            _ => Value::null(),
-        };
-        (name.clone(), value)
-    });
-    Value::object(attributes.chain(blocks).collect::<Vec<_>>())
 }
 
 /// What is configured must be planned.
