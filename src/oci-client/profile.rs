@@ -1,6 +1,7 @@
 //! The configuration file of Oracle's tools: `~/.oci/config`, with a section for each profile.
 //!
-//! Every profile has what stands in `DEFAULT` and not in itself, as for the `oci` command.
+//! Every profile has what stands in `DEFAULT` and not in itself, as for the `oci` command. As there, a line that begins further to the right than
+//! the setting before it goes on with that one: a key may stand in the file line by line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -79,7 +80,7 @@ impl Profile {
 
     /// A setting.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.settings.get(name).map(String::as_str).filter(|text| !text.is_empty())
+        self.settings.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 
     /// A setting that is a path.
@@ -100,11 +101,22 @@ pub(crate) fn expanded(path: &str, home: Option<&Path>) -> PathBuf {
 fn sections(text: &str) -> Result<BTreeMap<String, BTreeMap<String, String>>, usize> {
     let mut sections: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     let mut current: Option<String> = None;
+    // The setting that may go on in the next line, and how far to the right it begins.
+    let mut open: Option<(String, usize)> = None;
     for (index, line) in text.lines().enumerate() {
+        let indent = line.len() - line.trim_start().len();
         let line = line.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
+        if let (Some(section), Some((name, _))) = (&current, open.as_ref().filter(|(_, begins)| indent > *begins)) {
+            if let Some(value) = sections.get_mut(section).and_then(|settings| settings.get_mut(name)) {
+                value.push('\n');
+                value.push_str(line);
+            }
+            continue;
+        }
+        open = None;
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             sections.entry(name.to_owned()).or_default();
             current = Some(name.to_owned());
@@ -114,7 +126,9 @@ fn sections(text: &str) -> Result<BTreeMap<String, BTreeMap<String, String>>, us
             return Err(index + 1);
         };
         let settings = sections.entry(section.clone()).or_default();
-        settings.insert(name.trim().to_lowercase(), value.trim().to_owned());
+        let name = name.trim().to_lowercase();
+        settings.insert(name.clone(), value.trim().to_owned());
+        open = Some((name, indent));
     }
     Ok(sections)
 }
@@ -122,6 +136,18 @@ fn sections(text: &str) -> Result<BTreeMap<String, BTreeMap<String, String>>, us
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_setting_goes_on_in_lines_further_to_the_right() {
+        let text = "[DEFAULT]\nkey_content=-----BEGIN PRIVATE KEY-----\n  AAAA==\n\n  # no part of it\n\tBBBB=\n  -----END PRIVATE KEY-----\nregion=fra\n\
+                    [a]\n user =\n   ocid1.user\n key_file=k\n";
+        let sections = sections(text).expect("every line is a setting or goes on with one");
+        let default = &sections["DEFAULT"];
+        assert_eq!(default["key_content"], "-----BEGIN PRIVATE KEY-----\nAAAA==\nBBBB=\n-----END PRIVATE KEY-----");
+        assert_eq!((default.len(), default["region"].as_str()), (2, "fra"));
+        assert_eq!((sections["a"]["user"].trim(), sections["a"]["key_file"].as_str()), ("ocid1.user", "k"));
+        assert_eq!(super::sections("[a]\nregion=x\n[b]\n user\n").err(), Some(4), "a section ends what went on");
+    }
 
     #[test]
     fn profiles_have_what_default_says() {
