@@ -1,5 +1,6 @@
 //! Where a service answers, and the habits that all of them share: retry tokens, entity tags, pages.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -188,6 +189,7 @@ impl Endpoint {
     /// As [`Endpoint::send`].
     pub async fn list(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<Json>, Failed> {
         let mut all = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut page: Option<String> = None;
         loop {
             let mut query = query.to_vec();
@@ -195,21 +197,17 @@ impl Endpoint {
             let answer = self.send(&self.call(Method::GET, path, &query)).await?;
             let next = answer.header(NEXT_PAGE).filter(|next| !next.is_empty()).map(str::to_owned);
             all.extend(answer.json::<Vec<Json>>()?);
-            // A page that names itself as the next one would go on for ever.
-            if next.is_none() || next == page {
-                return Ok(all);
+            // Pages that go in a circle would do so for ever; once around, all of them have been read.
+            match next {
+                Some(next) if seen.insert(next.clone()) => page = Some(next),
+                _ => return Ok(all),
             }
-            page = next;
         }
     }
 
     /// A call that makes something at most once, however often it is sent.
-    ///
-    /// # Panics
-    /// Never: tokens are hexadecimal digits.
-    pub fn once(&self, call: Call, token: &str) -> Call {
-        let token = HeaderValue::try_from(token).expect("retry tokens are hexadecimal digits");
-        call.header(RETRY_TOKEN, token).repeat(Repeat::Safe)
+    pub fn once(&self, call: Call, token: &RetryToken) -> Call {
+        call.header(RETRY_TOKEN, token.0.clone()).repeat(Repeat::Safe)
     }
 
     /// A call that counts only for the version of an object that was seen.
@@ -226,10 +224,18 @@ pub(crate) fn work_request_id(answer: &Answer) -> Option<String> {
     answer.header(WORK_REQUEST).map(str::to_owned)
 }
 
+/// What tells a service that a call is one that it has had before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryToken(HeaderValue);
+
 /// A token for a call: the same for the same call with the same body, and for no other.
-pub fn retry_token(call: &str, body: &[u8]) -> String {
+///
+/// # Panics
+/// Never: tokens are hexadecimal digits.
+pub fn retry_token(call: &str, body: &[u8]) -> RetryToken {
     let digest = Sha256::new().chain_update(call.as_bytes()).chain_update([0]).chain_update(body).finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    RetryToken(HeaderValue::try_from(digits).expect("header fields hold hexadecimal digits"))
 }
 
 /// A segment of a path. What cannot be one (nothing, `.`, `..`) becomes what nothing is called, because no name has this character: else something
@@ -288,7 +294,7 @@ mod tests {
     #[test]
     fn tokens_are_of_a_call_and_its_body() {
         let token = retry_token("call", b"body");
-        assert_eq!(token.len(), 64);
+        assert_eq!(token.0.len(), 64);
         assert_eq!(token, retry_token("call", b"body"));
         assert_ne!(token, retry_token("call", b"other"));
         assert_ne!(token, retry_token("callb", b"ody"));

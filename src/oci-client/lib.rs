@@ -20,7 +20,7 @@ mod signer;
 pub mod work_request;
 
 pub use credential::{Credential, InstanceMetadata, Workload};
-pub use endpoint::{Endpoint, Failed, Seen, Service, retry_token};
+pub use endpoint::{Endpoint, Failed, RetryToken, Seen, Service, retry_token};
 pub use fault::{ClockSkew, Refusal, failed, said};
 pub use key::{KeyError, PrivateKey};
 pub use profile::{Profile, ProfileError};

@@ -29,6 +29,22 @@ async fn lists_are_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn pages_that_go_in_a_circle_are_read_once() {
+    for circle in [vec!["a"], vec!["a", "b"], vec!["a", "b", "c"]] {
+        let length = circle.len();
+        let server = Server::new(move |asked| {
+            let page = asked.path.split("page=").nth(1).unwrap_or_default();
+            let place = circle.iter().position(|name| *name == page);
+            let next = place.map_or(0, |place| (place + 1) % circle.len());
+            (200, vec![("opc-next-page", circle[next].to_owned())], format!("[\"{page}\"]"))
+        });
+        let listed = endpoint(&server, Service::Core).list(&["vcns"], &[]).await.expect("every page is answered");
+        assert_eq!(listed.len(), length + 1, "{listed:?}");
+        assert_eq!(server.asked().len(), length + 1);
+    }
+}
+
+#[tokio::test]
 async fn versions_are_named_and_retries_are_marked() {
     let server = Server::new(|asked| match asked.method.as_str() {
         "GET" => (200, vec![("etag", "\"v1\"".to_owned())], json!({ "id": "x" }).to_string()),
@@ -48,7 +64,9 @@ async fn versions_are_named_and_retries_are_marked() {
 
 #[tokio::test]
 async fn a_wrong_clock_is_told() {
-    for (seconds, expected) in [(-750, Some("12 minutes ahead of")), (750, Some("12 minutes behind")), (60, None)] {
+    for (seconds, expected) in
+        [(-750, Some("12 minutes ahead of OCI's (")), (750, Some("12 minutes behind")), (60, None)]
+    {
         let server = Server::new(move |_| {
             let now = clock();
             let there =
