@@ -18,7 +18,16 @@ impl Claims {
 
     /// When it ends.
     pub(crate) fn expires(&self) -> Option<SystemTime> {
-        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.0.get("exp")?.as_u64()?))
+        self.time("exp")
+    }
+
+    /// When it was given.
+    pub(crate) fn issued(&self) -> Option<SystemTime> {
+        self.time("iat")
+    }
+
+    fn time(&self, name: &str) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.0.get(name)?.as_u64()?))
     }
 
     /// The tenancy that it is for: of a resource, or of whoever it is.

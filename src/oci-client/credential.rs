@@ -6,7 +6,8 @@ mod workload;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use pipectl_http::Denied;
 use zeroize::Zeroizing;
@@ -15,6 +16,7 @@ pub use instance::InstanceMetadata;
 pub use workload::Workload;
 
 use crate::claims::Claims;
+use crate::signer::Clock;
 use crate::{Identity, PrivateKey};
 
 /// How somebody proves who they are.
@@ -73,21 +75,50 @@ impl fmt::Debug for Material {
     }
 }
 
-/// Who signs, and until when that holds.
-#[derive(Clone)]
+/// Who signs, and how long that holds. An API key holds until it is taken away.
 pub(crate) struct Held {
-    pub(crate) identity: Identity,
-    pub(crate) expires: Option<SystemTime>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) life: Option<Life>,
 }
 
+/// How long a token holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Life {
+    /// From when on a new one is asked for.
+    pub(crate) renewal: SystemTime,
+    /// From when on services refuse it.
+    pub(crate) end: SystemTime,
+}
+
+/// When a token is renewed.
+#[derive(Clone, Copy)]
+enum Renewal {
+    /// When it is about to end.
+    AtItsEnd,
+    /// When half of its life is over, as Oracle's SDKs do it with those of pods.
+    AtHalfItsLife,
+}
+
+/// A token that is about to end is not begun with.
+const MARGIN: Duration = Duration::from_secs(60);
+
 impl Held {
-    /// Of a token with its key.
-    fn of_token(token: &str, key: PrivateKey) -> Result<Self, Denied> {
+    /// Of a token with its key. One that does not say when it ends is refused, as Oracle's SDKs do.
+    fn of_token(token: &str, key: PrivateKey, renewal: Renewal) -> Result<Self, Denied> {
         let token = token.trim();
-        let claims =
-            Claims::of(token).ok_or_else(|| Denied::new("the token is no token: it does not say when it ends"))?;
+        let claims = Claims::of(token).ok_or_else(|| Denied::new("what was given as a token is none"))?;
+        let end = claims.expires().ok_or_else(|| Denied::new("the token does not say when it ends (`exp`)"))?;
+        let latest = end.checked_sub(MARGIN).unwrap_or(SystemTime::UNIX_EPOCH);
+        let half = || {
+            let life = end.duration_since(claims.issued()?).ok()?;
+            end.checked_sub(life / 2)
+        };
+        let renewal = match renewal {
+            Renewal::AtItsEnd => latest,
+            Renewal::AtHalfItsLife => half().map_or(latest, |half| half.min(latest)),
+        };
         let identity = Identity { key_id: format!("ST${token}"), key, signs_host: true };
-        Ok(Self { identity, expires: claims.expires() })
+        Ok(Self { identity: Arc::new(identity), life: Some(Life { renewal, end }) })
     }
 }
 
@@ -109,18 +140,18 @@ impl Credential {
     }
 
     /// What to sign with from now on.
-    pub(crate) async fn identity(&self, now: SystemTime) -> Result<Held, Denied> {
+    pub(crate) async fn identity(&self, now: &Arc<Clock>) -> Result<Held, Denied> {
         match self {
             Credential::ApiKey { key_id, key } => Ok(Held {
-                identity: Identity { key_id: key_id.clone(), key: key.clone(), signs_host: true },
-                expires: None,
+                identity: Arc::new(Identity { key_id: key_id.clone(), key: key.clone(), signs_host: true }),
+                life: None,
             }),
             Credential::Session { token_file, key } => {
                 let refresh = "oci session refresh --profile PROFILE, or, when it has ended: oci session authenticate";
                 let token = Material::File(token_file.clone()).read().map_err(|denied| denied.hint(refresh))?;
-                let held = Held::of_token(&token, key.clone())?;
-                match held.expires {
-                    Some(end) if end <= now => Err(Denied::new("the session has ended").hint(refresh)),
+                let held = Held::of_token(&token, key.clone(), Renewal::AtItsEnd)?;
+                match held.life {
+                    Some(life) if life.end <= now() => Err(Denied::new("the session has ended").hint(refresh)),
                     _ => Ok(held),
                 }
             }
@@ -130,7 +161,7 @@ impl Credential {
                 let key = PrivateKey::from_pem(&pem, passphrase.as_ref().map(|text| text.trim())).map_err(|error| {
                     Denied::new(format!("the key of the resource principal cannot be used: {error}"))
                 })?;
-                Held::of_token(&resource.token.read()?, key)
+                Held::of_token(&resource.token.read()?, key, Renewal::AtItsEnd)
             }
             Credential::Instance(instance) => instance.identity(now).await,
             Credential::Workload(workload) => workload.identity().await,

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use pipectl_core::Diagnostic;
-use pipectl_http::{Answer, Error, StatusCode};
+use pipectl_http::{Answer, Denied, Error, StatusCode};
 use serde_json::Value as Json;
 
 /// What a service says when it refuses: `{"code": "...", "message": "..."}`.
@@ -67,6 +67,10 @@ pub struct ClockSkew {
     pub apart: Duration,
     /// Whether the clock here is the one that is ahead.
     pub is_ahead: bool,
+    /// The time here.
+    pub here: SystemTime,
+    /// The time there.
+    pub there: SystemTime,
 }
 
 impl ClockSkew {
@@ -83,17 +87,29 @@ impl ClockSkew {
             Ok(ahead) => (ahead, true),
             Err(behind) => (behind.duration(), false),
         };
-        (apart > Self::ALLOWED).then_some(Self { apart, is_ahead })
+        (apart > Self::ALLOWED).then_some(Self { apart, is_ahead, here: now, there })
     }
 
     /// The same for people.
     pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic::error("Clock is wrong", format!("{}.", self.reason())).hint(Self::HINT)
+    }
+
+    /// The same where it is a token that was asked for.
+    pub(crate) fn denied(&self) -> Denied {
+        Denied::new(format!("the clock is wrong: {}", self.reason())).hint(Self::HINT)
+    }
+
+    const HINT: &str = "Set the clock: timedatectl set-ntp true";
+
+    fn reason(&self) -> String {
         let side = if self.is_ahead { "ahead of" } else { "behind" };
         let (apart, allowed) = (self.apart.as_secs() / 60, Self::ALLOWED.as_secs() / 60);
-        let detail = format!(
-            "OCI refuses signatures that are more than {allowed} minutes old or early, and the clock of this machine is {apart} minutes {side} OCI's."
-        );
-        Diagnostic::error("Clock is wrong", detail).hint("Set the clock: timedatectl set-ntp true")
+        let [here, there] = [self.here, self.there].map(httpdate::fmt_http_date);
+        format!(
+            "OCI refuses signatures that are more than {allowed} minutes old or early, and the clock of this machine is {apart} minutes {side} \
+             OCI's ({here} here, {there} there)"
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! The instance that this runs on: its certificate, for which OCI gives a token.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use pipectl_http::header::{AUTHORIZATION, HeaderValue};
 use pipectl_http::{Call, Client, Denied, Error, Repeat, Url};
@@ -10,11 +10,11 @@ use sha1::{Digest, Sha1};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
-use super::{Held, session_key};
+use super::{Held, Renewal, session_key};
 use crate::key::certificate;
 use crate::sign::Identity;
-use crate::signer::Fixed;
-use crate::{Environment, PrivateKey, Region, said};
+use crate::signer::{Clock, Fixed};
+use crate::{ClockSkew, Environment, PrivateKey, Region, said};
 
 /// Where an instance learns who it is.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl InstanceMetadata {
         Ok(Zeroizing::new(text.to_owned()))
     }
 
-    pub(super) async fn identity(&self, now: SystemTime) -> Result<Held, Denied> {
+    pub(super) async fn identity(&self, now: &Arc<Clock>) -> Result<Held, Denied> {
         let (leaf, key, intermediate) = tokio::try_join!(
             self.text("identity/cert.pem"),
             self.text("identity/key.pem"),
@@ -97,11 +97,19 @@ impl InstanceMetadata {
         let identity = Identity { key_id: format!("{tenancy}/fed-x509/{}", fingerprint(&der)), key, signs_host: false };
         let url = self.authority().await?;
         let call = Call::post(url).json(&body).repeat(Repeat::Safe).private();
-        let client = self.client.signing_with(Arc::new(Fixed { identity, now }));
-        let answer = client.send(&call).await.map_err(|error| refused(&error))?;
+        let client = self.client.signing_with(Arc::new(Fixed { identity, now: Arc::clone(now) }));
+        let answer = client.ask(&call).await.map_err(|error| refused(&error))?;
+        if let Some(skew) = ClockSkew::of(&answer, now()) {
+            return Err(skew.denied());
+        }
+        let answer = answer.success().map_err(|error| refused(&error))?;
         let answer: Json = answer.json().map_err(|error| refused(&error))?;
         let token = answer.get("token").and_then(Json::as_str);
-        Held::of_token(token.ok_or_else(|| Denied::new("no token was given to the instance"))?, session)
+        Held::of_token(
+            token.ok_or_else(|| Denied::new("no token was given to the instance"))?,
+            session,
+            Renewal::AtItsEnd,
+        )
     }
 
     async fn authority(&self) -> Result<Url, Denied> {

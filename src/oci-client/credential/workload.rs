@@ -8,7 +8,7 @@ use pipectl_http::header::{AUTHORIZATION, HeaderValue};
 use pipectl_http::{Call, Client, Denied, Repeat, StatusCode, Url};
 use serde_json::{Value as Json, json};
 
-use super::{Held, Material, session_key};
+use super::{Held, Material, Renewal, session_key};
 
 /// Where a pod asks for its token.
 #[derive(Clone)]
@@ -54,6 +54,6 @@ impl Workload {
         let json = STANDARD.decode(text).map_err(|_| unreadable())?;
         let json: Json = serde_json::from_slice(&json).map_err(|_| unreadable())?;
         let token = json.get("token").and_then(Json::as_str).ok_or_else(unreadable)?;
-        Held::of_token(token.strip_prefix("ST$").unwrap_or(token), session)
+        Held::of_token(token.strip_prefix("ST$").unwrap_or(token), session, Renewal::AtHalfItsLife)
     }
 }

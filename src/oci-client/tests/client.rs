@@ -7,6 +7,8 @@ mod credentials;
 mod endpoints;
 #[path = "client/keys.rs"]
 mod keys;
+#[path = "client/renewal.rs"]
+mod renewal;
 #[path = "client/server.rs"]
 mod server;
 #[path = "client/signatures.rs"]

@@ -105,7 +105,7 @@ async fn a_resource() {
 }
 
 /// The certificate of an instance, with the key of the tests.
-fn certificate(tenancy: &str) -> String {
+pub fn certificate(tenancy: &str) -> String {
     let pair = KeyPair::from_pkcs8_pem_and_sign_algo(include_str!("../data/key-pkcs8.pem"), &PKCS_RSA_SHA256).unwrap();
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name = DistinguishedName::new();
