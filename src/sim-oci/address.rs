@@ -49,6 +49,11 @@ impl Block {
         (u64::from(self.first) + 2..self.last()).map(|address| Ipv4Addr::from(address as u32))
     }
 
+    /// Whether a host can have the address.
+    pub(crate) fn has_host(self, address: Ipv4Addr) -> bool {
+        (u64::from(self.first) + 2..self.last()).contains(&u64::from(u32::from(address)))
+    }
+
     pub(crate) fn router(self) -> Ipv4Addr {
         Ipv4Addr::from(self.first + 1)
     }

@@ -26,13 +26,28 @@ pub(crate) struct Bucket {
     pub(crate) uploads: BTreeMap<String, Upload>,
 }
 
+/// What becomes of an object that is overwritten or deleted.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Versioning {
+    /// It is gone. No bucket comes back to this.
+    Disabled,
+    /// It stays as a previous version.
+    Enabled,
+    /// It is gone, and versions from before stay.
+    Suspended,
+}
+
 impl Bucket {
     fn etag(&self) -> &str {
         self.body["etag"].as_str().unwrap_or_default()
     }
 
-    pub(crate) fn keeps_versions(&self) -> bool {
-        self.body["versioning"] == "Enabled"
+    pub(crate) fn versioning(&self) -> Versioning {
+        match self.body["versioning"].as_str() {
+            Some("Enabled") => Versioning::Enabled,
+            Some("Suspended") => Versioning::Suspended,
+            _ => Versioning::Disabled,
+        }
     }
 }
 

@@ -14,6 +14,11 @@ pub(crate) const FAULT_DOMAINS: [&str; 3] = ["FAULT-DOMAIN-1", "FAULT-DOMAIN-2",
 /// The versions of Kubernetes, oldest first.
 pub(crate) const VERSIONS: [&str; 4] = ["v1.31.10", "v1.32.1", "v1.33.1", "v1.34.1"];
 
+/// The ranges of flexible shapes: OCPUs, memory in GB, memory for each OCPU.
+pub(crate) const MOST_OCPUS: f64 = 64.0;
+pub(crate) const MOST_MEMORY: f64 = 1024.0;
+pub(crate) const MOST_MEMORY_PER_OCPU: f64 = 64.0;
+
 /// A shape of instances.
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
@@ -127,8 +132,11 @@ pub(crate) fn shown_shape(shape: &Shape) -> Json {
         "isFlexible": shape.is_flexible(), "billingType": "PAID",
     });
     if shape.is_flexible() {
-        shown["ocpuOptions"] = json!({"min": 1.0, "max": 64.0});
-        shown["memoryOptions"] = json!({"minInGBs": 1.0, "maxInGBs": 1024.0, "defaultPerOcpuInGBs": 16.0, "minPerOcpuInGBs": 1.0, "maxPerOcpuInGBs": 64.0});
+        shown["ocpuOptions"] = json!({"min": 1.0, "max": MOST_OCPUS});
+        shown["memoryOptions"] = json!({
+            "minInGBs": 1.0, "maxInGBs": MOST_MEMORY, "defaultPerOcpuInGBs": 16.0, "minPerOcpuInGBs": 1.0,
+            "maxPerOcpuInGBs": MOST_MEMORY_PER_OCPU,
+        });
     }
     shown
 }

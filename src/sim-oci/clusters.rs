@@ -6,7 +6,7 @@ use crate::answer::{Answer, Outcome, Refusal};
 use crate::catalogue::{VERSIONS, version};
 use crate::network::{belongs, parent, texts};
 use crate::request::Call;
-use crate::store::digest;
+use crate::store::{Object, digest};
 use crate::work_requests::{Change, Verb, accept};
 use crate::world::World;
 use crate::{kubeconfig, listing, node_pools};
@@ -140,8 +140,9 @@ fn delete(world: &mut World, call: &Call<'_>) -> Outcome {
     let cluster = world.find_to_change(call, "cluster")?;
     cluster.needs(&["ACTIVE", "FAILED"])?;
     let (id, compartment) = (cluster.id.clone(), cluster.value("compartmentId").clone());
-    let busy =
-        |pool: &&crate::store::Object| pool.text("clusterId") == id && !["ACTIVE", "FAILED"].contains(&pool.state());
+    let busy = |pool: &&Object| {
+        pool.text("clusterId") == id && !["ACTIVE", "FAILED", "NEEDS_ATTENTION"].contains(&pool.state())
+    };
     if let Some(pool) = world.store.live("nodepool").find(busy) {
         return Err(Refusal::state(format!("The node pool {} is in state {}", pool.id, pool.state())));
     }

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::answer::{Answer, Outcome, Refusal};
-use crate::catalogue::{self, FAULT_DOMAINS, IMAGES, SHAPES, Shape};
+use crate::catalogue::{self, FAULT_DOMAINS, IMAGES, MOST_MEMORY, MOST_MEMORY_PER_OCPU, MOST_OCPUS, SHAPES, Shape};
 use crate::listing;
 use crate::network::{change_compartment, parent};
 use crate::request::Call;
+use crate::store::Object;
 use crate::vnics::{self, Wanted};
 use crate::world::{REGION, TENANCY, World, born};
 
@@ -73,6 +74,7 @@ fn launch(world: &mut World, call: &Call<'_>) -> Outcome {
     body.entry("sourceDetails").or_insert_with(|| json!({"sourceType": "image", "imageId": image}));
     body.entry("metadata").or_insert_with(|| json!({}));
     body.entry("extendedMetadata").or_insert_with(|| json!({}));
+    check_metadata(&body["metadata"], &body["extendedMetadata"])?;
     let firmware = json!({
         "bootVolumeType": "PARAVIRTUALIZED", "firmware": "UEFI_64", "networkType": "PARAVIRTUALIZED",
         "remoteDataVolumeType": "PARAVIRTUALIZED", "isPvEncryptionInTransitEnabled": false, "isConsistentVolumeNamingEnabled": true,
@@ -126,7 +128,42 @@ fn fill(body: &mut Map<String, Json>, member: &str, defaults: Json) {
     }
 }
 
-fn shape_config(shape: &Shape, given: Option<&Json>) -> Result<Json, Refusal> {
+/// Metadata that only a launch can set.
+const RESERVED: [&str; 2] = ["user_data", "ssh_authorized_keys"];
+/// In bytes, of both kinds together.
+const MOST_METADATA: usize = 32_000;
+
+/// Refuses metadata that is too large, or has a key twice.
+fn check_metadata(plain: &Json, extended: &Json) -> Result<(), Refusal> {
+    let mut keys = plain.as_object().into_iter().flatten().map(|(key, _)| key);
+    if let Some(key) = keys.find(|key| !extended[key.as_str()].is_null()) {
+        return Err(Refusal::invalid(format!("metadata and extendedMetadata both have the key {key}")));
+    }
+    match plain.to_string().len() + extended.to_string().len() > MOST_METADATA {
+        true => Err(Refusal::invalid(format!("metadata and extendedMetadata have more than {MOST_METADATA} bytes"))),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a change of what was set at launch and can only be set there.
+fn keeps_reserved(instance: &Object, changes: &Map<String, Json>) -> Result<(), Refusal> {
+    let after = |member: &str| changes.get(member).unwrap_or(instance.value(member)).clone();
+    let (plain, extended) = (after("metadata"), after("extendedMetadata"));
+    let of = |plain: &Json, extended: &Json, key: &str| match plain[key].is_null() {
+        true => extended[key].clone(),
+        false => plain[key].clone(),
+    };
+    for key in RESERVED {
+        let before = of(instance.value("metadata"), instance.value("extendedMetadata"), key);
+        if before != of(&plain, &extended, key) {
+            return Err(Refusal::invalid(format!("metadata: {key} cannot be changed after the instance was launched")));
+        }
+    }
+    check_metadata(&plain, &extended)
+}
+
+/// The size of what runs on a shape, with what was left out.
+pub(crate) fn shape_config(shape: &Shape, given: Option<&Json>) -> Result<Json, Refusal> {
     let asked = |name: &str| given.and_then(|given| given[name].as_f64());
     let (ocpus, memory) = match (shape.is_flexible(), asked("ocpus")) {
         (true, None) => {
@@ -146,7 +183,10 @@ fn shape_config(shape: &Shape, given: Option<&Json>) -> Result<Json, Refusal> {
             (shape.ocpus, shape.memory)
         }
     };
-    if !(1.0..=64.0).contains(&ocpus) || !(ocpus..=ocpus * 64.0).contains(&memory) {
+    let is_right = (1.0..=MOST_OCPUS).contains(&ocpus)
+        && (ocpus..=ocpus * MOST_MEMORY_PER_OCPU).contains(&memory)
+        && memory <= MOST_MEMORY;
+    if shape.is_flexible() && !is_right {
         return Err(Refusal::invalid(format!("shapeConfig: {ocpus} OCPUs with {memory} GB are out of range")));
     }
     let vcpus = if shape.is_arm { ocpus } else { ocpus * 2.0 };
@@ -164,6 +204,9 @@ fn update(world: &mut World, call: &Call<'_>) -> Outcome {
     let mut changes = call.body.clone();
     for hidden in ["updateOperationConstraint", "sourceDetails"] {
         changes.remove(hidden);
+    }
+    if ["metadata", "extendedMetadata"].iter().any(|member| changes.contains_key(*member)) {
+        keeps_reserved(instance, &changes)?;
     }
     let resized = changes.contains_key("shape") || changes.contains_key("shapeConfig");
     if resized {

@@ -118,6 +118,7 @@ fn reason(status: u16) -> &'static str {
         401 => "Unauthorized",
         404 => "Not Found",
         409 => "Conflict",
+        411 => "Length Required",
         412 => "Precondition Failed",
         429 => "Too Many Requests",
         500 => "Internal Server Error",

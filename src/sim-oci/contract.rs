@@ -25,6 +25,8 @@ pub(crate) struct Operation {
     /// The parameters of the path, in order.
     pub(crate) parameters: Vec<String>,
     pub(crate) query: BTreeMap<String, Member>,
+    /// Whether a call with a retry token that was seen before does nothing again. Others know no such token.
+    pub(crate) takes_retry_token: bool,
     pub(crate) body: Option<Type>,
     pub(crate) body_optional: bool,
     /// The signature does not cover the body.
@@ -166,6 +168,7 @@ fn operation(name: &str, json: &Json) -> Operation {
         segments,
         parameters,
         query: members(&json["query"]),
+        takes_retry_token: !json["header"]["opc-retry-token"].is_null(),
         body: json["body"].as_str().map(parse),
         body_optional: json["body_optional"] == true,
         body_unsigned: json["body_unsigned"] == true,

@@ -24,7 +24,8 @@
 //! gone), `POST /_sim/keys` and `POST /_sim/session-tokens`.
 //!
 //! **Where nobody outside of Oracle knows the order of checks**, the strict one is taken: an etag changes with the lifecycle state too, a parent must
-//! be `AVAILABLE` before something is made in it. Deliberately left out: everything kept beyond the process's life, quotas, policies, IPv6,
+//! be `AVAILABLE` before something is made in it, an upload in chunks that does not say its length is a 411. Object Storage does not lag behind; the
+//! rules of security groups do not either, which the real ones may. Deliberately left out: everything kept beyond the process's life, quotas, policies, IPv6,
 //! volumes, virtual node pools, add-ons, pre-authenticated requests, encryption keys of customers.
 
 mod address;

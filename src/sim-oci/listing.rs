@@ -17,12 +17,9 @@ const NO_FILTER: [&str; 8] =
 /// The objects of a kind that the query asks for, as a model shows them.
 pub(crate) fn kind(world: &World, call: &Call<'_>, kind: &str, model: &str) -> Outcome {
     let now = world.now();
-    let seen = |object: &&Object| {
-        object.kind == kind
-            && object.is_seen(call.replica, world.settings.visible_after_ms, now)
-            && matches(call, &object.body)
-    };
-    let mut found: Vec<&Object> = world.store.all().filter(seen).collect();
+    let is_meant = |object: &&Object| object.kind == kind && matches(call, &object.body);
+    let known = world.store.known(call.replica, world.settings.visible_after_ms, now);
+    let mut found: Vec<&Object> = known.filter(is_meant).collect();
     // By time, the newest comes first, by anything else the smallest, unless asked otherwise.
     let by = call.asked("sortBy").unwrap_or("TIMECREATED").replace('_', "");
     match by.as_str() {

@@ -24,7 +24,7 @@ pub(crate) fn handle(world: &World, request: &Request, path: &str) -> Outcome {
         }))),
         "/identity/cert.pem" => text(&world.authority.leaf),
         "/identity/key.pem" => text(&Profile::of_process().private_key),
-        "/identity/intermediate.pem" => text(&world.authority.root),
+        "/identity/intermediate.pem" => text(&world.authority.intermediate),
         _ => Err(Refusal::not_found()),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::answer::{Answer, Outcome, Refusal};
 use crate::catalogue::{self, DOMAINS, FAULT_DOMAINS, IMAGES, SHAPES, VERSIONS, version};
+use crate::compute::shape_config;
 use crate::network::{belongs, texts};
 use crate::request::Call;
 use crate::store::digest;
@@ -41,12 +42,7 @@ fn create(world: &mut World, call: &Call<'_>) -> Outcome {
         return Err(Refusal::missing("nodeConfigDetails"));
     }
     source(&mut body)?;
-    let shape = catalogue::find_shape(call.text("nodeShape").unwrap_or_default())?;
-    if shape.is_flexible() {
-        let config = body.entry("nodeShapeConfig").or_insert_with(|| json!({}));
-        let ocpus = config["ocpus"].as_f64().unwrap_or(1.0);
-        *config = json!({"ocpus": ocpus, "memoryInGBs": config["memoryInGBs"].as_f64().unwrap_or(ocpus * 16.0)});
-    }
+    size(&mut body)?;
     let defaults = [
         ("freeformTags", json!({})),
         ("definedTags", json!({})),
@@ -63,7 +59,10 @@ fn create(world: &mut World, call: &Call<'_>) -> Outcome {
     let now = world.now();
     let compartment = body["compartmentId"].clone();
     world.store.insert("nodepool", id.clone(), body, now, "CREATING", &[]);
-    grow(world, &id)?;
+    if let Err(refusal) = grow(world, &id) {
+        world.store.forget(&id);
+        return Err(refusal);
+    }
     Ok(accept(world, &compartment, Change { kind: "nodepool", id, verb: Verb::Create, members: Map::new() }))
 }
 
@@ -124,6 +123,22 @@ fn source(body: &mut Map<String, Json>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The size of nodes of a flexible shape, within what the shape can be.
+fn size(body: &mut Map<String, Json>) -> Result<(), Refusal> {
+    let shape = catalogue::find_shape(body.get("nodeShape").and_then(Json::as_str).unwrap_or_default())?;
+    let mut asked = body.get("nodeShapeConfig").cloned().unwrap_or_else(|| json!({}));
+    if shape.is_flexible() && asked["ocpus"].is_null() {
+        asked["ocpus"] = json!(1.0);
+    }
+    let config = shape_config(shape, Some(&asked))?;
+    let shown = match shape.is_flexible() {
+        true => json!({"ocpus": config["ocpus"], "memoryInGBs": config["memoryInGBs"]}),
+        false => Json::Null,
+    };
+    body.insert("nodeShapeConfig".to_owned(), shown);
+    Ok(())
+}
+
 /// `subnetIds` follows from where nodes are to be.
 fn place(body: &mut Map<String, Json>) {
     let places = body.get("nodeConfigDetails").and_then(|config| config["placementConfigs"].as_array());
@@ -155,7 +170,7 @@ fn grow(world: &mut World, id: &str) -> Result<(), Refusal> {
     let mut nodes = pool.value("nodes").as_array().cloned().unwrap_or_default();
     let (kubernetes, cluster, tags) =
         (pool.value("kubernetesVersion").clone(), digest(pool.text("clusterId")), pool.value("freeformTags").clone());
-    let mut taken: BTreeSet<String> = world.store.live("nodepool").flat_map(addresses).map(str::to_owned).collect();
+    let mut taken = BTreeSet::new();
     let mut number = nodes.len();
     while nodes.len() < size && !places.is_empty() {
         let (domain, subnet) = &places[number % places.len()];
@@ -175,11 +190,6 @@ fn grow(world: &mut World, id: &str) -> Result<(), Refusal> {
     }
     world.store.get_mut(id).ok_or_else(Refusal::not_found)?.set("nodes", json!(nodes));
     Ok(())
-}
-
-/// The addresses of a pool's nodes.
-fn addresses(pool: &crate::store::Object) -> impl Iterator<Item = &str> {
-    pool.value("nodes").as_array().into_iter().flatten().filter_map(|node| node["privateIp"].as_str())
 }
 
 fn update(world: &mut World, call: &Call<'_>) -> Outcome {
@@ -202,6 +212,15 @@ fn update(world: &mut World, call: &Call<'_>) -> Outcome {
         }
         source(&mut members)?;
     }
+    if members.contains_key("nodeShape") || members.contains_key("nodeShapeConfig") {
+        let is_other = members.get("nodeShape").is_some_and(|shape| shape != pool.value("nodeShape"));
+        members.entry("nodeShape").or_insert_with(|| pool.value("nodeShape").clone());
+        // The size of another shape says nothing of this one's.
+        if !is_other {
+            members.entry("nodeShapeConfig").or_insert_with(|| pool.value("nodeShapeConfig").clone());
+        }
+        size(&mut members)?;
+    }
     let compartment = pool.value("compartmentId").clone();
     let cluster = world.store.get(&cluster).ok_or_else(Refusal::not_found)?;
     cluster.needs(&["ACTIVE"])?;
@@ -210,14 +229,12 @@ fn update(world: &mut World, call: &Call<'_>) -> Outcome {
     }
     check_nodes(world, call, &members, cluster.text("vcnId"))?;
     place(&mut members);
-    let before = world.store.get(&id).ok_or_else(Refusal::not_found)?.body.clone();
     let pool = world.store.get_mut(&id).ok_or_else(Refusal::not_found)?;
+    let before = pool.clone();
     pool.change(members.clone());
     pool.go(now, "UPDATING", &[]);
     if let Err(refusal) = grow(world, &id) {
-        if let Some(pool) = world.store.get_mut(&id) {
-            pool.change(before);
-        }
+        world.store.restore(before);
         return Err(refusal);
     }
     Ok(accept(world, &compartment, Change { kind: "nodepool", id, verb: Verb::Update, members }))
@@ -239,6 +256,7 @@ fn delete_node(world: &mut World, call: &Call<'_>) -> Outcome {
     let pool = world.find_to_change(call, "nodepool")?;
     pool.needs(&["ACTIVE", "NEEDS_ATTENTION"])?;
     let (id, compartment) = (pool.id.clone(), pool.value("compartmentId").clone());
+    let before = pool.clone();
     let mut nodes = pool.value("nodes").as_array().cloned().unwrap_or_default();
     let place = nodes.iter().position(|node| node["id"] == call.part("nodeId")).ok_or_else(Refusal::not_found)?;
     nodes.remove(place);
@@ -249,7 +267,10 @@ fn delete_node(world: &mut World, call: &Call<'_>) -> Outcome {
         pool.set("nodeConfigDetails", config);
     }
     pool.go(now, "UPDATING", &[]);
-    grow(world, &id)?;
+    if let Err(refusal) = grow(world, &id) {
+        world.store.restore(before);
+        return Err(refusal);
+    }
     Ok(accept(world, &compartment, Change { kind: "nodepool", id, verb: Verb::Update, members: Map::new() }))
 }
 

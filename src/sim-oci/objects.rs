@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 use serde_json::{Map, Value as Json, json};
 
 use crate::answer::{Answer, Body, Outcome, Refusal};
-use crate::buckets::{self, Bucket};
+use crate::buckets::{self, Bucket, Versioning};
 use crate::listing;
 use crate::multipart;
 use crate::request::Call;
@@ -126,10 +126,12 @@ pub(crate) fn current<'a>(bucket: &'a Bucket, name: &str) -> Option<&'a Version>
 
 /// Makes a version the current one.
 pub(crate) fn store(bucket: &mut Bucket, name: &str, version: Version) {
-    let keeps = bucket.keeps_versions();
+    let versioning = bucket.versioning();
     let versions = bucket.objects.entry(name.to_owned()).or_default();
-    if !keeps {
-        versions.clear();
+    match versioning {
+        Versioning::Disabled => versions.clear(),
+        Versioning::Enabled => {}
+        Versioning::Suspended => drop(versions.pop()),
     }
     versions.push(version);
 }
@@ -241,7 +243,9 @@ fn delete(world: &mut World, call: &Call<'_>) -> Outcome {
     {
         return Err(Refusal::new(412, "IfMatchFailed", "The If-Match condition is not met"));
     }
-    let (time, keeps) = (marker.time.clone(), bucket.keeps_versions());
+    let (time, versioning) = (marker.time.clone(), bucket.versioning());
+    // Without a marker, an older version would be the current one again.
+    let has_older = bucket.objects.get(&name).is_some_and(|versions| versions.len() > 1);
     match call.asked("versionId") {
         // Markers can be deleted too.
         Some(id) => {
@@ -255,7 +259,7 @@ fn delete(world: &mut World, call: &Call<'_>) -> Outcome {
                 bucket.objects.remove(&name);
             }
         }
-        None if keeps => {
+        None if versioning == Versioning::Enabled || versioning == Versioning::Suspended && has_older => {
             found?;
             store(bucket, &name, marker);
         }

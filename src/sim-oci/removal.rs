@@ -1,5 +1,7 @@
 //! Deletion of what belongs to a network: refused while something else needs it.
 
+use serde_json::Value as Json;
+
 use crate::answer::{Answer, Outcome, Refusal};
 use crate::network::{KINDS, Kind};
 use crate::request::Call;
@@ -42,6 +44,13 @@ pub(crate) fn delete(world: &mut World, call: &Call<'_>, kind: &Kind) -> Outcome
 fn needed(world: &World, kind: &Kind, object: &Object) -> Result<(), Refusal> {
     let id = object.id.as_str();
     let live = |wanted: &'static str| world.store.live(wanted);
+    let lists = |json: &Json| json.as_array().into_iter().flatten().any(|one| one == id);
+    // What nodes and their pods have is theirs as long as there are nodes.
+    let nodes_of = |pool: &Object, own: &str, pods: &str| {
+        let config = pool.value("nodeConfigDetails");
+        let has_nodes = pool.value("nodes").as_array().is_some_and(|nodes| !nodes.is_empty());
+        has_nodes && (lists(&config[own]) || lists(&config["nodePoolPodNetworkOptionDetails"][pods]))
+    };
     let referenced = |what: &str, by: &Object| {
         Err(Refusal::conflict(format!(
             "The {} {id} references the {what} {}. You must remove the reference to proceed with this operation.",
@@ -73,7 +82,8 @@ fn needed(world: &World, kind: &Kind, object: &Object) -> Result<(), Refusal> {
             if let Some(cluster) = live("cluster").find(|cluster| cluster.value("endpointConfig")["subnetId"] == id) {
                 return referenced("service VNIC", cluster);
             }
-            if let Some(pool) = live("nodepool").find(|pool| pool.names("subnetIds", id)) {
+            let is_held = |pool: &&Object| pool.names("subnetIds", id) || nodes_of(pool, "subnetIds", "podSubnetIds");
+            if let Some(pool) = live("nodepool").find(is_held) {
                 return referenced("VNIC", pool);
             }
         }
@@ -100,6 +110,12 @@ fn needed(world: &World, kind: &Kind, object: &Object) -> Result<(), Refusal> {
         "networksecuritygroup" => {
             if let Some(vnic) = live("vnic").find(|vnic| vnic.names("nsgIds", id)) {
                 return referenced("VNIC", vnic);
+            }
+            if let Some(cluster) = live("cluster").find(|cluster| lists(&cluster.value("endpointConfig")["nsgIds"])) {
+                return referenced("service VNIC", cluster);
+            }
+            if let Some(pool) = live("nodepool").find(|pool| nodes_of(pool, "nsgIds", "podNsgIds")) {
+                return referenced("VNIC", pool);
             }
             if let Some(group) =
                 live("networksecuritygroup").find(|group| group.id != id && names(&world.rules, group, id))

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::answer::{Answer, Body, Outcome, Refusal};
 use crate::authority;
 use crate::connection::Connection;
-use crate::contract::{Contract, Match, Operation};
+use crate::contract::{Contract, Match, Operation, Type};
 use crate::credentials::{self, Profile};
 use crate::request::{Call, Request};
 use crate::service::Service;
@@ -286,6 +286,7 @@ impl Shared {
         // A bug of the simulator must not look like a broken connection, which is one of its faults.
         let outcome = catch_unwind(AssertUnwindSafe(act))
             .unwrap_or_else(|_| Err(Refusal::new(500, "SimulatorFault", "a handler has panicked")));
+        world.remember();
         outcome.unwrap_or_else(Refusal::into_answer)
     }
 
@@ -308,6 +309,10 @@ fn handle(world: &mut World, request: &Request, found: Option<&Match<'_>>, numbe
     let user = verified.map_err(Refusal::unauthenticated)?;
     let found = found.ok_or_else(Refusal::not_found)?;
     let operation: &Operation = found.operation;
+    let is_chunked = request.field("content-length").is_none() && request.field("transfer-encoding").is_some();
+    if is_chunked && matches!(operation.body, Some(Type::Stream)) {
+        return Err(Refusal::new(411, "LengthRequired", "The Content-Length header is required"));
+    }
     let query = request.query();
     judge::query(operation, &query)?;
     let body = judge::body(operation, request)?;

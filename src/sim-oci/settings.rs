@@ -26,7 +26,7 @@ pub struct Settings {
     pub terminated_ms: u64,
     /// No page has more entries, whatever `limit` asks for.
     pub page_size: usize,
-    /// For how long an object that was just made is unknown to all replicas but the first.
+    /// For how long all replicas but the first do not know that an object was made, changed or removed.
     pub visible_after_ms: u64,
     /// How many replicas answer in turn.
     pub replicas: u64,

@@ -15,6 +15,8 @@ const GONE: [&str; 3] = ["TERMINATED", "DELETED", "DETACHED"];
 #[derive(Default)]
 pub(crate) struct Store {
     objects: BTreeMap<String, Object>,
+    /// As objects were, from when on, oldest first: what replicas that lag behind know.
+    past: BTreeMap<String, Vec<(u64, Object)>>,
     made: u64,
 }
 
@@ -29,7 +31,6 @@ pub(crate) struct Object {
     /// All members, also some that no model shows.
     pub(crate) body: Map<String, Json>,
     revision: u64,
-    made_at: u64,
     /// Lifecycle states to come, each at its time.
     steps: VecDeque<(u64, &'static str)>,
     /// When nobody sees it any more.
@@ -123,7 +124,6 @@ impl Store {
             number: self.made,
             body,
             revision: 0,
-            made_at: now,
             steps: VecDeque::new(),
             vanishes_at: None,
         };
@@ -162,20 +162,53 @@ impl Store {
         self.objects.get_mut(id)
     }
 
+    /// Forgets an object that was never shown to anybody.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.objects.remove(id);
+    }
+
+    /// Puts an object back as it was.
+    pub(crate) fn restore(&mut self, object: Object) {
+        self.objects.insert(object.id.clone(), object);
+    }
+
+    /// Notes how objects are from now on, and drops what no replica knows any more.
+    pub(crate) fn remember(&mut self, now: u64, lag: u64) {
+        for (id, object) in &self.objects {
+            let past = self.past.entry(id.clone()).or_default();
+            if past.last().is_none_or(|(_, last)| last.revision != object.revision) {
+                past.push((now, object.clone()));
+            }
+            let known = past.iter().rposition(|(at, _)| at + lag <= now).unwrap_or(0);
+            past.drain(..known);
+        }
+        self.past.retain(|id, _| self.objects.contains_key(id));
+    }
+
+    /// All, as a replica knows them.
+    pub(crate) fn known(&self, replica: u64, lag: u64, now: u64) -> impl Iterator<Item = &Object> {
+        self.objects.values().filter_map(move |object| self.as_known(object, replica, lag, now))
+    }
+
     /// One of a kind, as the replica that answers knows it.
     pub(crate) fn seen(&self, kind: &str, id: &str, replica: u64, lag: u64, now: u64) -> Result<&Object, Refusal> {
         self.objects
             .get(id)
-            .filter(|object| object.kind == kind && object.is_seen(replica, lag, now))
+            .filter(|object| object.kind == kind)
+            .and_then(|object| self.as_known(object, replica, lag, now))
             .ok_or_else(Refusal::not_found)
+    }
+
+    /// The first replica knows everything at once, the others what was so a while ago: what was made, changed or removed since is as before.
+    fn as_known<'a>(&'a self, object: &'a Object, replica: u64, lag: u64, now: u64) -> Option<&'a Object> {
+        if replica == 0 || lag == 0 {
+            return Some(object);
+        }
+        self.past.get(&object.id)?.iter().rev().find(|(at, _)| at + lag <= now).map(|(_, object)| object)
     }
 }
 
 impl Object {
-    pub(crate) fn is_seen(&self, replica: u64, lag: u64, now: u64) -> bool {
-        replica == 0 || now >= self.made_at + lag
-    }
-
     /// Refuses a call that was meant for another revision.
     pub(crate) fn matches(&self, call: &Call<'_>) -> Result<(), Refusal> {
         match call.field("if-match") {

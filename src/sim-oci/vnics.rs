@@ -34,6 +34,14 @@ pub(crate) fn handle(world: &mut World, call: &Call<'_>) -> Option<Outcome> {
     })
 }
 
+/// The addresses of a subnet that somebody has: interfaces, and nodes of clusters.
+fn taken<'a>(world: &'a World, subnet: &'a str) -> BTreeSet<&'a str> {
+    let vnics = world.store.live("vnic").filter(|vnic| vnic.text("subnetId") == subnet);
+    let nodes = world.store.live("nodepool").flat_map(|pool| pool.value("nodes").as_array().into_iter().flatten());
+    let nodes = nodes.filter(|node| node["subnetId"] == subnet).filter_map(|node| node["privateIp"].as_str());
+    vnics.map(|vnic| vnic.text("privateIp")).chain(nodes).collect()
+}
+
 /// The next address of a subnet that nobody has.
 pub(crate) fn free_address(world: &World, subnet: &str, besides: &BTreeSet<String>) -> Result<String, Refusal> {
     let block = world
@@ -41,12 +49,7 @@ pub(crate) fn free_address(world: &World, subnet: &str, besides: &BTreeSet<Strin
         .get(subnet)
         .and_then(|subnet| Block::read(subnet.text("cidrBlock")))
         .ok_or_else(Refusal::not_found)?;
-    let taken: BTreeSet<&str> = world
-        .store
-        .live("vnic")
-        .filter(|vnic| vnic.text("subnetId") == subnet)
-        .map(|vnic| vnic.text("privateIp"))
-        .collect();
+    let taken = taken(world, subnet);
     let is_free = |address: &String| !taken.contains(address.as_str()) && !besides.contains(address);
     let mut addresses = block.hosts().map(|address| address.to_string());
     addresses
@@ -69,11 +72,18 @@ pub(crate) fn plan(world: &World, call: &Call<'_>, wanted: &Wanted<'_>) -> Resul
     if prohibits && public == Some(true) {
         return Err(Refusal::invalid(format!("Public IPs are prohibited in the Subnet {}", wanted.subnet)));
     }
-    let taken = |address: &str| {
-        world.store.live("vnic").any(|vnic| vnic.text("subnetId") == wanted.subnet && vnic.text("privateIp") == address)
+    let is_inside = |address: &str| {
+        let block = Block::read(subnet.text("cidrBlock"));
+        address.parse().is_ok_and(|address| block.is_some_and(|block| block.has_host(address)))
     };
     let private = match wanted.details["privateIp"].as_str() {
-        Some(address) if taken(address) => {
+        Some(address) if !is_inside(address) => {
+            return Err(Refusal::invalid(format!(
+                "The private IP address {address} is not one for hosts of the Subnet {}",
+                subnet.id
+            )));
+        }
+        Some(address) if taken(world, wanted.subnet).contains(address) => {
             return Err(Refusal::conflict(format!("The private IP address {address} is in use")));
         }
         Some(address) => address.to_owned(),

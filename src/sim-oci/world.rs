@@ -123,6 +123,13 @@ impl World {
         let now = self.now();
         self.store.settle(now);
         work_requests::settle(self, now);
+        self.remember();
+    }
+
+    /// Notes what was changed, which other replicas than the first are to see later.
+    pub(crate) fn remember(&mut self) {
+        let now = self.now();
+        self.store.remember(now, self.settings.visible_after_ms);
     }
 
     /// An object that a call names, as the replica that answers knows it.
@@ -130,15 +137,13 @@ impl World {
         self.store.seen(kind, id, call.replica, self.settings.visible_after_ms, self.now())
     }
 
-    /// An object that a call is to change: there, not gone, and of the revision that is meant.
+    /// An object that a call is to change: known to the replica that answers, not gone, and of the revision that is meant. Changes are made
+    /// where the truth is, whatever the replica knows of it.
     pub(crate) fn find_to_change(&mut self, call: &Call<'_>, kind: &str) -> Result<&mut Object, Refusal> {
-        let object = self.find(call, kind, call.id())?;
-        if object.is_gone() {
-            return Err(Refusal::not_found());
-        }
+        let id = self.find(call, kind, call.id())?.id.clone();
+        let object = self.store.get_mut(&id).filter(|object| !object.is_gone()).ok_or_else(Refusal::not_found)?;
         object.matches(call)?;
-        let id = object.id.clone();
-        self.store.get_mut(&id).ok_or_else(Refusal::not_found)
+        Ok(object)
     }
 
     /// An object as a model shows it, with its etag.
@@ -156,7 +161,7 @@ impl World {
 
     /// Hands a call to its handler. A call that was made before, by its retry token, does nothing again.
     pub(crate) fn handle(&mut self, call: &Call<'_>) -> Outcome {
-        let Some(token) = call.field("opc-retry-token").filter(|_| call.operation.method == "POST") else {
+        let Some(token) = call.field("opc-retry-token").filter(|_| call.operation.takes_retry_token) else {
             return self.dispatch(call);
         };
         let key = (format!("{} {}", call.operation.name, call.request.path()), token.to_owned());
