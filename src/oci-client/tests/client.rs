@@ -13,3 +13,5 @@ mod renewal;
 mod server;
 #[path = "client/signatures.rs"]
 mod signatures;
+#[path = "client/simulated.rs"]
+mod simulated;
