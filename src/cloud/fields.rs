@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pipectl_core::json::{from_json_as, to_json};
+use pipectl_core::json::{from_json, from_json_as, to_json};
 use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Path, Schema, Type, Value, duration};
 use pipectl_provider::arguments::text;
 use serde_json::{Map, Value as Json};
 
-use crate::{Group, blocks, groups};
+use crate::{Group, groups};
 
 /// How long making, changing and removing may take, where a `timeouts` block says nothing else. What takes no time has none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,10 +66,6 @@ pub struct Fields {
     groups: BTreeMap<&'static str, Group>,
     codecs: BTreeMap<&'static str, Codec>,
     defaults: Vec<(&'static str, Value)>,
-    /// The same of arguments in nested blocks, by block and name.
-    block_defaults: Vec<(&'static str, &'static str, Value)>,
-    /// Nested blocks whose order says nothing.
-    unordered: Vec<&'static str>,
     /// What the provider decides and a change may change.
     moving: Vec<&'static str>,
     equivalences: Vec<(&'static str, Equivalence)>,
@@ -86,8 +82,6 @@ impl Fields {
             groups: BTreeMap::new(),
             codecs: BTreeMap::new(),
             defaults: Vec::new(),
-            block_defaults: Vec::new(),
-            unordered: Vec::new(),
             moving: Vec::new(),
             equivalences: Vec::new(),
             times: Times::default(),
@@ -164,20 +158,6 @@ impl Fields {
         self
     }
 
-    /// The same with a value for an argument that is absent in nested blocks.
-    #[must_use]
-    pub fn default_in(mut self, block: &'static str, name: &'static str, value: impl Into<Value>) -> Self {
-        self.block_defaults.push((block, name, value.into()));
-        self
-    }
-
-    /// The same with nested blocks whose order says nothing.
-    #[must_use]
-    pub fn unordered(mut self, name: &'static str) -> Self {
-        self.unordered.push(name);
-        self.equivalent(name, blocks::unordered)
-    }
-
     /// The same with attributes that any change of the object may change.
     #[must_use]
     pub fn moving<const N: usize>(mut self, names: [&'static str; N]) -> Self {
@@ -232,7 +212,7 @@ impl Fields {
 
     /// The arguments with the default in the place of each that is absent.
     pub fn with_defaults(&self, config: &Value) -> Value {
-        let config = self.groups.iter().fold(self.with_block_defaults(config), |config, (name, group)| {
+        let config = self.groups.iter().fold(config.clone(), |config, (name, group)| {
             let given = config.attribute(name).map(|blocks| group.with_defaults(blocks));
             given.map_or(config.clone(), |given| config.with_attribute(name, given))
         });
@@ -242,37 +222,17 @@ impl Fields {
         })
     }
 
-    fn with_block_defaults(&self, object: &Value) -> Value {
-        self.block_defaults.iter().fold(object.clone(), |object, (block, name, default)| {
-            let Some(inside) = object.attribute(block) else { return object };
-            let Some(bodies) = inside.as_slice() else { return object };
-            let one = |body: &Value| match body.set_attribute(name) {
-                None if body.as_object().is_some() => body.with_attribute(name, default.clone()),
-                _ => body.clone(),
-            };
-            let filled = Value::tuple(bodies.iter().map(one)).marked(inside.marks());
-            object.with_attribute(block, filled)
-        })
-    }
-
     /// An object as it is compared with what is given: what means the same looks the same. Blocks whose order says nothing stand in the order in
     /// which they are given, and what is absent in a block is its default.
     pub fn before(&self, object: &Value, config: &Value) -> Value {
-        let object = self.groups.iter().fold(self.with_block_defaults(object), |object, (name, group)| {
+        self.groups.iter().fold(object.clone(), |object, (name, group)| {
             match (object.attribute(name), config.attribute(name)) {
                 (Some(blocks), Some(like)) => {
-                    let before = group.before(blocks, like);
+                    let before = group.before(&group.with_defaults(blocks), like);
                     object.with_attribute(name, before)
                 }
                 _ => object,
             }
-        });
-        self.unordered.iter().fold(object, |object, name| match (object.attribute(name), config.attribute(name)) {
-            (Some(blocks), Some(like)) if like.as_slice().is_some_and(|like| !like.is_empty()) => {
-                let aligned = blocks::aligned(blocks, like);
-                object.with_attribute(name, aligned)
-            }
-            _ => object,
         })
     }
 
@@ -331,14 +291,13 @@ impl Fields {
         let null = Value::null();
         let is_other = |name: &str| {
             let (before, now) = (prior.attribute(name).unwrap_or(&null), planned.attribute(name).unwrap_or(&null));
-            !matches!(now.kind(), Kind::Unknown(_)) && !before.equal_content(now)
+            !matches!(now.kind(), Kind::Unknown(_)) && !self.is_same(name, before, now)
         };
-        for (name, group) in self.groups.iter().filter(|(name, _)| is_other(name)) {
-            if planned.attribute(name).is_none_or(Value::is_null) && group.is_one() || group.member().is_empty() {
-                continue;
-            }
-            let told = planned.attribute(name).and_then(|blocks| group.told(blocks));
-            changes.extend(told.map(|told| (group.member().to_owned(), told)));
+        let others = self.groups.iter().filter(|(name, group)| is_other(name) && !group.member().is_empty());
+        for (name, group) in others {
+            // One that is given no more is nothing.
+            let told = planned.attribute(name).and_then(|blocks| group.told(blocks)).unwrap_or(Json::Null);
+            changes.insert(group.member().to_owned(), told);
         }
         changes
     }
@@ -419,10 +378,24 @@ impl Fields {
     /// Whether an object could have been made with some arguments: none of those that it tells is another.
     pub fn fits(&self, arguments: &Json, observed: &Observed) -> bool {
         let is_fit = |(name, now): (&String, &Value)| {
-            let Some(given) = arguments.get(name).filter(|_| self.is_argument(name)) else { return true };
-            from_json_as(given, &self.type_of(name)).is_ok_and(|given| self.is_same(name, &given, now))
+            let Some(given) = arguments.get(name) else { return true };
+            if let Some(group) = self.groups.get(name.as_str()) {
+                return group.could_be(now, &group.written(given));
+            }
+            !self.is_argument(name)
+                || from_json_as(given, &self.type_of(name)).is_ok_and(|given| self.is_same(name, &given, now))
         };
         observed.iter().all(is_fit)
+    }
+
+    /// What was written down of an attribute or block.
+    pub fn written(&self, name: &str, json: &Json) -> Value {
+        let value = match (self.groups.get(name), self.schema.attributes.get(name)) {
+            (Some(group), _) => Some(group.written(json)),
+            (None, Some(attribute)) => from_json_as(json, &attribute.ty).ok(),
+            (None, None) => Some(json).filter(|json| !json.is_null()).map(from_json),
+        };
+        value.unwrap_or_else(|| self.nothing(name))
     }
 
     fn is_same(&self, name: &str, before: &Value, now: &Value) -> bool {
@@ -493,12 +466,7 @@ fn filled(planned: &Value, observed: &Value) -> Value {
     match (planned.kind(), observed.kind()) {
         (Kind::Unknown(_), _) => observed.clone().marked(planned.marks()),
         (Kind::Tuple(planned), Kind::Tuple(observed)) if planned.len() == observed.len() => {
-            let pairs = blocks::paired(planned, observed);
-            let one = |(planned, pair): (&Value, &Option<usize>)| match pair {
-                Some(place) => filled(planned, &observed[*place]),
-                None => closed(planned),
-            };
-            Value::tuple(planned.iter().zip(&pairs).map(one))
+            Value::tuple(planned.iter().zip(observed.iter()).map(|(planned, observed)| filled(planned, observed)))
         }
         (Kind::Object(attributes), Kind::Object(observed)) => Value::object(
             attributes

@@ -92,11 +92,6 @@ impl Group {
         self.member
     }
 
-    /// Whether there is no more than one.
-    pub(crate) fn is_one(&self) -> bool {
-        self.form == Form::One
-    }
-
     pub(crate) fn block(&self) -> Block {
         let attributes = self.attributes.iter();
         let schema = attributes
@@ -207,14 +202,12 @@ impl Group {
         let (Form::Unordered, Some(found), Some(given)) = (self.form, slice(blocks), slice(given)) else {
             return self.aligned(blocks, given);
         };
-        let mut left: Vec<&Value> = found.iter().collect();
-        let mut ordered: Vec<Value> = Vec::new();
-        for given in given {
-            let place = left.iter().position(|block| self.is_like(block, given));
-            ordered.push(place.map_or_else(|| self.open(), |place| self.aligned_inside(left.remove(place), given)));
-        }
-        ordered.extend(left.into_iter().cloned());
-        Value::tuple(ordered).marked(blocks.marks())
+        let pairs = self.paired(given, found);
+        let before = |(given, place): (&Value, &Option<usize>)| {
+            place.map_or_else(|| self.open(), |place| self.aligned_inside(&found[place], given))
+        };
+        let rest = rest(&pairs, found.len()).map(|place| found[place].clone());
+        Value::tuple(given.iter().zip(&pairs).map(before).chain(rest)).marked(blocks.marks())
     }
 
     /// A block of which nothing is known yet.
@@ -226,22 +219,40 @@ impl Group {
         Value::object(attributes.chain(groups).collect::<Vec<_>>())
     }
 
-    /// Blocks in the order of others that they are like, where order says nothing. What is like none comes last.
+    /// Blocks in the order of others that they are, where order says nothing. What is none of them takes the places that are left, and comes last.
     pub(crate) fn aligned(&self, blocks: &Value, like: &Value) -> Value {
         let (Some(found), Some(like)) = (slice(blocks), slice(like)) else { return blocks.clone() };
-        let mut left: Vec<&Value> = found.iter().collect();
-        let mut ordered = Vec::new();
-        for like in like {
-            let place = match self.form {
-                Form::Unordered => left.iter().position(|block| self.is_like(block, like)),
-                Form::One | Form::Many => (!left.is_empty()).then_some(0),
-            };
-            if let Some(place) = place {
-                ordered.push(self.aligned_inside(left.remove(place), like));
-            }
+        let mut pairs = self.paired(like, found);
+        let mut left = rest(&pairs, found.len());
+        for pair in pairs.iter_mut().filter(|pair| pair.is_none()) {
+            *pair = left.next();
         }
-        ordered.extend(left.into_iter().cloned());
-        Value::tuple(ordered).marked(blocks.marks())
+        let ordered =
+            pairs.iter().zip(like).filter_map(|(place, like)| Some(self.aligned_inside(&found[(*place)?], like)));
+        let left = left.map(|place| found[place].clone());
+        Value::tuple(ordered.chain(left)).marked(blocks.marks())
+    }
+
+    /// For each of some blocks, of which not all is given or known, the place of the one that it is among others. Where order says nothing that is
+    /// the one in its own place, if that fits, else any that fits; those of which most is said choose first.
+    fn paired(&self, wanted: &[Value], there: &[Value]) -> Vec<Option<usize>> {
+        if self.form != Form::Unordered {
+            return (0..wanted.len()).map(|place| (place < there.len()).then_some(place)).collect();
+        }
+        let said = |block: &Value| {
+            let attributes = block.as_object().into_iter().flatten();
+            attributes.filter(|(_, value)| !value.is_null() && value.is_wholly_known()).count()
+        };
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(said(&wanted[*index])));
+        let mut left: Vec<usize> = (0..there.len()).collect();
+        let mut pairs = vec![None; wanted.len()];
+        for index in order {
+            let fits = |place: &usize| self.is_like(&there[*place], &wanted[index]);
+            let own = left.iter().position(|place| *place == index && fits(place));
+            pairs[index] = own.or_else(|| left.iter().position(fits)).map(|chosen| left.remove(chosen));
+        }
+        pairs
     }
 
     fn aligned_inside(&self, block: &Value, like: &Value) -> Value {
@@ -264,14 +275,38 @@ impl Group {
                     || is_nothing(has, !attribute.computed) && is_nothing(wanted, !attribute.computed)
             })
         });
-        let inside = |value: &Value, name: &str| value.attribute(name).and_then(slice).map(<[Value]>::to_vec);
-        attributes
-            && self.groups.iter().all(|(name, group)| match (inside(block, name), inside(like, name)) {
-                (Some(has), Some(wanted)) if !group.is_computed || !wanted.is_empty() => {
-                    has.len() == wanted.len() && has.iter().zip(&wanted).all(|(has, wanted)| group.is_like(has, wanted))
-                }
-                _ => true,
-            })
+        let inside = |value: &Value, name: &str| value.attribute(name).cloned().unwrap_or_else(nothing);
+        attributes && self.groups.iter().all(|(name, group)| group.could_be(&inside(block, name), &inside(like, name)))
+    }
+
+    /// Whether blocks could be those of which not all is given or known. Where the cloud fills what is not given, none may be any.
+    pub(crate) fn could_be(&self, blocks: &Value, like: &Value) -> bool {
+        let (Some(has), Some(wanted)) = (slice(blocks), slice(like)) else { return true };
+        let says_something = |block: &&Value| !self.is_blank(block);
+        let has: Vec<Value> = has.iter().filter(says_something).cloned().collect();
+        let wanted: Vec<Value> = wanted.iter().filter(says_something).cloned().collect();
+        if self.is_computed && wanted.is_empty() {
+            return true;
+        }
+        let is_it =
+            |(wanted, place): (&Value, &Option<usize>)| place.is_some_and(|place| self.is_like(&has[place], wanted));
+        has.len() == wanted.len() && wanted.iter().zip(&self.paired(&wanted, &has)).all(is_it)
+    }
+
+    /// Blocks as they were written down by the names of arguments.
+    pub(crate) fn written(&self, json: &Json) -> Value {
+        let one = |block: &Json| {
+            let attributes = self.attributes.iter().map(|(name, _, attribute)| {
+                let value = block.get(name).and_then(|json| from_json_as(json, &attribute.ty).ok());
+                ((*name).to_owned(), value.unwrap_or_else(|| Value::null_of(attribute.ty.without_optional())))
+            });
+            let groups = self.groups.iter();
+            let groups = groups.map(|(name, group)| {
+                ((*name).to_owned(), block.get(name).map_or_else(nothing, |json| group.written(json)))
+            });
+            Value::object(attributes.chain(groups).collect::<Vec<_>>())
+        };
+        Value::tuple(json.as_array().into_iter().flatten().map(one))
     }
 
     /// Blocks with the default in the place of each argument that is absent.
@@ -290,6 +325,12 @@ impl Group {
         };
         Value::tuple(given.iter().map(one)).marked(blocks.marks())
     }
+}
+
+/// The places that no pair has.
+fn rest(pairs: &[Option<usize>], places: usize) -> std::vec::IntoIter<usize> {
+    let is_left = |place: &usize| !pairs.contains(&Some(*place));
+    (0..places).filter(is_left).collect::<Vec<_>>().into_iter()
 }
 
 fn slice(value: &Value) -> Option<&[Value]> {
@@ -325,4 +366,70 @@ pub(crate) fn nothing() -> Value {
 /// The type that a block which is not known yet has.
 pub(crate) fn unknown() -> Value {
     Value::unknown(Type::Any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(form: fn(&'static str, &'static str) -> Group) -> Group {
+        let text = || Attribute::optional_computed(Type::String, "");
+        form("", "").with("subnet", "subnet", text()).with("address", "address", text())
+    }
+
+    fn address(subnet: &str, address: Option<&str>) -> Value {
+        let address = address.map_or_else(|| Value::unknown(Type::String), Value::from);
+        Value::object([("subnet", subnet.into()), ("address", address)])
+    }
+
+    #[test]
+    fn blocks_are_told_by_what_is_given_of_them() {
+        let there = [address("a", Some("1")), address("a", Some("2")), address("b", Some("3"))];
+        let group = addresses(Group::unordered);
+        let pairs = |wanted: &[Value]| group.paired(wanted, &there);
+        assert_eq!(pairs(&[address("b", None), address("a", None), address("a", None)]), [Some(2), Some(1), Some(0)]);
+        assert_eq!(pairs(&[address("a", None), address("a", Some("1"))]), [Some(1), Some(0)]);
+        assert_eq!(pairs(&[address("c", None), address("b", None)]), [None, Some(2)]);
+        let ordered = addresses(Group::many);
+        assert_eq!(ordered.paired(&[address("c", None), address("b", None)], &there), [Some(0), Some(1)]);
+
+        let (blocks, like) = (Value::tuple(there.clone()), Value::tuple([address("c", None), address("b", None)]));
+        let aligned = group.aligned(&blocks, &like);
+        assert_eq!(aligned.as_slice().expect("blocks"), [&there[0], &there[2], &there[1]].map(Clone::clone));
+        let before = group.before(&blocks, &like);
+        let before = before.as_slice().expect("blocks");
+        assert!(!before[0].is_wholly_known() && before[1..] == [&there[2], &there[0], &there[1]].map(Clone::clone));
+    }
+
+    #[test]
+    fn order_and_marks_say_nothing_where_blocks_are_unordered() {
+        let blocks = |names: [&str; 2]| Value::tuple(names.map(|name| address(name, Some("1"))));
+        let group = addresses(Group::unordered);
+        assert!(group.is_same(&blocks(["a", "b"]), &blocks(["b", "a"])));
+        assert!(!group.is_same(&blocks(["a", "a"]), &blocks(["a", "b"])));
+        assert!(!addresses(Group::many).is_same(&blocks(["a", "b"]), &blocks(["b", "a"])));
+        let secret = |text: &str| {
+            let block = Value::object([("subnet", Value::from(text).marked(pipectl_core::Marks::SENSITIVE))]);
+            Value::tuple([block])
+        };
+        assert!(!group.is_same(&secret("a"), &secret("b")), "what is not shown is not the same");
+    }
+
+    #[test]
+    fn blocks_within_blocks_are_compared_in_whatever_order() {
+        let code = Attribute::optional(Type::Number, "");
+        let group = Group::one("", "").group("rules", Group::unordered("rules", "").with("code", "code", code));
+        let rules = |codes: &[i64]| {
+            let rules = codes.iter().map(|code| Value::object([("code", (*code).into())]));
+            Value::tuple([Value::object([("rules", Value::tuple(rules))])])
+        };
+        assert!(group.could_be(&rules(&[1, 2]), &rules(&[2, 1])));
+        assert!(!group.could_be(&rules(&[1, 2]), &rules(&[2, 3])));
+        assert!(!group.could_be(&rules(&[1, 2]), &rules(&[1])));
+        assert!(!group.could_be(&rules(&[1]), &nothing()), "one that is given is not one that is not");
+        let filled = group.clone().computed();
+        assert!(filled.could_be(&rules(&[1]), &nothing()), "the cloud fills what is not given");
+        let written = serde_json::json!([{ "rules": [{ "code": 2 }, { "code": 1 }] }]);
+        assert!(group.could_be(&rules(&[1, 2]), &group.written(&written)));
+    }
 }

@@ -6,7 +6,6 @@
 //!
 //! What it deliberately leaves out: credentials, addresses of services, and anything that only one cloud has.
 
-pub mod blocks;
 mod clocks;
 mod cloud;
 mod condition;
@@ -16,6 +15,7 @@ mod groups;
 mod kind;
 mod lookup;
 mod place;
+mod registration;
 mod resource;
 pub mod settling;
 mod turns;
@@ -29,5 +29,6 @@ pub use groups::Group;
 pub use kind::{Kind, Known, More, text};
 pub use lookup::{Lookup, one};
 pub use place::Place;
+pub use registration::Registration;
 pub use resource::KindResource;
 pub use turns::Turns;

@@ -47,9 +47,14 @@ pub fn failed(summary: &str, error: &Error) -> Diagnostic {
         (Some(StatusCode::NOT_FOUND), Some("NotAuthorizedOrNotFound")) => diagnostic.hint(
             "OCI does not tell what is missing from what may not be seen: check the ids, the region, and the policies of the compartment.",
         ),
-        (Some(StatusCode::PRECONDITION_FAILED), Some("NoEtagMatch")) => {
-            diagnostic.hint("Somebody else has changed it meanwhile: run the same command again.")
-        }
+        (Some(StatusCode::PRECONDITION_FAILED), Some("IfNoneMatchFailed")) => match error.may_have_acted() {
+            true => diagnostic.hint("An earlier try, whose answer was lost, may have made it: look at what is there."),
+            false => diagnostic.hint("There is one of this name already."),
+        },
+        (Some(StatusCode::PRECONDITION_FAILED), _) => match error.may_have_acted() {
+            true => diagnostic.hint("An earlier try, whose answer was lost, or somebody else has changed it meanwhile: run the same command again."),
+            false => diagnostic.hint("Somebody else has changed it meanwhile: run the same command again."),
+        },
         (_, Some("LimitExceeded" | "QuotaExceeded")) => {
             diagnostic.hint("See the limits of the tenancy: oci limits resource-availability get")
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipectl_http::{Answer, Call, Method};
+use pipectl_http::{Answer, Call, Method, Repeat, StatusCode};
 use pipectl_oci_client::{Failed, Refusal, retry_token};
 use pipectl_provider::Cx;
 use serde_json::Value as Json;
@@ -15,6 +15,14 @@ pub(crate) const ETAG: &str = "etag";
 /// How often, and after which pauses, something is asked for again that another operation is in the way of.
 const TRIES: u32 = 8;
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// What became of a change of the version of an object that was seen.
+pub(crate) enum Change {
+    /// The service has answered.
+    Answered(Answer),
+    /// The object is of another version by now. It may be the one that an earlier try has made, whose answer was lost.
+    Perhaps(Fault),
+}
 
 /// Where a service answers.
 pub(crate) struct Endpoint(pub(crate) pipectl_oci_client::Endpoint);
@@ -50,13 +58,26 @@ impl Endpoint {
 
     /// Sends a call. What another operation is in the way of is asked for again for a while.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Fault> {
+        self.insist(call).await.0
+    }
+
+    /// The same, and whether a try before the last one may have acted.
+    async fn insist(&self, call: &Call) -> (Result<Answer, Fault>, bool) {
+        let mut may_have_acted = false;
         for _ in 1..TRIES {
             match self.0.send(call).await {
-                Err(Failed::Call(error)) if Refusal::is(&error, "IncorrectState") => tokio::time::sleep(PAUSE).await,
-                done => return done.map_err(fault),
+                Err(Failed::Call(error)) if Refusal::is(&error, "IncorrectState") => {
+                    may_have_acted |= error.may_have_acted();
+                    tokio::time::sleep(PAUSE).await;
+                }
+                done => {
+                    let done = done.map_err(fault);
+                    may_have_acted |= done.as_ref().is_err_and(Fault::may_have_acted);
+                    return (done, may_have_acted);
+                }
             }
         }
-        self.0.send(call).await.map_err(fault)
+        (self.0.send(call).await.map_err(fault), may_have_acted)
     }
 
     /// Makes something at most once, however often the call of `cx` is made.
@@ -65,15 +86,53 @@ impl Endpoint {
         self.send(&self.0.once(self.call(Method::POST, path, &[]).json(body), &token)).await
     }
 
-    /// Changes the version of an object that was seen.
+    /// Changes the version of an object that was seen. Where an earlier try may have done it, the object tells.
     pub(crate) async fn change(
         &self,
         method: Method,
         path: &[&str],
         body: &Json,
         etag: Option<&str>,
-    ) -> Result<Answer, Fault> {
-        self.send(&self.0.only_if(self.call(method, path, &[]).json(body), etag)).await
+    ) -> Result<(), Fault> {
+        self.change_to(method, path, body, etag, |object| holds(object, body)).await
+    }
+
+    /// The same, where `is_done` knows what the object tells then.
+    pub(crate) async fn change_to(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &Json,
+        etag: Option<&str>,
+        is_done: impl Fn(&Json) -> bool,
+    ) -> Result<(), Fault> {
+        let Change::Perhaps(refused) = self.try_change(method, path, body, etag).await? else { return Ok(()) };
+        let object = match path {
+            [object @ .., "actions", _] => object,
+            object => object,
+        };
+        match self.look(object, &[]).await? {
+            Some(object) if is_done(&object) => Ok(()),
+            Some(_) | None => Err(refused),
+        }
+    }
+
+    /// The same, where the object alone does not tell.
+    pub(crate) async fn try_change(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &Json,
+        etag: Option<&str>,
+    ) -> Result<Change, Fault> {
+        let call = self.0.only_if(self.call(method, path, &[]).json(body), etag);
+        // The version that was seen is changed only once, however often this is sent.
+        let call = if etag.is_some() { call.repeat(Repeat::Safe) } else { call };
+        match self.insist(&call).await {
+            (Ok(answer), _) => Ok(Change::Answered(answer)),
+            (Err(fault), true) if fault.status() == Some(StatusCode::PRECONDITION_FAILED) => Ok(Change::Perhaps(fault)),
+            (Err(fault), _) => Err(fault),
+        }
     }
 
     /// Asks for a removal: what the service answers. Already gone is success.
@@ -83,10 +142,66 @@ impl Endpoint {
             Err(failed) => {
                 let fault = fault(failed);
                 match fault.status() {
-                    Some(pipectl_http::StatusCode::NOT_FOUND) => Ok(None),
+                    Some(StatusCode::NOT_FOUND) => Ok(None),
                     _ => Err(fault),
                 }
             }
+        }
+    }
+}
+
+/// Whether an object is as it was asked to be: it may have more members. Nothing is told in several ways.
+pub(crate) fn holds(object: &Json, asked: &Json) -> bool {
+    let is_nothing = |json: &Json| match json {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(elements) => elements.is_empty(),
+        Json::Object(members) => members.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
+    };
+    match (object, asked) {
+        (_, asked) if is_nothing(asked) => is_nothing(object),
+        (Json::Object(has), Json::Object(asked)) => {
+            asked.iter().all(|(name, asked)| holds(has.get(name).unwrap_or(&Json::Null), asked))
+        }
+        (Json::Array(has), Json::Array(asked)) => {
+            let mut left: Vec<&Json> = has.iter().collect();
+            let is_there = |asked: &Json| {
+                let place = left.iter().position(|has| holds(has, asked));
+                place.map(|place| left.swap_remove(place)).is_some()
+            };
+            has.len() == asked.len() && asked.iter().all(is_there)
+        }
+        (Json::Number(has), Json::Number(asked)) => has.as_f64() == asked.as_f64(),
+        (has, asked) => has == asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_that_is_as_it_was_asked_to_be_may_have_more() {
+        let object = json!({ "name": "a", "size": 2.0, "tags": { "a": "b" }, "rules": [{ "to": "y", "id": 2 }, { "to": "x", "id": 1 }] });
+        for asked in [
+            json!({ "name": "a", "size": 2 }),
+            json!({ "rules": [{ "to": "x" }, { "to": "y" }], "note": "" }),
+            json!({ "tags": { "a": "b" }, "other": null }),
+        ] {
+            assert!(holds(&object, &asked), "{asked}");
+        }
+        for asked in [
+            json!({ "name": "b" }),
+            json!({ "size": 3 }),
+            json!({ "rules": [{ "to": "x" }, { "to": "x" }] }),
+            json!({ "rules": [{ "to": "x" }] }),
+            json!({ "tags": {} }),
+            json!({ "rules": null }),
+        ] {
+            assert!(!holds(&object, &asked), "{asked}");
         }
     }
 }

@@ -6,6 +6,7 @@
 mod bucket;
 mod namespace;
 mod object;
+mod path;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use namespace::NamespaceData;

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pipectl_cloud::{Clocks, KindResource, Turns};
+use pipectl_cloud::{Clocks, Registration, Turns};
 use pipectl_core::{Attribute, Diagnostics, ProviderSource, Schema, Type, Value};
 use pipectl_oci_client::Signer;
 use pipectl_provider::arguments::map_of_text;
 use pipectl_provider::rules::{at_least, conflicts};
-use pipectl_provider::{Cx, DataSource, Kinds, Provider};
+use pipectl_provider::{Cx, Kinds, Provider};
 
 use crate::cloud::Cloud;
 use crate::compute::{ImagesData, Instance};
 use crate::containerengine::{Cluster, KubeConfigData, NodePool, NodePoolOptionData};
 use crate::identity::AvailabilityDomainsData;
-use crate::kind::Kind;
 use crate::networking::{
     InternetGateway, NatGateway, RouteTable, SecurityGroup, SecurityList, SecurityRule, ServiceGateway, ServicesData,
     Subnet, Vcn,
@@ -69,34 +68,29 @@ fn schema() -> Schema {
     .described("Oracle Cloud Infrastructure, as one who may use a tenancy.")
 }
 
-fn kinds(cloud: Option<&Arc<Cloud>>) -> Kinds {
-    let mut kinds = Kinds::default();
-    resource::<Bucket>(&mut kinds, cloud);
-    resource::<Cluster>(&mut kinds, cloud);
-    resource::<Instance>(&mut kinds, cloud);
-    resource::<InternetGateway>(&mut kinds, cloud);
-    resource::<NatGateway>(&mut kinds, cloud);
-    resource::<NodePool>(&mut kinds, cloud);
-    resource::<Object>(&mut kinds, cloud);
-    resource::<RouteTable>(&mut kinds, cloud);
-    resource::<SecurityGroup>(&mut kinds, cloud);
-    resource::<SecurityList>(&mut kinds, cloud);
-    resource::<SecurityRule>(&mut kinds, cloud);
-    resource::<ServiceGateway>(&mut kinds, cloud);
-    resource::<Subnet>(&mut kinds, cloud);
-    resource::<Vcn>(&mut kinds, cloud);
-    let mut data = |name: &str, kind: Arc<dyn DataSource>| kinds.data_sources.insert(name.to_owned(), kind);
-    data("oci_containerengine_cluster_kube_config", Arc::new(KubeConfigData::new(cloud.cloned())));
-    data("oci_containerengine_node_pool_option", Arc::new(NodePoolOptionData::new(cloud.cloned())));
-    data("oci_core_images", Arc::new(ImagesData::new(cloud.cloned())));
-    data("oci_core_services", Arc::new(ServicesData::new(cloud.cloned())));
-    data("oci_identity_availability_domains", Arc::new(AvailabilityDomainsData::new(cloud.cloned())));
-    data("oci_objectstorage_namespace", Arc::new(NamespaceData::new(cloud.cloned())));
-    kinds
-}
-
-fn resource<K: Kind<Cloud = Cloud>>(kinds: &mut Kinds, cloud: Option<&Arc<Cloud>>) {
-    kinds.resources.insert(K::TYPE.to_owned(), Arc::new(KindResource::<K>::new(cloud.cloned())));
+fn kinds(cloud: Option<Arc<Cloud>>) -> Kinds {
+    Registration::of(cloud)
+        .resource::<Bucket>()
+        .resource::<Cluster>()
+        .resource::<Instance>()
+        .resource::<InternetGateway>()
+        .resource::<NatGateway>()
+        .resource::<NodePool>()
+        .resource::<Object>()
+        .resource::<RouteTable>()
+        .resource::<SecurityGroup>()
+        .resource::<SecurityList>()
+        .resource::<SecurityRule>()
+        .resource::<ServiceGateway>()
+        .resource::<Subnet>()
+        .resource::<Vcn>()
+        .data("oci_containerengine_cluster_kube_config", KubeConfigData::new)
+        .data("oci_containerengine_node_pool_option", NodePoolOptionData::new)
+        .data("oci_core_images", ImagesData::new)
+        .data("oci_core_services", ServicesData::new)
+        .data("oci_identity_availability_domains", AvailabilityDomainsData::new)
+        .data("oci_objectstorage_namespace", NamespaceData::new)
+        .kinds()
 }
 
 #[async_trait]
@@ -141,6 +135,6 @@ impl Provider for Oci {
         });
         // Who cannot ask at all learns it here, once, and not from every object.
         cloud.check().await?;
-        Ok(Arc::new(kinds(Some(&cloud))))
+        Ok(Arc::new(kinds(Some(cloud))))
     }
 }

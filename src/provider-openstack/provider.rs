@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pipectl_cloud::KindResource;
+use pipectl_cloud::Registration;
 use pipectl_core::{Attribute, Diagnostics, ProviderSource, Schema, Type, Value};
 use pipectl_provider::arguments::map_of_text;
 use pipectl_provider::rules::{at_least, conflicts, one_of, requires};
-use pipectl_provider::{Cx, DataSource, Kinds, Provider};
+use pipectl_provider::{Cx, Kinds, Provider};
 
 use crate::cloud::Cloud;
 use crate::compute::{FlavorData, Instance, KeyPair};
@@ -79,30 +79,25 @@ fn schema() -> Schema {
     .described("An OpenStack cloud, as one user of one project.")
 }
 
-fn kinds(cloud: Option<&Arc<Cloud>>) -> Kinds {
-    let mut kinds = Kinds::default();
-    resource::<ApplicationCredential>(&mut kinds, cloud);
-    resource::<Cluster>(&mut kinds, cloud);
-    resource::<ClusterTemplate>(&mut kinds, cloud);
-    resource::<Ec2Credential>(&mut kinds, cloud);
-    resource::<Instance>(&mut kinds, cloud);
-    resource::<KeyPair>(&mut kinds, cloud);
-    resource::<Network>(&mut kinds, cloud);
-    resource::<NodeGroup>(&mut kinds, cloud);
-    resource::<Router>(&mut kinds, cloud);
-    resource::<RouterInterface>(&mut kinds, cloud);
-    resource::<SecurityGroup>(&mut kinds, cloud);
-    resource::<SecurityGroupRule>(&mut kinds, cloud);
-    resource::<Subnet>(&mut kinds, cloud);
-    let mut data = |name: &str, kind: Arc<dyn DataSource>| kinds.data_sources.insert(name.to_owned(), kind);
-    data(ClusterTemplate::TYPE, Arc::new(ClusterTemplateData::new(cloud.cloned())));
-    data("openstack_compute_flavor_v2", Arc::new(FlavorData::new(cloud.cloned())));
-    data("openstack_images_image_v2", Arc::new(ImageData::new(cloud.cloned())));
-    kinds
-}
-
-fn resource<K: Kind<Cloud = Cloud>>(kinds: &mut Kinds, cloud: Option<&Arc<Cloud>>) {
-    kinds.resources.insert(K::TYPE.to_owned(), Arc::new(KindResource::<K>::new(cloud.cloned())));
+fn kinds(cloud: Option<Arc<Cloud>>) -> Kinds {
+    Registration::of(cloud)
+        .resource::<ApplicationCredential>()
+        .resource::<Cluster>()
+        .resource::<ClusterTemplate>()
+        .resource::<Ec2Credential>()
+        .resource::<Instance>()
+        .resource::<KeyPair>()
+        .resource::<Network>()
+        .resource::<NodeGroup>()
+        .resource::<Router>()
+        .resource::<RouterInterface>()
+        .resource::<SecurityGroup>()
+        .resource::<SecurityGroupRule>()
+        .resource::<Subnet>()
+        .data(ClusterTemplate::TYPE, ClusterTemplateData::new)
+        .data("openstack_compute_flavor_v2", FlavorData::new)
+        .data("openstack_images_image_v2", ImageData::new)
+        .kinds()
 }
 
 #[async_trait]
@@ -140,6 +135,6 @@ impl Provider for OpenStack {
         let cloud = Arc::new(Cloud::new(cx, settings)?);
         // Who cannot log in learns it here, once, and not from every object.
         cloud.token().await?;
-        Ok(Arc::new(kinds(Some(&cloud))))
+        Ok(Arc::new(kinds(Some(cloud))))
     }
 }

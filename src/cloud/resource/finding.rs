@@ -137,16 +137,12 @@ impl<K: Kind> KindResource<K> {
 
     /// What an intent says of the arguments, as an object of all attributes.
     fn arguments(&self, arguments: &Json) -> Value {
-        let names = self.fields.schema.attributes.iter();
-        let attributes = names.map(|(name, attribute)| {
-            let given = arguments.get(name).and_then(|json| pipectl_core::json::from_json_as(json, &attribute.ty).ok());
-            (name.clone(), given.unwrap_or_else(|| self.fields.nothing(name)))
-        });
-        let blocks = self.fields.schema.blocks.keys().map(|name| {
-            let given = arguments.get(name).filter(|json| !json.is_null()).map(pipectl_core::json::from_json);
-            (name.clone(), given.unwrap_or_else(|| self.fields.nothing(name)))
-        });
-        Value::object(attributes.chain(blocks).collect::<Vec<_>>())
+        let names = self.fields.schema.attributes.keys().chain(self.fields.schema.blocks.keys());
+        let one = |name: &String| {
+            let given = arguments.get(name);
+            (name.clone(), given.map_or_else(|| self.fields.nothing(name), |json| self.fields.written(name, json)))
+        };
+        Value::object(names.map(one).collect::<Vec<_>>())
     }
 
     async fn candidates(

@@ -6,11 +6,11 @@ use pipectl_core::{Attribute, Diagnostics, Type, Value};
 use pipectl_oci_client::Service;
 use pipectl_provider::arguments::map_of_text;
 use pipectl_provider::rules::{at_most_one_block, one_of};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{kubeconfig, work};
 use crate::cloud::Cloud;
-use crate::kind::{Fault, Kind, More, Place, either, living, needed, option, text, told};
+use crate::kind::{Fault, Kind, More, Place, either, living, needed, option, told};
 
 pub(crate) struct Cluster;
 
@@ -102,7 +102,7 @@ impl Kind for Cluster {
     }
 
     async fn why(at: &Place<'_>, id: &str, object: &Json) -> Result<Option<String>, Fault> {
-        work::reasons(at, id, id, &text(object, "compartmentId").unwrap_or_default()).await
+        work::reasons(at, id, id, object).await
     }
 
     fn alone(_attributes: &Value, id: Option<&str>) -> Option<String> {
@@ -119,8 +119,8 @@ impl Kind for Cluster {
         let limit = at.fields.limit("update", planned);
         let body = Self::changes(at.fields, prior, planned);
         if !body.is_empty() {
-            let object = Self::look(at, id, planned).await?.unwrap_or_default();
-            work::changed::<Self>(at, id, &[Self::COLLECTION, id], &Json::Object(body), &object, limit).await?;
+            let body = Json::Object(body);
+            work::changed::<Self>(at, id, &[Self::COLLECTION, id], &body, &body, limit).await?;
         }
         let group = endpoint_config();
         let of = |value: &Value| value.attribute("endpoint_config").and_then(|blocks| group.told(blocks));
@@ -129,9 +129,9 @@ impl Kind for Cluster {
             for member in ["isPublicIpEnabled", "nsgIds"] {
                 body.extend(endpoint.get(member).map(|value| (member.to_owned(), value.clone())));
             }
-            let object = Self::look(at, id, planned).await?.unwrap_or_default();
+            let shown = json!({ "endpointConfig": body });
             let path = [Self::COLLECTION, id, "actions", "updateEndpointConfig"];
-            work::changed::<Self>(at, id, &path, &Json::Object(body), &object, limit).await?;
+            work::changed::<Self>(at, id, &path, &Json::Object(body), &shown, limit).await?;
         }
         // Each change has been waited for.
         Ok(false)

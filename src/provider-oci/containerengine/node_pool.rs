@@ -94,8 +94,7 @@ impl Kind for NodePool {
     }
 
     async fn why(at: &Place<'_>, id: &str, object: &Json) -> Result<Option<String>, Fault> {
-        let of = |name: &str| text(object, name).unwrap_or_default();
-        work::reasons(at, &of("clusterId"), id, &of("compartmentId")).await
+        work::reasons(at, &text(object, "clusterId").unwrap_or_default(), id, object).await
     }
 
     fn alone(attributes: &Value, _id: Option<&str>) -> Option<String> {
@@ -105,17 +104,22 @@ impl Kind for NodePool {
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
         let body: Map<String, Json> = Self::changes(at.fields, prior, planned);
         if !body.is_empty() {
-            let object = Self::look(at, id, planned).await?.unwrap_or_default();
-            let limit = at.fields.limit("update", planned);
-            work::changed::<Self>(at, id, &[Self::COLLECTION, id], &Json::Object(body), &object, limit).await?;
+            let (body, limit) = (Json::Object(body), at.fields.limit("update", planned));
+            work::changed::<Self>(at, id, &[Self::COLLECTION, id], &body, &body, limit).await?;
         }
         // Each change has been waited for.
         Ok(false)
     }
 
-    async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
+    /// It does not tell when it was made.
+    async fn before(at: &Place<'_>, planned: &Value) -> Result<Option<Json>, Fault> {
+        let cluster = given(planned, "cluster_id").unwrap_or_default();
+        Ok(Some(work::before::<Self>(at, planned, &[("clusterId", cluster)]).await?))
+    }
+
+    async fn candidates(at: &Place<'_>, arguments: &Json, before: &Json) -> Result<Vec<Json>, Fault> {
         let cluster = arguments.get("cluster_id").and_then(Json::as_str).unwrap_or_default();
-        work::candidates::<Self>(at, arguments, &[("clusterId", cluster)]).await
+        Ok(work::without(work::candidates::<Self>(at, arguments, &[("clusterId", cluster)]).await?, before))
     }
 }
 

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use pipectl_cloud::settling::READING_FAILED;
-use pipectl_core::{Diagnostic, Diagnostics};
+use pipectl_core::json::to_json;
+use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_http::{Answer, Method};
 use pipectl_oci_client::work_request::{Progress, WorkRequest};
+use pipectl_provider::arguments::{optional_text, text as given};
 use pipectl_provider::waiting::{Look, Wait};
 use serde_json::{Map, Value as Json, json};
 
-use crate::endpoint::{ETAG, fault};
+use crate::endpoint::{Change, ETAG, fault, holds};
 use crate::kind::{Fault, Kind, Place, text};
 
 /// What a recorded long operation is called in the state.
@@ -45,22 +47,54 @@ pub(super) async fn resource(at: &Place<'_>, entity: &str, recorded: &Json) -> R
     Ok(WorkRequest::look(&at.endpoint.0, &request).await.map_err(fault)?.and_then(|work| work.resource(entity)))
 }
 
-/// Changes the version of an object that is there now, and waits for the operation.
+/// Changes the version of an object that is there now, and waits for the operation. `shown` is how the object tells that it is done.
 pub(super) async fn changed<K: Kind<Cloud = crate::cloud::Cloud>>(
     at: &Place<'_>,
     id: &str,
     path: &[&str],
     body: &Json,
-    object: &Json,
+    shown: &Json,
     limit: Duration,
 ) -> Result<(), Fault> {
-    let etag = text(object, ETAG);
-    let answer = at
-        .endpoint
-        .change(if path.len() > 2 { Method::POST } else { Method::PUT }, path, body, etag.as_deref())
-        .await?;
-    let request = begun::<K>(&answer)?;
-    finished::<K>(at, &request, &format!("the change of the {} `{id}`", K::NOUN), limit).await
+    let object = K::look(at, id, &Value::null()).await?.unwrap_or_default();
+    let what = format!("the change of the {} `{id}`", K::NOUN);
+    let method = if path.len() > 2 { Method::POST } else { Method::PUT };
+    match at.endpoint.try_change(method, path, body, text(&object, ETAG).as_deref()).await? {
+        Change::Answered(answer) => finished::<K>(at, &begun::<K>(&answer)?, &what, limit).await,
+        Change::Perhaps(refused) => {
+            if let Some(request) = running(at, id, &object).await? {
+                finished::<K>(at, &request, &what, limit).await?;
+            }
+            match K::look(at, id, &Value::null()).await? {
+                Some(object) if holds(&object, shown) => Ok(()),
+                Some(_) | None => Err(refused),
+            }
+        }
+    }
+}
+
+/// The operation on an object that goes on: there is one at a time.
+async fn running(at: &Place<'_>, id: &str, object: &Json) -> Result<Option<String>, Fault> {
+    let listed = of_object(at, &text(object, "clusterId").unwrap_or_else(|| id.to_owned()), id, object, &[]).await?;
+    let is_running =
+        |work: &&Json| matches!(text(work, "status").as_deref(), Some("ACCEPTED" | "IN_PROGRESS" | "CANCELING"));
+    Ok(listed.iter().rfind(is_running).and_then(|work| text(work, "id")))
+}
+
+/// The operations on an object, the last one last.
+async fn of_object(
+    at: &Place<'_>,
+    cluster: &str,
+    id: &str,
+    object: &Json,
+    more: &[(&str, &str)],
+) -> Result<Vec<Json>, Fault> {
+    let compartment = text(object, "compartmentId").unwrap_or_default();
+    let mut query = vec![("compartmentId", compartment.as_str()), ("clusterId", cluster), ("resourceId", id)];
+    query.extend(more);
+    let mut listed = at.endpoint.list(&["workRequests"], &query).await?;
+    listed.sort_by_key(|work| text(work, "timeAccepted"));
+    Ok(listed)
 }
 
 /// Waits until an operation has done what it was asked for.
@@ -111,15 +145,8 @@ async fn failed<K: Kind<Cloud = crate::cloud::Cloud>>(at: &Place<'_>, work: &Wor
 }
 
 /// Why an object of OKE came to nothing: the errors of the last operation on it that failed.
-pub(super) async fn reasons(
-    at: &Place<'_>,
-    cluster: &str,
-    id: &str,
-    compartment: &str,
-) -> Result<Option<String>, Fault> {
-    let query = [("compartmentId", compartment), ("clusterId", cluster), ("resourceId", id), ("status", "FAILED")];
-    let mut listed = at.endpoint.list(&["workRequests"], &query).await?;
-    listed.sort_by_key(|work| text(work, "timeAccepted"));
+pub(super) async fn reasons(at: &Place<'_>, cluster: &str, id: &str, object: &Json) -> Result<Option<String>, Fault> {
+    let listed = of_object(at, cluster, id, object, &[("status", "FAILED")]).await?;
     let Some(request) = listed.last().and_then(|work| text(work, "id")) else { return Ok(None) };
     let Some(work) = WorkRequest::look(&at.endpoint.0, &request).await.map_err(fault)? else { return Ok(None) };
     let reasons = work.reasons(&at.endpoint.0).await.map_err(fault)?;
@@ -137,4 +164,25 @@ pub(super) async fn candidates<K: Kind<Cloud = crate::cloud::Cloud>>(
     query.extend(argument("compartment_id").map(|id| ("compartmentId", id)));
     query.extend(argument("name").map(|name| ("name", name)));
     Ok(at.endpoint.list(&[K::COLLECTION], &query).await?.into_iter().filter(crate::kind::is_there).collect())
+}
+
+/// The ids of what could have been made and is there already, for kinds that do not tell when they were made.
+pub(super) async fn before<K: Kind<Cloud = crate::cloud::Cloud>>(
+    at: &Place<'_>,
+    planned: &Value,
+    more: &[(&str, &str)],
+) -> Result<Json, Fault> {
+    let argument = |name: &str| (name.to_owned(), optional_text(given(planned, name)));
+    let arguments = Value::object([argument("compartment_id"), argument("name")]);
+    let there = candidates::<K>(at, &to_json(&arguments).unwrap_or_default(), more).await?;
+    Ok(there.iter().filter_map(K::id).collect())
+}
+
+/// What is there now and was not before.
+pub(super) fn without(listed: Vec<Json>, before: &Json) -> Vec<Json> {
+    let is_new = |object: &Json| {
+        let mut before = before.as_array().into_iter().flatten();
+        !before.any(|id| object.get("id") == Some(id))
+    };
+    listed.into_iter().filter(is_new).collect()
 }

@@ -79,7 +79,11 @@ impl Kind for Vcn {
                 let seen = settled::<Self>(at, id, planned, SETTLES, None).await?;
                 let body = json!({ "cidrBlock": block });
                 let path = [Self::COLLECTION, id, "actions", action];
-                at.endpoint.change(Method::POST, &path, &body, text(&seen, ETAG).as_deref()).await?;
+                let is_done = |vcn: &Json| {
+                    let blocks = vcn.get("cidrBlocks").and_then(Json::as_array).into_iter().flatten();
+                    blocks.into_iter().any(|there| there == *block) == (action == "addCidr")
+                };
+                at.endpoint.change_to(Method::POST, &path, &body, text(&seen, ETAG).as_deref(), is_done).await?;
             }
             if before != now {
                 settled::<Self>(at, id, planned, SETTLES, None).await?;

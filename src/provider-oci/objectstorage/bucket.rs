@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use pipectl_cloud::Fields;
-use pipectl_core::{Diagnostic, Diagnostics, Type, Value};
+use pipectl_core::{Diagnostics, Type, Value};
 use pipectl_http::Method;
 use pipectl_oci_client::Service;
 use pipectl_provider::arguments::{map_of_text, text as given};
 use pipectl_provider::rules::one_of;
 use serde_json::{Map, Value as Json};
 
+use super::path::{self, parts};
 use crate::cloud::Cloud;
 use crate::endpoint::ETAG;
 use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, text, told};
@@ -73,7 +74,8 @@ impl Kind for Bucket {
     }
 
     fn validate(config: &Value) -> Diagnostics {
-        let mut found = one_of(config, "access_type", &["NoPublicAccess", "ObjectRead", "ObjectReadWithoutList"]);
+        let mut found = path::validate(config, "name");
+        found.extend(one_of(config, "access_type", &["NoPublicAccess", "ObjectRead", "ObjectReadWithoutList"]));
         found.extend(one_of(config, "storage_tier", &["Standard", "Archive"]));
         found.extend(one_of(config, "versioning", &["Enabled", "Suspended", "Disabled"]));
         found.extend(one_of(config, "auto_tiering", &["Disabled", "InfrequentAccess"]));
@@ -112,28 +114,14 @@ impl Kind for Bucket {
     }
 
     async fn delete(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
-        at.endpoint.remove(&parts(id), &[]).await?;
-        Ok(())
+        path::delete(at, id).await
     }
 
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
-        let Some(id) = Self::id(arguments) else { return Ok(Vec::new()) };
-        // No other one can have its name.
-        Ok(Self::look(at, &id, &Value::null()).await?.into_iter().collect())
+        path::candidates::<Self>(at, arguments).await
     }
 
     fn imported(id: &str) -> Result<(String, Known), Diagnostics> {
-        match parts(id).as_slice() {
-            ["n", _, "b", _] => Ok((id.to_owned(), Known::new())),
-            _ => Err(Diagnostic::error(
-                "Invalid id",
-                format!("The id of a bucket is `n/NAMESPACE/b/NAME`, and not `{id}`."),
-            )
-            .into()),
-        }
+        path::imported::<Self>(id, "n/NAMESPACE/b/NAME")
     }
-}
-
-fn parts(id: &str) -> Vec<&str> {
-    id.splitn(4, '/').collect()
 }

@@ -13,6 +13,7 @@ use pipectl_provider::arguments::{map_of_text, text as given, text_map};
 use pipectl_provider::rules::conflicts;
 use serde_json::{Map, Value as Json};
 
+use super::path::{self, parts};
 use crate::cloud::{Cloud, is_missing};
 use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, told};
 
@@ -76,7 +77,9 @@ impl Kind for Object {
     }
 
     fn validate(config: &Value) -> Diagnostics {
-        conflicts(config, "content", &["source"])
+        let mut found = conflicts(config, "content", &["source"]);
+        found.extend(path::validate(config, "object"));
+        found
     }
 
     fn id(object: &Json) -> Option<String> {
@@ -87,7 +90,7 @@ impl Kind for Object {
     async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
         let of = |name: &str| given(planned, name).unwrap_or_default();
         let path = ["n", of("namespace"), "b", of("bucket"), "o", of("object")];
-        let body = body(at, planned)?;
+        let body = body(at, given(planned, "source"), given(planned, "content"))?;
         let digest = STANDARD.encode(Md5::digest(&body));
         let mut call = at.endpoint.call(Method::PUT, &path, &[]).repeat(Repeat::Safe).timeout(allowance(body.len()));
         // The digest that was given counts, so that what is not what was meant is refused.
@@ -129,14 +132,17 @@ impl Kind for Object {
     }
 
     async fn delete(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
-        at.endpoint.remove(&parts(id), &[]).await?;
-        Ok(())
+        path::delete(at, id).await
     }
 
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
-        let Some(id) = Self::id(arguments) else { return Ok(Vec::new()) };
-        // No other one can have its name.
-        Ok(Self::look(at, &id, &Value::null()).await?.into_iter().collect())
+        let of = |name: &str| arguments.get(name).and_then(Json::as_str);
+        // What has other content is not what was put there. It is put there again, over what is there.
+        let Ok(wanted) = body(at, of("source"), of("content")) else { return Ok(Vec::new()) };
+        let wanted = STANDARD.encode(Md5::digest(&wanted));
+        let mut found = path::candidates::<Self>(at, arguments).await?;
+        found.retain(|object| object.get("content-md5").and_then(Json::as_str) == Some(&wanted));
+        Ok(found)
     }
 
     fn is_named(_arguments: &Json) -> bool {
@@ -145,18 +151,8 @@ impl Kind for Object {
     }
 
     fn imported(id: &str) -> Result<(String, Known), Diagnostics> {
-        match parts(id).as_slice() {
-            ["n", _, "b", _, "o", _] => Ok((id.to_owned(), Known::new())),
-            _ => {
-                let detail = format!("The id of an object is `n/NAMESPACE/b/BUCKET/o/NAME`, and not `{id}`.");
-                Err(Diagnostic::error("Invalid id", detail).into())
-            }
-        }
+        path::imported::<Self>(id, "n/NAMESPACE/b/BUCKET/o/NAME")
     }
-}
-
-fn parts(id: &str) -> Vec<&str> {
-    id.splitn(6, '/').collect()
 }
 
 /// The object that header fields tell of.
@@ -178,9 +174,9 @@ fn seen(path: &[&str], answer: &Answer) -> Json {
 }
 
 /// What is put there.
-fn body(at: &Place<'_>, planned: &Value) -> Result<Vec<u8>, Diagnostics> {
-    let Some(source) = given(planned, "source") else {
-        return Ok(given(planned, "content").unwrap_or_default().as_bytes().to_vec());
+fn body(at: &Place<'_>, source: Option<&str>, content: Option<&str>) -> Result<Vec<u8>, Diagnostics> {
+    let Some(source) = source else {
+        return Ok(content.unwrap_or_default().as_bytes().to_vec());
     };
     let path = at.cx.root.join(source);
     let unreadable = |error: std::io::Error| {

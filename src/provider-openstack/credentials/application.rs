@@ -1,19 +1,16 @@
 //! `openstack_identity_application_credential_v3`
 
 use async_trait::async_trait;
-use pipectl_cloud::Fields;
-use pipectl_cloud::blocks::{from_objects, to_objects};
-use pipectl_core::{Attribute, Block, Schema, Type, Value};
+use pipectl_cloud::{Fields, Group};
+use pipectl_core::{Attribute, Type, Value};
 use pipectl_http::{Call, Method};
-use pipectl_provider::arguments::{blocks, texts};
+use pipectl_provider::arguments::texts;
 use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, More, Place, text, unwrap, wrap};
-
-const RULE: [(&str, &str); 4] = [("id", "id"), ("path", "path"), ("method", "method"), ("service", "service")];
 
 pub(crate) struct ApplicationCredential;
 
@@ -30,12 +27,11 @@ impl Kind for ApplicationCredential {
     fn fields() -> Fields {
         let given = |ty, description| Attribute::optional(ty, description).forces_replacement();
         let needed = |description| Attribute::required(Type::String, description).forces_replacement();
-        let rule = Schema::of([
-            ("id", Attribute::computed(Type::String, "Its id.")),
-            ("path", needed("The path that may be asked for.")),
-            ("method", needed("The method that it may be asked with.")),
-            ("service", needed("The type of the service.")),
-        ]);
+        let rule = Group::unordered("access_rules", "What alone may be asked for with it.")
+            .with("id", "id", Attribute::computed(Type::String, "Its id."))
+            .with("path", "path", needed("The path that may be asked for."))
+            .with("method", "method", needed("The method that it may be asked with."))
+            .with("service", "service", needed("The type of the service."));
         Fields::new("A credential for programs, with some of the rights of the user who makes it.")
             .in_region()
             .with("name", needed("Its name."))
@@ -61,9 +57,8 @@ impl Kind for ApplicationCredential {
                 .forces_replacement(),
             )
             .with("expires_at", given(Type::String, "When it ends: `2027-01-01T00:00:00Z`."))
-            .block("access_rules", Block::list(rule, "What alone may be asked for with it."))
+            .group("access_rules", rule)
             .equivalent("expires_at", is_same_time)
-            .unordered("access_rules")
     }
 
     fn body(fields: &Fields, planned: &Value) -> Map<String, Json> {
@@ -71,10 +66,6 @@ impl Kind for ApplicationCredential {
         let roles: Vec<Json> = texts(planned, "roles").into_iter().map(|name| json!({ "name": name })).collect();
         if !roles.is_empty() {
             body.insert("roles".to_owned(), roles.into());
-        }
-        let rules = to_objects(blocks(planned, "access_rules"), &RULE[1..]);
-        if !rules.is_empty() {
-            body.insert("access_rules".to_owned(), rules.into_iter().map(Json::Object).collect());
         }
         body
     }
@@ -97,8 +88,7 @@ impl Kind for ApplicationCredential {
         let roles =
             object.get("roles").and_then(Json::as_array).into_iter().flatten().filter_map(|role| text(role, "name"));
         let roles = Value::set(Type::String, roles.map(Value::from));
-        let rules = from_objects(object.get("access_rules").unwrap_or(&Json::Null), &RULE);
-        Ok([("roles".to_owned(), roles), ("access_rules".to_owned(), rules)].into())
+        Ok([("roles".to_owned(), roles)].into())
     }
 
     /// It does not tell when it was made.

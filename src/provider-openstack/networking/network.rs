@@ -1,22 +1,14 @@
 //! `openstack_networking_network_v2`
 
 use async_trait::async_trait;
-use pipectl_cloud::blocks::{from_objects, to_objects};
-use pipectl_cloud::{Fields, Times};
-use pipectl_core::{Attribute, Block, Schema, Type, Value};
+use pipectl_cloud::{Fields, Group, Times};
+use pipectl_core::{Attribute, Type, Value};
 use pipectl_provider::arguments::blocks;
 use serde_json::{Map, Value as Json};
 
 use super::tags;
 use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, More, Place, put};
-
-/// Members of a segment, by argument.
-const SEGMENT: [(&str, &str); 3] = [
-    ("physical_network", "provider:physical_network"),
-    ("network_type", "provider:network_type"),
-    ("segmentation_id", "provider:segmentation_id"),
-];
 
 pub(crate) struct Network;
 
@@ -33,11 +25,6 @@ impl Kind for Network {
     fn fields() -> Fields {
         let flag = |description| Attribute::optional_computed(Type::Bool, description);
         let text = |description| Attribute::optional_computed(Type::String, description);
-        let segment = Schema::of([
-            ("physical_network", Attribute::optional(Type::String, "The physical network.")),
-            ("network_type", Attribute::optional(Type::String, "`flat`, `vlan`, `vxlan`, `gre`.")),
-            ("segmentation_id", Attribute::optional_computed(Type::Number, "The number of the segment.")),
-        ]);
         let fields = Fields::new("A network.")
             .in_region()
             .with("name", Attribute::optional(Type::String, "Its name."))
@@ -54,8 +41,7 @@ impl Kind for Network {
                 "availability_zone_hints",
                 Attribute::optional_computed(Type::set(Type::String), "Zones to be in.").forces_replacement(),
             )
-            .block("segments", Block::list(segment, "A segment, for administrators.").computed())
-            .unordered("segments")
+            .group("segments", segment())
             .times(Times::minutes(10, 0, 10));
         super::with_value_specs(tags::with_tags(super::with_project(fields)))
     }
@@ -91,9 +77,9 @@ impl Kind for Network {
         let mut more = tags::observed(object, known);
         // Only administrators are told.
         let found = match object.get("segments") {
-            Some(segments) => Some(from_objects(segments, &SEGMENT)),
+            Some(segments) => Some(segment().seen(segments)),
             None if object.get("provider:network_type").is_some() => {
-                Some(from_objects(&Json::Array(vec![object.clone()]), &SEGMENT))
+                Some(segment().seen(&Json::Array(vec![object.clone()])))
             }
             None => None,
         };
@@ -107,9 +93,29 @@ impl Kind for Network {
     }
 }
 
+fn segment() -> Group {
+    Group::unordered("", "A segment, for administrators.")
+        .computed()
+        .with(
+            "physical_network",
+            "provider:physical_network",
+            Attribute::optional(Type::String, "The physical network."),
+        )
+        .with(
+            "network_type",
+            "provider:network_type",
+            Attribute::optional(Type::String, "`flat`, `vlan`, `vxlan`, `gre`."),
+        )
+        .with(
+            "segmentation_id",
+            "provider:segmentation_id",
+            Attribute::optional_computed(Type::Number, "The number of the segment."),
+        )
+}
+
 /// One segment stands in the network itself, several in a list.
 fn segments(planned: &Value) -> Map<String, Json> {
-    let mut segments = to_objects(blocks(planned, "segments"), &SEGMENT);
+    let mut segments: Vec<_> = blocks(planned, "segments").iter().map(|block| segment().object(block)).collect();
     match segments.len() {
         0 => Map::new(),
         1 => segments.remove(0),

@@ -1,9 +1,7 @@
 //! `openstack_networking_router_v2`
 
 use async_trait::async_trait;
-use pipectl_cloud::blocks::{from_objects, to_objects};
-use pipectl_cloud::differs;
-use pipectl_cloud::{Fields, Times};
+use pipectl_cloud::{Fields, Group, Times, differs};
 use pipectl_core::{Attribute, Block, Diagnostics, Schema, Type, Value};
 use pipectl_http::StatusCode;
 use pipectl_provider::arguments::{blocks, flag, text, texts};
@@ -14,7 +12,6 @@ use super::tags;
 use crate::cloud::{Cloud, Service};
 use crate::kind::{Condition, Fault, Kind, More, Place, put, unwrap, wrap};
 
-const FIXED: [(&str, &str); 2] = [("subnet_id", "subnet_id"), ("ip_address", "ip_address")];
 /// What the gateway is made of.
 const GATEWAY: [&str; 5] =
     ["external_network_id", "enable_snat", "external_qos_policy_id", "external_fixed_ip", "external_subnet_ids"];
@@ -34,7 +31,6 @@ impl Kind for Router {
     fn fields() -> Fields {
         let flag = |description| Attribute::optional_computed(Type::Bool, description);
         let text = |description| Attribute::optional_computed(Type::String, description);
-        let fixed = Schema::of([("subnet_id", text("The subnet.")), ("ip_address", text("The address."))]);
         let vendor = Schema::of([(
             "set_router_gateway_after_create",
             Attribute::optional(Type::Bool, "Whether the gateway is set when the router is there. Default false."),
@@ -60,9 +56,8 @@ impl Kind for Router {
                     "Subnets to have an outside address of: the first that has one left.",
                 ),
             )
-            .block("external_fixed_ip", Block::list(fixed, "An outside address.").computed())
+            .group("external_fixed_ip", fixed())
             .block("vendor_options", Block::list(vendor, "What some clouds need."))
-            .unordered("external_fixed_ip")
             .times(Times::minutes(10, 0, 10));
         super::with_value_specs(tags::with_tags(super::with_project(fields)))
     }
@@ -134,7 +129,7 @@ impl Kind for Router {
         let snat = gateway.get("enable_snat").and_then(Json::as_bool);
         more.insert("enable_snat".to_owned(), snat.map_or_else(|| Value::null_of(Type::Bool), Value::from));
         let fixed = gateway.get("external_fixed_ips").unwrap_or(&Json::Null);
-        more.insert("external_fixed_ip".to_owned(), from_objects(fixed, &FIXED));
+        more.insert("external_fixed_ip".to_owned(), self::fixed().seen(fixed));
         Ok(more)
     }
 
@@ -146,6 +141,16 @@ impl Kind for Router {
         tags::change::<Self>(at, id, prior, planned).await?;
         Ok(true)
     }
+}
+
+/// An outside address. It is a member of the gateway.
+fn fixed() -> Group {
+    let text = |description| Attribute::optional_computed(Type::String, description);
+    Group::unordered("", "An outside address.").computed().with("subnet_id", "subnet_id", text("The subnet.")).with(
+        "ip_address",
+        "ip_address",
+        text("The address."),
+    )
 }
 
 fn is_gateway_changed(prior: &Value, planned: &Value) -> bool {
@@ -189,9 +194,10 @@ fn gateways(planned: &Value) -> Vec<Json> {
     if let Some(policy) = text(planned, "external_qos_policy_id").filter(|policy| !policy.is_empty()) {
         gateway["qos_policy_id"] = policy.into();
     }
-    let fixed = to_objects(blocks(planned, "external_fixed_ip"), &FIXED);
-    if !fixed.is_empty() {
-        gateway["external_fixed_ips"] = fixed.into_iter().map(Json::Object).collect();
+    let addresses = blocks(planned, "external_fixed_ip").iter().map(|block| Json::Object(fixed().object(block)));
+    let addresses: Vec<Json> = addresses.collect();
+    if !addresses.is_empty() {
+        gateway["external_fixed_ips"] = addresses.into();
         return vec![gateway];
     }
     let subnets = texts(planned, "external_subnet_ids");

@@ -1,10 +1,9 @@
 //! `openstack_networking_subnet_v2`
 
 use async_trait::async_trait;
-use pipectl_cloud::blocks::{from_objects, to_objects};
-use pipectl_cloud::{Fields, Times};
-use pipectl_core::{Attribute, Block, Diagnostics, Schema, Type, Value};
-use pipectl_provider::arguments::{blocks, flag, text};
+use pipectl_cloud::{Fields, Group, Times};
+use pipectl_core::{Attribute, Diagnostics, Type, Value};
+use pipectl_provider::arguments::{flag, text};
 use pipectl_provider::rules::conflicts;
 use serde_json::{Map, Value as Json};
 
@@ -12,8 +11,6 @@ use super::address::{is_same_address, is_same_network};
 use super::tags;
 use crate::cloud::{Cloud, Service};
 use crate::kind::{Fault, Kind, More, Place, put};
-
-const POOL: [(&str, &str); 2] = [("start", "start"), ("end", "end")];
 
 pub(crate) struct Subnet;
 
@@ -29,10 +26,10 @@ impl Kind for Subnet {
 
     fn fields() -> Fields {
         let text = |description| Attribute::optional_computed(Type::String, description);
-        let pool = Schema::of([
-            ("start", Attribute::required(Type::String, "The first address.")),
-            ("end", Attribute::required(Type::String, "The last address.")),
-        ]);
+        let pool = Group::unordered("allocation_pools", "Addresses that are given out.")
+            .computed()
+            .with("start", "start", Attribute::required(Type::String, "The first address."))
+            .with("end", "end", Attribute::required(Type::String, "The last address."));
         let fields = Fields::new("Addresses of a network.")
             .in_region()
             .with("network_id", Attribute::required(Type::String, "The `id` of its network.").forces_replacement())
@@ -65,10 +62,9 @@ impl Kind for Subnet {
                 "service_types",
                 Attribute::optional_computed(Type::list(Type::String), "What its addresses are for."),
             )
-            .block("allocation_pool", Block::list(pool, "Addresses that are given out.").computed())
+            .group("allocation_pool", pool)
             .equivalent("cidr", is_same_network)
             .equivalent("gateway_ip", is_same_address)
-            .unordered("allocation_pool")
             .times(Times::minutes(10, 0, 10));
         super::with_value_specs(tags::with_tags(super::with_project(fields)))
     }
@@ -97,10 +93,6 @@ impl Kind for Subnet {
         if flag(planned, "no_gateway") == Some(true) {
             body.insert("gateway_ip".to_owned(), Json::Null);
         }
-        let pools = pools(planned);
-        if !pools.is_empty() {
-            body.insert("allocation_pools".to_owned(), pools.into());
-        }
         super::add_value_specs(&mut body, planned);
         body
     }
@@ -118,9 +110,6 @@ impl Kind for Subnet {
             }
             _ => {}
         }
-        if pools(prior) != pools(planned) {
-            changes.insert("allocation_pools".to_owned(), pools(planned).into());
-        }
         changes
     }
 
@@ -136,8 +125,6 @@ impl Kind for Subnet {
         let mut more = tags::observed(object, known);
         let has_gateway = object.get("gateway_ip").is_some_and(|gateway| !gateway.is_null());
         more.insert("no_gateway".to_owned(), (!has_gateway).into());
-        let pools = object.get("allocation_pools").unwrap_or(&Json::Null);
-        more.insert("allocation_pool".to_owned(), from_objects(pools, &POOL));
         Ok(more)
     }
 
@@ -145,8 +132,4 @@ impl Kind for Subnet {
         tags::change::<Self>(at, id, prior, planned).await?;
         put::<Self>(at, id, Self::changes(at.fields, prior, planned)).await
     }
-}
-
-fn pools(planned: &Value) -> Vec<Json> {
-    to_objects(blocks(planned, "allocation_pool"), &POOL).into_iter().map(Json::Object).collect()
 }

@@ -1,6 +1,7 @@
 //! The networks of a server: what it is asked to be in, and what it is in.
 
-use pipectl_core::{Attribute, Schema, Type, Value};
+use pipectl_cloud::Group;
+use pipectl_core::{Attribute, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, optional_text, text as given};
 use serde_json::{Value as Json, json};
 
@@ -8,17 +9,18 @@ use super::sizes::only;
 use crate::cloud::Service;
 use crate::kind::{Fault, Place, text};
 
-pub(super) fn schema() -> Schema {
+pub(super) fn network() -> Group {
     let either = |description| Attribute::optional_computed(Type::String, description).forces_replacement();
-    Schema::of([
-        ("uuid", either("The id of the network.")),
-        ("name", either("Its name.")),
-        ("port", either("The id of a port to use.")),
-        ("fixed_ip_v4", either("The address there.")),
-        ("fixed_ip_v6", either("The address of IPv6.")),
-        ("mac", Attribute::computed(Type::String, "The address of its card.")),
-        ("access_network", Attribute::optional(Type::Bool, "Whether it is reached there. Default false.")),
-    ])
+    Group::many("", "A network that it is in.")
+        .computed()
+        .with("uuid", "", either("The id of the network."))
+        .with("name", "", either("Its name."))
+        .with("port", "", either("The id of a port to use."))
+        .with("fixed_ip_v4", "", either("The address there."))
+        .with("fixed_ip_v6", "", either("The address of IPv6."))
+        .with("mac", "", Attribute::computed(Type::String, "The address of its card."))
+        .with("access_network", "", Attribute::optional(Type::Bool, "Whether it is reached there. Default false."))
+        .default("access_network", false)
 }
 
 /// What Nova is asked for.

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pipectl_cloud::blocks::to_objects;
+use pipectl_cloud::Group;
 use pipectl_core::json::to_json;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, map_of_text, text as given, texts};
@@ -11,62 +11,43 @@ use serde_json::{Map, Value as Json, json};
 use super::{networks, sizes};
 use crate::kind::{Fault, Place};
 
-/// Members of a disk, by argument.
-const DEVICE: [(&str, &str); 10] = [
-    ("source_type", "source_type"),
-    ("uuid", "uuid"),
-    ("volume_size", "volume_size"),
-    ("destination_type", "destination_type"),
-    ("boot_index", "boot_index"),
-    ("delete_on_termination", "delete_on_termination"),
-    ("guest_format", "guest_format"),
-    ("volume_type", "volume_type"),
-    ("device_type", "device_type"),
-    ("disk_bus", "disk_bus"),
-];
-const HINTS: [(&str, &str); 7] = [
-    ("group", "group"),
-    ("different_host", "different_host"),
-    ("same_host", "same_host"),
-    ("query", "query"),
-    ("target_cell", "target_cell"),
-    ("different_cell", "different_cell"),
-    ("build_near_host_ip", "build_near_host_ip"),
-];
-
-pub(super) fn device_schema() -> Schema {
+/// A disk. What is asked for is a list beside the server's other members.
+pub(super) fn device() -> Group {
     let fixed = |ty, description| Attribute::optional(ty, description).forces_replacement();
-    Schema::of([
-        (
-            "source_type",
-            Attribute::required(Type::String, "`blank`, `image`, `volume`, `snapshot`.").forces_replacement(),
-        ),
-        ("uuid", fixed(Type::String, "The id of that.")),
-        ("volume_size", fixed(Type::Number, "Its size, in GB.")),
-        ("destination_type", fixed(Type::String, "`local` or `volume`.")),
-        ("boot_index", fixed(Type::Number, "0 for the disk to start from.")),
-        ("delete_on_termination", fixed(Type::Bool, "Whether it goes with the server. Default false.")),
-        ("guest_format", fixed(Type::String, "Its file system.")),
-        ("volume_type", fixed(Type::String, "The type of its volume.")),
-        ("device_type", fixed(Type::String, "`disk`, `cdrom`.")),
-        ("disk_bus", fixed(Type::String, "`virtio`, `scsi`.")),
-        ("multiattach", fixed(Type::Bool, "Whether several servers may have it. Default false.")),
-    ])
+    let source = Attribute::required(Type::String, "`blank`, `image`, `volume`, `snapshot`.").forces_replacement();
+    Group::many("", "A disk.")
+        .with("source_type", "source_type", source)
+        .with("uuid", "uuid", fixed(Type::String, "The id of that."))
+        .with("volume_size", "volume_size", fixed(Type::Number, "Its size, in GB."))
+        .with("destination_type", "destination_type", fixed(Type::String, "`local` or `volume`."))
+        .with("boot_index", "boot_index", fixed(Type::Number, "0 for the disk to start from."))
+        .with(
+            "delete_on_termination",
+            "delete_on_termination",
+            fixed(Type::Bool, "Whether it goes with the server. Default false."),
+        )
+        .with("guest_format", "guest_format", fixed(Type::String, "Its file system."))
+        .with("volume_type", "volume_type", fixed(Type::String, "The type of its volume."))
+        .with("device_type", "device_type", fixed(Type::String, "`disk`, `cdrom`."))
+        .with("disk_bus", "disk_bus", fixed(Type::String, "`virtio`, `scsi`."))
+        .with("multiattach", "", fixed(Type::Bool, "Whether several servers may have it. Default false."))
+        .default("delete_on_termination", false)
+        .default("multiattach", false)
 }
 
-pub(super) fn hints_schema() -> Schema {
+/// Where to make it.
+pub(super) fn hints() -> Group {
     let text = |description| Attribute::optional(Type::String, description).forces_replacement();
     let list = |description| Attribute::optional(Type::list(Type::String), description).forces_replacement();
-    Schema::of([
-        ("group", text("The id of a group of servers.")),
-        ("different_host", list("Servers not to be on one host with.")),
-        ("same_host", list("Servers to be on one host with.")),
-        ("query", list("A condition for hosts.")),
-        ("target_cell", text("The cell.")),
-        ("different_cell", list("Cells not to be in.")),
-        ("build_near_host_ip", text("Addresses of hosts to be near.")),
-        ("additional_properties", Attribute::optional(map_of_text(), "Other hints.").forces_replacement()),
-    ])
+    Group::many("", "Where to make it.")
+        .with("group", "group", text("The id of a group of servers."))
+        .with("different_host", "different_host", list("Servers not to be on one host with."))
+        .with("same_host", "same_host", list("Servers to be on one host with."))
+        .with("query", "query", list("A condition for hosts."))
+        .with("target_cell", "target_cell", text("The cell."))
+        .with("different_cell", "different_cell", list("Cells not to be in."))
+        .with("build_near_host_ip", "build_near_host_ip", text("Addresses of hosts to be near."))
+        .with("additional_properties", "", Attribute::optional(map_of_text(), "Other hints.").forces_replacement())
 }
 
 pub(super) fn file_schema() -> Schema {
@@ -100,7 +81,7 @@ pub(super) async fn body(at: &Place<'_>, planned: &Value) -> Result<Json, Fault>
     let files = files(planned);
     put("personality", (!files.is_empty()).then(|| files.into()));
     let mut body = json!({ "server": server });
-    let mut hints = to_objects(blocks(planned, "scheduler_hints"), &HINTS).into_iter().next().unwrap_or_default();
+    let mut hints = blocks(planned, "scheduler_hints").first().map(|block| hints().object(block)).unwrap_or_default();
     for block in blocks(planned, "scheduler_hints") {
         if let Some(Json::Object(more)) = block.set_attribute("additional_properties").and_then(to_json) {
             hints.extend(more);
@@ -141,8 +122,7 @@ fn is_asked(device: &Value, name: &str) -> bool {
 }
 
 fn devices(planned: &Value) -> Vec<Json> {
-    let devices = to_objects(blocks(planned, "block_device"), &DEVICE);
-    devices.into_iter().map(Json::Object).collect()
+    blocks(planned, "block_device").iter().map(|block| Json::Object(device().object(block))).collect()
 }
 
 pub(super) fn files(planned: &Value) -> Vec<Json> {
