@@ -17,6 +17,9 @@ pub trait Cloud: Sized + Send + Sync + 'static {
     /// Whether services answer before they act, unless a kind says otherwise.
     const IS_SLOW: bool = false;
 
+    /// Whether making something again, for the same call, makes nothing twice, unless a kind says otherwise.
+    const REPEATS: bool = false;
+
     /// The name of a service.
     type Service: Copy + Send + Sync + 'static;
     /// Where a service answers.
@@ -48,6 +51,12 @@ pub trait Cloud: Sized + Send + Sync + 'static {
 
     /// Whether a look at an object failed in the way in which looks fail while it is being removed.
     fn is_nearly_gone(fault: &Fault<Self>) -> bool {
+        let _ = fault;
+        false
+    }
+
+    /// Whether what a removal was refused for does not pass by itself.
+    fn stays_in_use(fault: &Fault<Self>) -> bool {
         let _ = fault;
         false
     }

@@ -69,6 +69,7 @@ pub struct Fields {
     /// What the provider decides and a change may change.
     moving: Vec<&'static str>,
     equivalences: Vec<(&'static str, Equivalence)>,
+    rules: Vec<fn(&Value) -> Diagnostics>,
     times: Times,
 }
 
@@ -84,6 +85,7 @@ impl Fields {
             defaults: Vec::new(),
             moving: Vec::new(),
             equivalences: Vec::new(),
+            rules: Vec::new(),
             times: Times::default(),
         }
     }
@@ -172,6 +174,22 @@ impl Fields {
         self
     }
 
+    /// The same with a rule that arguments must keep.
+    #[must_use]
+    pub fn rule(mut self, rule: fn(&Value) -> Diagnostics) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// What the rules say of arguments.
+    pub fn judge(&self, config: &Value) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        for rule in &self.rules {
+            found.extend(rule(config));
+        }
+        found
+    }
+
     /// The same with a `timeouts` block.
     #[must_use]
     pub fn times(mut self, times: Times) -> Self {
@@ -225,7 +243,16 @@ impl Fields {
     /// An object as it is compared with what is given: what means the same looks the same. Blocks whose order says nothing stand in the order in
     /// which they are given, and what is absent in a block is its default.
     pub fn before(&self, object: &Value, config: &Value) -> Value {
-        self.groups.iter().fold(object.clone(), |object, (name, group)| {
+        // What is not told and what is nothing are the same.
+        let object = self.schema.attributes.keys().fold(object.clone(), |object, name| {
+            let (Some(before), Some(now)) = (object.attribute(name), config.attribute(name)) else { return object };
+            let zero_is_nothing = self.zero_is_nothing(name);
+            match is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing) && self.is_plain(name) {
+                true => object.with_attribute(name, now.clone()),
+                false => object,
+            }
+        });
+        self.groups.iter().fold(object, |object, (name, group)| {
             match (object.attribute(name), config.attribute(name)) {
                 (Some(blocks), Some(like)) => {
                     let before = group.before(&group.with_defaults(blocks), like);
@@ -352,7 +379,7 @@ impl Fields {
                 return planned;
             }
             match (observed.get(name), self.groups.get(name)) {
-                (Some(observed), Some(group)) => filled(&planned, &group.aligned(observed, &planned)),
+                (Some(observed), Some(group)) => closed(&filled(&planned, &group.aligned(observed, &planned))),
                 (Some(observed), None) => filled(&planned, observed),
                 // There are none, or the service does not say.
                 (None, Some(_)) if matches!(planned.kind(), Kind::Unknown(_)) => groups::nothing(),
@@ -367,7 +394,8 @@ impl Fields {
             let before = prior.attribute(name).cloned().unwrap_or_else(|| self.nothing(name));
             match observed.get(name) {
                 Some(now) if !self.is_same(name, &before, now) => match self.groups.get(name) {
-                    Some(group) => group.aligned(now, &before),
+                    // What is not told in a block is as it was.
+                    Some(group) => filled(&group.aligned(now, &before), &before),
                     None => now.clone(),
                 },
                 Some(_) | None => before,
@@ -399,9 +427,7 @@ impl Fields {
     }
 
     fn is_same(&self, name: &str, before: &Value, now: &Value) -> bool {
-        let zero_is_nothing = self.schema.attributes.get(name).is_some_and(|attribute| {
-            attribute.optional && !attribute.computed && self.defaults.iter().all(|(default, _)| *default != name)
-        });
+        let zero_is_nothing = self.zero_is_nothing(name);
         let is_equivalent = || {
             let rule = self.equivalences.iter().find(|(of, _)| *of == name);
             rule.is_some_and(|(_, is_same)| !before.is_null() && !now.is_null() && is_same(before, now))
@@ -410,6 +436,16 @@ impl Fields {
             || self.groups.get(name).is_some_and(|group| group.is_same(before, now))
             || is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing)
             || is_equivalent()
+    }
+
+    /// Whether `false` and `0` say no more than that nothing is given.
+    fn zero_is_nothing(&self, name: &str) -> bool {
+        self.is_plain(name) && self.defaults.iter().all(|(default, _)| *default != name)
+    }
+
+    /// Whether an argument is what is given, and nothing else.
+    fn is_plain(&self, name: &str) -> bool {
+        self.schema.attributes.get(name).is_some_and(|attribute| attribute.optional && !attribute.computed)
     }
 
     fn each(&self, value: impl Fn(&str) -> Value) -> Value {

@@ -144,20 +144,31 @@ impl Group {
 
     fn one_seen(&self, object: &Json) -> Value {
         let attributes = self.attributes.iter().map(|(name, member, attribute)| {
-            let nothing = || Value::null_of(attribute.ty.without_optional());
-            let json = get(object, member);
-            let value = json.and_then(|json| from_json_as(json, &attribute.ty).ok());
-            ((*name).to_owned(), value.unwrap_or_else(nothing))
+            let ty = attribute.ty.without_optional();
+            let value = match get(object, member) {
+                Some(json) => from_json_as(json, &attribute.ty).unwrap_or_else(|_| Value::null_of(ty)),
+                // It is not told: it may be whatever it was.
+                None if attribute.optional && attribute.computed && !member.is_empty() => Value::unknown(ty),
+                None => Value::null_of(ty),
+            };
+            ((*name).to_owned(), value)
         });
         let groups = self.groups.iter().map(|(name, group)| {
-            let json = get(object, group.member).unwrap_or(&Json::Null);
-            ((*name).to_owned(), group.seen(json))
+            let seen = match get(object, group.member) {
+                Some(json) => group.seen(json),
+                None if group.is_computed && !group.member.is_empty() => unknown(),
+                None => nothing(),
+            };
+            ((*name).to_owned(), seen)
         });
         Value::object(attributes.chain(groups).collect::<Vec<_>>())
     }
 
-    /// Whether two lists of blocks mean the same.
+    /// Whether two lists of blocks mean the same. What is not told of the other is as it is in the one.
     pub(crate) fn is_same(&self, one: &Value, other: &Value) -> bool {
+        if !other.is_known() {
+            return true;
+        }
         let (Some(one), Some(other)) = (slice(one), slice(other)) else { return one.equal_content(other) };
         let is_none = |blocks: &[Value]| blocks.iter().all(|block| self.is_blank(block));
         if is_none(one) && is_none(other) {
@@ -182,7 +193,9 @@ impl Group {
     /// Whether a block that only a configuration gives says nothing.
     fn is_blank(&self, block: &Value) -> bool {
         let members = block.as_object().into_iter().flatten();
-        self.form == Form::One && !self.is_computed && members.into_iter().all(|(_, value)| is_nothing(value, true))
+        self.form == Form::One
+            && !self.is_computed
+            && members.into_iter().all(|(_, value)| !value.is_known() || is_nothing(value, true))
     }
 
     fn is_same_block(&self, one: &Value, other: &Value) -> bool {
@@ -192,7 +205,9 @@ impl Group {
             let (one, other) = (of(one, name), of(other, name));
             let has_default = self.defaults.iter().any(|(default, _)| default == name);
             let zero_is_nothing = attribute.optional && !attribute.computed && !has_default;
-            one.equal_content(&other) || is_nothing(&one, zero_is_nothing) && is_nothing(&other, zero_is_nothing)
+            one.equal_content(&other)
+                || !other.is_known()
+                || is_nothing(&one, zero_is_nothing) && is_nothing(&other, zero_is_nothing)
         });
         attributes && self.groups.iter().all(|(name, group)| group.is_same(&of(one, name), &of(other, name)))
     }
@@ -271,7 +286,8 @@ impl Group {
                 return true;
             };
             block.attribute(name).is_some_and(|has| {
-                has.equal_content(wanted)
+                !has.is_known()
+                    || has.equal_content(wanted)
                     || is_nothing(has, !attribute.computed) && is_nothing(wanted, !attribute.computed)
             })
         });
@@ -341,7 +357,7 @@ fn get<'a>(object: &'a Json, member: &str) -> Option<&'a Json> {
     if member.is_empty() {
         return None;
     }
-    member.split('.').try_fold(object, |object, name| object.get(name)).filter(|json| !json.is_null())
+    member.split('.').try_fold(object, |object, name| object.get(name))
 }
 
 fn put(object: &mut Map<String, Json>, member: &str, value: Json) {

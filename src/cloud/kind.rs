@@ -34,6 +34,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const ENVELOPE: Option<&'static str> = None;
     /// Whether the service answers before it acts: what was asked for shows later.
     const IS_SLOW: bool = Self::Cloud::IS_SLOW;
+    /// Whether making one again, for the same call, makes nothing twice.
+    const REPEATS: bool = Self::Cloud::REPEATS;
     /// Whether something is issued for a new object: see [`Kind::issue`].
     const ISSUES: bool = false;
 

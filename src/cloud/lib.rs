@@ -30,5 +30,5 @@ pub use kind::{Kind, Known, More, text};
 pub use lookup::{Lookup, one};
 pub use place::Place;
 pub use registration::Registration;
-pub use resource::KindResource;
+pub use resource::{KindResource, time_of};
 pub use turns::Turns;

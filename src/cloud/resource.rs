@@ -19,6 +19,7 @@ use pipectl_provider::{
 };
 use serde_json::{Value as Json, json};
 
+pub use self::finding::time_of;
 use self::private::Private;
 use crate::settling::{READING_FAILED, failure, settled, vanished};
 use crate::{Cloud, Condition, Fault, Fields, Kind, Observed, Place};
@@ -137,8 +138,10 @@ impl<K: Kind> KindResource<K> {
         let earlier = self.calls().remove(&at.cx.token);
         let (id, answer) = match earlier {
             Some(Call::GivenUp(id)) => (id, Json::Null),
-            Some(Call::Unanswered { planned, intent }) => return self.find_late(at, planned, intent).await,
-            Some(Call::Refused) | None => {
+            Some(Call::Unanswered { planned, intent }) if !K::REPEATS => {
+                return self.find_late(at, planned, intent).await;
+            }
+            Some(Call::Refused | Call::Unanswered { .. }) | None => {
                 let answer = match self.begin(at, planned).await {
                     Ok(answer) => answer,
                     Err(problems) => return ApplyOutcome::failed(None, problems),
@@ -197,10 +200,14 @@ impl<K: Kind> KindResource<K> {
             planned = self.complete(at, id, &planned, None).await?.attributes;
         }
         let planned = &planned;
-        let before = match K::IS_SLOW {
+        let mut before = match K::IS_SLOW {
             true => K::look(at, id, planned).await.map_err(told)?,
             false => None,
         };
+        // What an interrupted run has asked for may go on.
+        if before.as_ref().is_some_and(|object| matches!(K::condition(object), Condition::Busy(_))) {
+            before = Some(settled::<K>(at, id, planned, limit, None).await?);
+        }
         let object = match K::update(at, id, &prior.attributes, planned).await.map_err(told)? {
             true => settled::<K>(at, id, planned, limit, before.as_ref()).await?,
             // What nobody has asked for is not waited for: the object may have failed long ago.
@@ -215,6 +222,8 @@ impl<K: Kind> KindResource<K> {
         let is_asked = AtomicBool::new(false);
         let waits = self.fields.has_limit("delete");
         let what = format!("the removal of the {} `{id}`", K::NOUN);
+        let is_in_use =
+            |fault: &Fault<K::Cloud>| fault.status() == Some(StatusCode::CONFLICT) && !K::Cloud::stays_in_use(fault);
         let look = || {
             let is_asked = &is_asked;
             async move {
@@ -223,7 +232,7 @@ impl<K: Kind> KindResource<K> {
                         Ok(()) if K::IS_SLOW => is_asked.store(true, Ordering::Relaxed),
                         Ok(()) => return Ok(Look::Done(())),
                         // What uses it may be on its way out.
-                        Err(fault) if waits && fault.status() == Some(StatusCode::CONFLICT) => {
+                        Err(fault) if waits && is_in_use(&fault) => {
                             let problems = fault.told(REMOVAL_FAILED);
                             let words = problems.iter().map(|problem| problem.detail.clone()).collect::<Vec<_>>();
                             return Ok(Look::Pending(format!("still in use: {}", words.join(" "))));
@@ -255,6 +264,7 @@ impl<K: Kind> Resource for KindResource<K> {
 
     fn validate(&self, config: &Value) -> Diagnostics {
         let mut found = self.fields.validate_times(config);
+        found.extend(self.fields.judge(config));
         found.extend(K::validate(config));
         found
     }

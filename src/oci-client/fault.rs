@@ -55,6 +55,9 @@ pub fn failed(summary: &str, error: &Error) -> Diagnostic {
             true => diagnostic.hint("An earlier try, whose answer was lost, or somebody else has changed it meanwhile: run the same command again."),
             false => diagnostic.hint("Somebody else has changed it meanwhile: run the same command again."),
         },
+        (_, Some("BucketNotEmpty")) => diagnostic.hint(
+            "Empty it, with all versions of its objects and all uploads that were not finished: oci os object bulk-delete-versions --bucket-name NAME",
+        ),
         (_, Some("LimitExceeded" | "QuotaExceeded")) => {
             diagnostic.hint("See the limits of the tenancy: oci limits resource-availability get")
         }

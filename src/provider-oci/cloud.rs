@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use pipectl_cloud::settling::settled;
 use pipectl_cloud::{Clocks, Condition, Turns};
 use pipectl_core::{Diagnostic, Diagnostics, Value};
-use pipectl_http::{Client, Error, Method, StatusCode};
-use pipectl_oci_client::{Region, Service, Signer};
+use pipectl_http::{Answer, Client, Error, Method, StatusCode};
+use pipectl_oci_client::{Refusal, Region, Service, Signer};
 use serde_json::{Map, Value as Json, json};
 
 use crate::endpoint::{ETAG, Endpoint};
 use crate::kind::{Fault, Kind, Place, SETTLES, condition, is_there, text};
+use crate::tags;
 
 /// OCI as one of its users sees it.
 pub(crate) struct Cloud {
@@ -32,6 +33,7 @@ impl pipectl_cloud::Cloud for Cloud {
     const NAME: &'static str = "OCI";
     const CREATED: &'static [&'static str] = &["timeCreated", "metadata.timeCreated"];
     const IS_SLOW: bool = true;
+    const REPEATS: bool = true;
 
     type Service = Service;
     type Endpoint = Endpoint;
@@ -92,15 +94,21 @@ impl pipectl_cloud::Cloud for Cloud {
         if changes.is_empty() {
             return Ok(false);
         }
-        let etag = K::look(at, id, planned).await?.and_then(|object| text(&object, ETAG));
+        let object = K::look(at, id, planned).await?.unwrap_or_default();
+        tags::keep_others(&mut changes, prior, &object);
+        let etag = text(&object, ETAG);
         let path = [K::COLLECTION, id];
         at.endpoint.change(Method::PUT, &path, &Json::Object(changes), etag.as_deref()).await?;
         Ok(true)
     }
 
-    async fn delete<K: Kind<Cloud = Self>>(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
-        at.endpoint.remove(&[K::COLLECTION, id], &[]).await?;
+    async fn delete<K: Kind<Cloud = Self>>(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
+        removed::<K>(at, id, prior, &[K::COLLECTION, id], &[]).await?;
         Ok(())
+    }
+
+    fn stays_in_use(fault: &Fault) -> bool {
+        fault.error().is_some_and(|error| Refusal::is(error, "BucketNotEmpty"))
     }
 
     async fn candidates<K: Kind<Cloud = Self>>(at: &Place<'_>, arguments: &Json) -> Result<Vec<Json>, Fault> {
@@ -111,6 +119,24 @@ impl pipectl_cloud::Cloud for Cloud {
         query.extend(argument("vcn_id").filter(|_| K::SERVICE == Service::Core).map(|vcn| ("vcnId", vcn)));
         let listed = at.endpoint.list(&[K::COLLECTION], &query).await?;
         Ok(listed.into_iter().filter(is_there).collect())
+    }
+}
+
+/// Asks for the removal of an object: what the service answers. Already gone is success. OCI tells of what may not be removed that it is not there,
+/// too: that can still be seen.
+pub(crate) async fn removed<K: Kind<Cloud = Cloud>>(
+    at: &Place<'_>,
+    id: &str,
+    prior: &Value,
+    path: &[&str],
+    query: &[(&str, &str)],
+) -> Result<Option<Answer>, Fault> {
+    match at.endpoint.remove(path, query).await {
+        Err(fault) if is_missing(&fault) => match K::look(at, id, prior).await?.map(|object| K::condition(&object)) {
+            None | Some(Condition::Busy(_)) => Ok(None),
+            Some(Condition::Ready | Condition::Failed(_)) => Err(fault),
+        },
+        removed => removed.map(Some),
     }
 }
 
@@ -138,7 +164,8 @@ pub(crate) fn refused(denied: &pipectl_http::Denied) -> Diagnostic {
     denied.hints.iter().fold(diagnostic, |diagnostic, hint| diagnostic.hint(hint))
 }
 
-/// Whether a fault says that there is no such thing.
+/// Whether it is OCI's own word that there is no such thing, and not that of something on the way.
 pub(crate) fn is_missing(fault: &Fault) -> bool {
-    fault.status() == Some(StatusCode::NOT_FOUND)
+    let is_said = |error: &Error| Refusal::of(error.body()).is_some();
+    fault.status() == Some(StatusCode::NOT_FOUND) && fault.error().is_some_and(is_said)
 }

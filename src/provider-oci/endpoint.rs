@@ -12,9 +12,20 @@ use crate::kind::Fault;
 /// The member that an object's entity tag is kept in.
 pub(crate) const ETAG: &str = "etag";
 
+/// What the services say when another operation is in the way.
+const IN_THE_WAY: [&str; 3] = ["IncorrectState", "Conflict", "ExternalServerIncorrectState"];
+
 /// How often, and after which pauses, something is asked for again that another operation is in the way of.
-const TRIES: u32 = 8;
+const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// How often something is made anew that is gone, while OCI remembers that it was made: a day.
+pub(crate) const TIMES: u32 = 20;
+
+/// Whether a token stands for something that is gone.
+pub(crate) fn is_used_up(fault: &Fault) -> bool {
+    fault.error().is_some_and(|error| Refusal::is(error, "InvalidatedRetryToken"))
+}
 
 /// What became of a change of the version of an object that was seen.
 pub(crate) enum Change {
@@ -66,7 +77,7 @@ impl Endpoint {
         let mut may_have_acted = false;
         for _ in 1..TRIES {
             match self.0.send(call).await {
-                Err(Failed::Call(error)) if Refusal::is(&error, "IncorrectState") => {
+                Err(Failed::Call(error)) if IN_THE_WAY.iter().any(|code| Refusal::is(&error, code)) => {
                     may_have_acted |= error.may_have_acted();
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -82,7 +93,20 @@ impl Endpoint {
 
     /// Makes something at most once, however often the call of `cx` is made.
     pub(crate) async fn make(&self, cx: &Cx, path: &[&str], body: &Json) -> Result<Answer, Fault> {
-        let token = retry_token(&format!("{} {}", cx.token, path.join("/")), body.to_string().as_bytes());
+        let mut time = 0;
+        loop {
+            match self.make_time(cx, path, body, time).await {
+                // What an earlier call has made is gone: nothing is left that this could make twice.
+                Err(fault) if is_used_up(&fault) && time < TIMES => time += 1,
+                made => return made,
+            }
+        }
+    }
+
+    /// The same, for the so manyth time: what was made before is gone.
+    pub(crate) async fn make_time(&self, cx: &Cx, path: &[&str], body: &Json, time: u32) -> Result<Answer, Fault> {
+        let time = if time == 0 { String::new() } else { format!(" {time}") };
+        let token = retry_token(&format!("{} {}{time}", cx.token, path.join("/")), body.to_string().as_bytes());
         self.send(&self.0.once(self.call(Method::POST, path, &[]).json(body), &token)).await
     }
 
@@ -135,18 +159,9 @@ impl Endpoint {
         }
     }
 
-    /// Asks for a removal: what the service answers. Already gone is success.
-    pub(crate) async fn remove(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Option<Answer>, Fault> {
-        match self.0.send(&self.call(Method::DELETE, path, query)).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(failed) => {
-                let fault = fault(failed);
-                match fault.status() {
-                    Some(StatusCode::NOT_FOUND) => Ok(None),
-                    _ => Err(fault),
-                }
-            }
-        }
+    /// Asks for a removal.
+    pub(crate) async fn remove(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Fault> {
+        self.0.send(&self.call(Method::DELETE, path, query)).await.map_err(fault)
     }
 }
 

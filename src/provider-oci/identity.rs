@@ -9,7 +9,7 @@ use pipectl_core::{Diagnostics, Schema, Type, Value};
 use pipectl_oci_client::Service;
 use pipectl_provider::arguments::text as given;
 use pipectl_provider::{Cx, DataSource};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::cloud::Cloud;
 use crate::kind::{needed, told};
@@ -48,7 +48,9 @@ impl DataSource for AvailabilityDomainsData {
         let at = self.lookup.place(cx, Service::Identity, config).await?;
         let compartment = given(config, "compartment_id").unwrap_or_default();
         let domains = at.endpoint.list(&["availabilityDomains"], &[("compartmentId", compartment)]).await;
-        let domains = domains.map_err(|fault| fault.told(READING_FAILED))?;
+        let mut domains = domains.map_err(|fault| fault.told(READING_FAILED))?;
+        // OCI promises no order, and `[0]` is to be the same one tomorrow.
+        domains.sort_by_key(|domain| domain.get("name").and_then(Json::as_str).map(str::to_owned));
         let found = json!({ "availabilityDomains": domains });
         let value = self.lookup.value(&at, compartment, &found, config)?;
         Ok(listing::filtered(&value, "availability_domains", config))

@@ -20,6 +20,9 @@ pub(crate) type Place<'a> = pipectl_cloud::Place<'a, Cloud>;
 /// How long Terraform's provider waits where nothing else is said.
 pub(crate) const USUAL: Times = Times::minutes(20, 20, 20);
 
+/// The summary of what is told where a change cannot be made, and nothing is removed for its sake.
+pub(crate) const NOT_IN_PLACE: &str = "Not changed in place";
+
 /// How long something that was asked for may be in the way of the next thing.
 pub(crate) const SETTLES: Duration = Duration::from_secs(600);
 
@@ -60,7 +63,8 @@ pub(crate) fn condition(object: &Json) -> Condition {
     match state.as_str() {
         "PROVISIONING" | "CREATING" | "UPDATING" | "STARTING" | "STOPPING" | "MOVING" | "CREATING_IMAGE"
         | "TERMINATING" | "DELETING" => Condition::Busy(state),
-        "FAILED" | "FAULTY" | "NEEDS_ATTENTION" => Condition::Failed(with_reason(&state, details.as_deref())),
+        "FAILED" | "FAULTY" | "TERMINATED" | "DELETED" => Condition::Failed(with_reason(&state, details.as_deref())),
+        // A pool of which some nodes are wrong is there: it `NEEDS_ATTENTION`, and `lifecycle_details` says why.
         _ => Condition::Ready,
     }
 }
@@ -68,4 +72,21 @@ pub(crate) fn condition(object: &Json) -> Condition {
 /// Whether an object is there: OCI shows for some time what was removed.
 pub(crate) fn is_there(object: &Json) -> bool {
     !matches!(text(object, "lifecycleState").as_deref(), Some("TERMINATED" | "DELETED"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pool_with_a_wrong_node_is_there_and_a_dead_server_is_not() {
+        let of = |state: &str| condition(&json!({ "lifecycleState": state }));
+        assert_eq!(of("NEEDS_ATTENTION"), Condition::Ready);
+        assert_eq!(of("UPDATING"), Condition::Busy("UPDATING".to_owned()));
+        for state in ["FAILED", "TERMINATED", "DELETED"] {
+            assert_eq!(of(state), Condition::Failed(state.to_owned()));
+        }
+    }
 }

@@ -217,6 +217,11 @@ fn unseen<K: Kind>() -> Diagnostics {
 fn created(members: &[&str], object: &Json) -> Option<SystemTime> {
     let text =
         members.iter().find_map(|path| path.split('.').try_fold(object, |object, name| object.get(name))?.as_str())?;
+    time_of(text)
+}
+
+/// A time as services write it.
+pub fn time_of(text: &str) -> Option<SystemTime> {
     if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
         return Some(time.into());
     }

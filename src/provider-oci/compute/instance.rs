@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 use pipectl_cloud::settling::settled;
 use pipectl_cloud::{Cloud as _, Fields, Group, Times};
-use pipectl_core::{Diagnostics, Path, Type, Value};
+use pipectl_core::{Diagnostic, Diagnostics, Path, Type, Value};
 use pipectl_http::Method;
 use pipectl_oci_client::{Service, retry_token};
 use pipectl_provider::Reason;
-use pipectl_provider::arguments::{flag, map_of_text, text as given, text_map};
+use pipectl_provider::arguments::{blocks, flag, map_of_text, text as given, text_map};
 use pipectl_provider::rules::{at_most_one_block, one_of};
 use serde_json::{Map, Value as Json, json};
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, removed};
 use crate::endpoint::ETAG;
-use crate::kind::{Fault, Kind, More, Place, either, named, needed, option, text, told};
+use crate::kind::{Fault, Kind, More, NOT_IN_PLACE, Place, either, named, needed, option, text, told};
 
 /// What an instance is told once, when it starts for the first time.
 const ONCE: [&str; 2] = ["ssh_authorized_keys", "user_data"];
@@ -63,7 +63,7 @@ impl Kind for Instance {
             .named(
                 "is_pv_encryption_in_transit_enabled",
                 "isPvEncryptionInTransitEnabled",
-                option(Type::Bool, "Whether data on the way to its disk are encrypted.").forces_replacement(),
+                either(Type::Bool, "Whether data on the way to its disk are encrypted.").forces_replacement(),
             )
             .apart(
                 "preserve_boot_volume",
@@ -137,7 +137,7 @@ impl Kind for Instance {
         Ok(found)
     }
 
-    async fn more(at: &Place<'_>, object: &Json, _known: &Value) -> Result<More, Fault> {
+    async fn more(at: &Place<'_>, object: &Json, known: &Value) -> Result<More, Fault> {
         let mut more = More::new();
         let state = text(object, "lifecycleState").filter(|state| ["RUNNING", "STOPPED"].contains(&state.as_str()));
         more.extend(state.map(|state| ("state".to_owned(), state.into())));
@@ -146,12 +146,30 @@ impl Kind for Instance {
         more.insert("private_ip".to_owned(), address("privateIp"));
         more.insert("public_ip".to_owned(), address("publicIp"));
         let mut details = vnic.clone();
-        details["assignPublicIp"] = vnic.get("publicIp").is_some_and(|address| !address.is_null()).into();
+        // A reserved address may have come later: what was given stays.
+        let has_address = || vnic.get("publicIp").is_some_and(|address| !address.is_null());
+        let given = blocks(known, VNIC).first().and_then(|interface| flag(interface, "assign_public_ip"));
+        details["assignPublicIp"] = given.unwrap_or_else(has_address).into();
         more.insert(VNIC.to_owned(), interface().seen(&details));
         Ok(more)
     }
 
+    fn refine(planned: Value, config: &Value, prior: Option<&Value>) -> Value {
+        let Some(prior) = prior else { return planned };
+        let one = |value: &Value, name: &str| {
+            blocks(value, "shape_config").first().and_then(|shape| shape.set_attribute(name)).cloned()
+        };
+        let is_other = |name: &str| one(prior, name) != one(&planned, name);
+        // Cores and threads are two words for the same, of which OCI takes one.
+        let open = [("ocpus", "vcpus"), ("vcpus", "ocpus")];
+        let open = open.into_iter().find(|(given, other)| is_other(given) && one(config, other).is_none());
+        let (Some((_, name)), [shape]) = (open, blocks(&planned, "shape_config")) else { return planned };
+        let shape = shape.with_attribute(name, Value::unknown(Type::Number));
+        planned.with_attribute("shape_config", Value::tuple([shape]))
+    }
+
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
+        fixed(id, prior, planned)?;
         if Cloud::update::<Self>(at, id, prior, planned).await? {
             settled::<Self>(at, id, planned, at.fields.limit("update", planned), None).await?;
         }
@@ -177,9 +195,32 @@ impl Kind for Instance {
     async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
         let keeps = flag(prior, "preserve_boot_volume") == Some(true);
         let query = [("preserveBootVolume", if keeps { "true" } else { "false" })];
-        at.endpoint.remove(&[Self::COLLECTION, id], &query).await?;
+        removed::<Self>(at, id, prior, &[Self::COLLECTION, id], &query).await?;
         Ok(())
     }
+}
+
+/// What is neither changed here nor worth a new server.
+fn fixed(id: &str, prior: &Value, planned: &Value) -> Result<(), Diagnostic> {
+    let cases = [
+        (VNIC, "assign_public_ip", "oci network public-ip --help".to_owned()),
+        ("source_details", "boot_volume_size_in_gbs", "oci bv boot-volume update --help".to_owned()),
+        ("source_details", "boot_volume_vpus_per_gb", "oci bv boot-volume update --help".to_owned()),
+    ];
+    for (block, name, hint) in cases {
+        let of = |value: &Value| blocks(value, block).first().and_then(|inside| inside.set_attribute(name)).cloned();
+        let (before, now) = (of(prior), of(planned));
+        let is_other = now
+            .as_ref()
+            .is_some_and(|now| now.is_known() && before.as_ref().is_none_or(|before| !before.equal_content(now)));
+        // What was never told may be what is given now.
+        if is_other && before.is_some() {
+            let detail =
+                format!("`{name}` of the instance `{id}` is only for a new one, and a server is not made anew for it.");
+            return Err(Diagnostic::error(NOT_IN_PLACE, detail).on(Path::of(block).index(0).name(name)).hint(hint));
+        }
+    }
+    Ok(())
 }
 
 /// Starts or stops an instance, and waits until it is so.
@@ -250,7 +291,7 @@ fn source() -> Group {
         .with(
             "kms_key_id",
             "kmsKeyId",
-            option(Type::String, "The key that its disk is encrypted with.").forces_replacement(),
+            either(Type::String, "The key that its disk is encrypted with.").forces_replacement(),
         )
 }
 
@@ -261,7 +302,7 @@ fn interface() -> Group {
         .with(
             "assign_public_ip",
             "assignPublicIp",
-            either(Type::Bool, "Whether it has a public address.").forces_replacement(),
+            either(Type::Bool, "Whether it gets a public address when it is made."),
         )
         .with("display_name", "displayName", either(Type::String, "The name of the interface."))
         .with("hostname_label", "hostnameLabel", either(Type::String, "Its name in host names."))

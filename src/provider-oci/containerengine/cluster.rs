@@ -115,6 +115,10 @@ impl Kind for Cluster {
         Ok([("kubeconfig".to_owned(), kubeconfig)].into())
     }
 
+    async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
+        work::removed::<Self>(at, id, prior).await
+    }
+
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
         let limit = at.fields.limit("update", planned);
         let body = Self::changes(at.fields, prior, planned);
@@ -129,6 +133,8 @@ impl Kind for Cluster {
             for member in ["isPublicIpEnabled", "nsgIds"] {
                 body.extend(endpoint.get(member).map(|value| (member.to_owned(), value.clone())));
             }
+            // Groups that are given no more are taken away.
+            body.entry("nsgIds").or_insert_with(|| json!([]));
             let shown = json!({ "endpointConfig": body });
             let path = [Self::COLLECTION, id, "actions", "updateEndpointConfig"];
             work::changed::<Self>(at, id, &path, &Json::Object(body), &shown, limit).await?;

@@ -101,6 +101,10 @@ impl Kind for NodePool {
         given(attributes, "cluster_id").map(str::to_owned)
     }
 
+    async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
+        work::removed::<Self>(at, id, prior).await
+    }
+
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
         let body: Map<String, Json> = Self::changes(at.fields, prior, planned);
         if !body.is_empty() {

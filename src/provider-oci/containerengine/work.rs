@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipectl_cloud::settling::READING_FAILED;
+use pipectl_cloud::settling::{READING_FAILED, SHOWS_WITHIN};
 use pipectl_core::json::to_json;
 use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_http::{Answer, Method};
@@ -11,7 +11,7 @@ use pipectl_provider::arguments::{optional_text, text as given};
 use pipectl_provider::waiting::{Look, Wait};
 use serde_json::{Map, Value as Json, json};
 
-use crate::endpoint::{Change, ETAG, fault, holds};
+use crate::endpoint::{Change, ETAG, TIMES, fault, holds, is_used_up};
 use crate::kind::{Fault, Kind, Place, text};
 
 /// What a recorded long operation is called in the state.
@@ -24,21 +24,79 @@ pub(super) async fn made<K: Kind<Cloud = crate::cloud::Cloud>>(
     body: Map<String, Json>,
     limit: Duration,
 ) -> Result<Json, Fault> {
-    let answer = at.endpoint.make(at.cx, &[K::COLLECTION], &Json::Object(body)).await?;
-    let request = begun::<K>(&answer)?;
-    at.cx.record(json!({ RECORDED: request }));
-    let what = format!("the new {}", K::NOUN);
-    let look = || async {
-        let Some(work) = looked(at, &request).await? else { return Ok(Look::Pending("accepted".to_owned())) };
-        match (work.progress(), work.resource(entity)) {
-            (Progress::Failed, None) => Err(failed::<K>(at, &work).await),
-            // One that has failed may still have made something, whose own state tells so.
-            (_, Some(id)) => Ok(Look::Done(id)),
-            (_, None) => Ok(Look::Pending(work.status)),
+    let body = Json::Object(body);
+    let mut time = 0;
+    loop {
+        let answer = match at.endpoint.make_time(at.cx, &[K::COLLECTION], &body, time).await {
+            Err(fault) if is_used_up(&fault) && time < TIMES => {
+                time += 1;
+                continue;
+            }
+            answer => answer?,
+        };
+        let request = begun::<K>(&answer)?;
+        // OCI may tell of an operation that an earlier call has begun, and of which nothing is left.
+        if time < TIMES && is_over::<K>(at, entity, &request).await? {
+            time += 1;
+            continue;
         }
-    };
-    let id = Wait::at_most(limit).until(at.cx, &what, look).await?;
-    Ok(json!({ "id": id, "lifecycleState": "CREATING" }))
+        at.cx.record(json!({ RECORDED: request }));
+        let what = format!("the new {}", K::NOUN);
+        let (request, began) = (&request, tokio::time::Instant::now());
+        let look = || async move {
+            let Some(work) = looked(at, request).await? else { return Ok(Look::Pending("accepted".to_owned())) };
+            match (work.progress(), work.resource(entity)) {
+                (Progress::Failed, None) => Err(failed::<K>(at, &work).await),
+                // One that has failed may still have made something, whose own state tells so.
+                (_, Some(id)) => Ok(Look::Done(id)),
+                (Progress::Succeeded, None) if began.elapsed() > SHOWS_WITHIN => Err(nothing_made::<K>(&work).into()),
+                (_, None) => Ok(Look::Pending(work.status)),
+            }
+        };
+        let id = Wait::at_most(limit).until(at.cx, &what, look).await?;
+        return Ok(json!({ "id": id, "lifecycleState": "CREATING" }));
+    }
+}
+
+/// Whether an operation has come to its end, and nothing is left of what it has made.
+async fn is_over<K: Kind<Cloud = crate::cloud::Cloud>>(
+    at: &Place<'_>,
+    entity: &str,
+    request: &str,
+) -> Result<bool, Fault> {
+    let Some(work) = looked(at, request).await? else { return Ok(false) };
+    match (work.progress(), work.resource(entity)) {
+        (Progress::Running, _) | (Progress::Succeeded, None) => Ok(false),
+        (Progress::Succeeded | Progress::Failed, Some(id)) => Ok(K::look(at, &id, &Value::null()).await?.is_none()),
+        (Progress::Failed, None) => Ok(is_old(at, request).await?),
+    }
+}
+
+/// Whether an operation was accepted before now: what fails at once is this call's own.
+async fn is_old(at: &Place<'_>, request: &str) -> Result<bool, Fault> {
+    const AT_ONCE: Duration = Duration::from_secs(30);
+    let object = at.endpoint.look(&["workRequests", request], &[]).await?.unwrap_or_default();
+    let now = at.cloud.clocks.there(at.cx.environment.now());
+    let accepted = text(&object, "timeAccepted").and_then(|time| pipectl_cloud::time_of(&time));
+    Ok(accepted.is_some_and(|accepted| accepted + AT_ONCE < now))
+}
+
+fn nothing_made<K: Kind>(work: &WorkRequest) -> Diagnostic {
+    let detail =
+        format!("The work request `{}` has succeeded, and does not tell which {} it has made.", work.id, K::NOUN);
+    Diagnostic::error("Unexpected answer", detail)
+}
+
+/// Removes an object, and waits for the operation, which tells why it stays.
+pub(super) async fn removed<K: Kind<Cloud = crate::cloud::Cloud>>(
+    at: &Place<'_>,
+    id: &str,
+    prior: &Value,
+) -> Result<(), Fault> {
+    let answer = crate::cloud::removed::<K>(at, id, prior, &[K::COLLECTION, id], &[]).await?;
+    let Some(request) = answer.as_ref().and_then(WorkRequest::begun) else { return Ok(()) };
+    let what = format!("the removal of the {} `{id}`", K::NOUN);
+    finished::<K>(at, &request, &what, at.fields.limit("delete", prior)).await
 }
 
 /// The object that was recorded, or that a recorded operation makes.

@@ -10,7 +10,7 @@ use pipectl_provider::rules::one_of;
 use serde_json::{Map, Value as Json, json};
 
 use super::ports::{icmp, nested};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, is_missing};
 use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, told};
 
 const GROUPS: &str = "networkSecurityGroups";
@@ -26,6 +26,7 @@ impl Kind for SecurityRule {
     const NOUN: &'static str = "security rule";
     const SERVICE: Service = Service::Core;
     const COLLECTION: &'static str = RULES;
+    const REPEATS: bool = false;
 
     fn fields() -> Fields {
         let ports = |member, name| nested(member, name);
@@ -143,7 +144,7 @@ fn group(attributes: &Value) -> &str {
 /// The rules of a group; none, where the group is not there.
 async fn listed(at: &Place<'_>, group: &str) -> Result<Vec<Json>, Fault> {
     match at.endpoint.list(&[GROUPS, group, RULES], &[]).await {
-        Err(fault) if fault.status() == Some(pipectl_http::StatusCode::NOT_FOUND) => Ok(Vec::new()),
+        Err(fault) if is_missing(&fault) => Ok(Vec::new()),
         listed => listed,
     }
 }

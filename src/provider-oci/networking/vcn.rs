@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use pipectl_cloud::settling::settled;
-use pipectl_cloud::{Cloud as _, Fields};
-use pipectl_core::{Diagnostics, Type, Value};
+use pipectl_cloud::{Cloud as _, Fields, differs};
+use pipectl_core::{Diagnostic, Diagnostics, Type, Value};
 use pipectl_http::Method;
 use pipectl_oci_client::Service;
 use pipectl_provider::arguments::texts;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cloud::Cloud;
 use crate::endpoint::ETAG;
-use crate::kind::{Fault, Kind, Place, SETTLES, USUAL, either, named, option, text, told};
+use crate::kind::{Fault, Kind, More, NOT_IN_PLACE, Place, SETTLES, USUAL, either, named, option, text, told};
 
 pub(crate) struct Vcn;
 
@@ -35,21 +35,14 @@ impl Kind for Vcn {
             )
             .named("cidr_blocks", "cidrBlocks", either(list(), "Its addresses. They may be added to and taken from."))
             .named("dns_label", "dnsLabel", either(Type::String, "Its name in host names.").forces_replacement())
-            .named(
-                "is_ipv6enabled",
-                "isIpv6Enabled",
-                option(Type::Bool, "Whether it has IPv6 addresses.").forces_replacement(),
-            )
+            .equivalent("cidr_blocks", is_same_set)
+            .named("is_ipv6enabled", "isIpv6Enabled", either(Type::Bool, "Whether it has IPv6 addresses."))
             .named(
                 "is_oracle_gua_allocation_enabled",
                 "isOracleGuaAllocationEnabled",
-                option(Type::Bool, "Whether Oracle gives it IPv6 addresses. Default true.").forces_replacement(),
+                option(Type::Bool, "Whether Oracle gives a new one IPv6 addresses. Default true."),
             )
-            .named(
-                "ipv6private_cidr_blocks",
-                "ipv6PrivateCidrBlocks",
-                either(list(), "Its private IPv6 addresses.").forces_replacement(),
-            )
+            .named("ipv6private_cidr_blocks", "ipv6PrivateCidrBlocks", either(list(), "Its private IPv6 addresses."))
             .named("byoipv6cidr_blocks", "byoipv6CidrBlocks", told(list(), "IPv6 addresses that were brought along."))
             .named("ipv6cidr_blocks", "ipv6CidrBlocks", told(list(), "IPv6 addresses that Oracle gave."))
             .named("default_dhcp_options_id", "defaultDhcpOptionsId", told(Type::String, "Its DHCP options."))
@@ -66,11 +59,27 @@ impl Kind for Vcn {
     fn changes(fields: &Fields, prior: &Value, planned: &Value) -> Map<String, Json> {
         let mut changes = fields.changes(prior, planned);
         // They have calls of their own.
-        changes.remove("cidrBlocks");
+        for member in ["cidrBlocks", "isIpv6Enabled", "isOracleGuaAllocationEnabled", "ipv6PrivateCidrBlocks"] {
+            changes.remove(member);
+        }
         changes
     }
 
+    async fn more(_at: &Place<'_>, object: &Json, _known: &Value) -> Result<More, Fault> {
+        let has_some = |member: &str| {
+            let blocks = object.get(member).and_then(Json::as_array);
+            blocks.is_some_and(|blocks| !blocks.is_empty())
+        };
+        let is_enabled = ["ipv6CidrBlocks", "ipv6PrivateCidrBlocks", "byoipv6CidrBlocks"].into_iter().any(has_some);
+        Ok([("is_ipv6enabled".to_owned(), is_enabled.into())].into())
+    }
+
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
+        if ["is_ipv6enabled", "ipv6private_cidr_blocks"].iter().any(|name| differs(prior, planned, name)) {
+            let detail = "IPv6 addresses of a network that is there are not added or taken away here.";
+            let hint = format!("oci network vcn add-ipv6-vcn-cidr --vcn-id {id}");
+            return Err(Diagnostic::error(NOT_IN_PLACE, detail).hint(hint).into());
+        }
         let (before, now) = (texts(prior, "cidr_blocks"), texts(planned, "cidr_blocks"));
         if !now.is_empty() {
             let new = now.iter().filter(|block| !before.contains(block)).map(|block| ("addCidr", block));
@@ -91,4 +100,15 @@ impl Kind for Vcn {
         }
         Cloud::update::<Self>(at, id, prior, planned).await
     }
+}
+
+/// OCI has its own order.
+fn is_same_set(one: &Value, other: &Value) -> bool {
+    let sorted = |value: &Value| {
+        let mut texts: Vec<String> =
+            value.as_slice().unwrap_or_default().iter().filter_map(|text| text.as_str().map(str::to_owned)).collect();
+        texts.sort();
+        texts
+    };
+    sorted(one) == sorted(other)
 }

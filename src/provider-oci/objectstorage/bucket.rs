@@ -26,6 +26,7 @@ impl Kind for Bucket {
     const SERVICE: Service = Service::ObjectStorage;
     const COLLECTION: &'static str = "b";
     const IS_SLOW: bool = false;
+    const REPEATS: bool = false;
 
     fn fields() -> Fields {
         tags::with_tags(Fields::new("A bucket: where objects are kept."))
@@ -104,17 +105,19 @@ impl Kind for Bucket {
     }
 
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
-        let changes = Self::changes(at.fields, prior, planned);
+        let mut changes = Self::changes(at.fields, prior, planned);
         if changes.is_empty() {
             return Ok(false);
         }
-        let etag = Self::look(at, id, prior).await?.and_then(|bucket| text(&bucket, ETAG));
+        let bucket = Self::look(at, id, prior).await?.unwrap_or_default();
+        tags::keep_others(&mut changes, prior, &bucket);
+        let etag = text(&bucket, ETAG);
         at.endpoint.change(Method::POST, &parts(id), &Json::Object(changes), etag.as_deref()).await?;
         Ok(true)
     }
 
-    async fn delete(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
-        path::delete(at, id).await
+    async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
+        path::delete::<Self>(at, id, prior).await
     }
 
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {

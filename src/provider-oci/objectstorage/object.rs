@@ -7,14 +7,14 @@ use md5::{Digest, Md5};
 use pipectl_cloud::Fields;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Type, Value};
 use pipectl_http::header::{HeaderName, HeaderValue};
-use pipectl_http::{Answer, Method, Repeat};
+use pipectl_http::{Answer, Method, Repeat, StatusCode};
 use pipectl_oci_client::Service;
 use pipectl_provider::arguments::{map_of_text, text as given, text_map};
 use pipectl_provider::rules::conflicts;
 use serde_json::{Map, Value as Json};
 
 use super::path::{self, parts};
-use crate::cloud::{Cloud, is_missing};
+use crate::cloud::Cloud;
 use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, told};
 
 /// Arguments that are header fields.
@@ -42,6 +42,7 @@ impl Kind for Object {
     const SERVICE: Service = Service::ObjectStorage;
     const COLLECTION: &'static str = "o";
     const IS_SLOW: bool = false;
+    const REPEATS: bool = true;
 
     fn fields() -> Fields {
         let fixed = |attribute: Attribute| attribute.forces_replacement();
@@ -79,6 +80,7 @@ impl Kind for Object {
     fn validate(config: &Value) -> Diagnostics {
         let mut found = conflicts(config, "content", &["source"]);
         found.extend(path::validate(config, "object"));
+        found.extend(judge_metadata(config));
         found
     }
 
@@ -121,7 +123,8 @@ impl Kind for Object {
         let path = parts(id);
         match at.endpoint.send(&at.endpoint.call(Method::HEAD, &path, &[])).await {
             Ok(answer) => Ok(Some(seen(&path, &answer))),
-            Err(fault) if is_missing(&fault) => Ok(None),
+            // An answer to HEAD has no words.
+            Err(fault) if fault.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -131,8 +134,8 @@ impl Kind for Object {
         Ok(false)
     }
 
-    async fn delete(at: &Place<'_>, id: &str, _prior: &Value) -> Result<(), Fault> {
-        path::delete(at, id).await
+    async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
+        path::delete::<Self>(at, id, prior).await
     }
 
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
@@ -153,6 +156,22 @@ impl Kind for Object {
     fn imported(id: &str) -> Result<(String, Known), Diagnostics> {
         path::imported::<Self>(id, "n/NAMESPACE/b/BUCKET/o/NAME")
     }
+}
+
+/// Metadata are header fields, whose names come back in small letters.
+fn judge_metadata(config: &Value) -> Diagnostics {
+    let is_wrong = |(name, text): &(String, String)| {
+        name.chars().any(|letter| letter.is_uppercase())
+            || HeaderName::try_from(format!("{META}{name}")).is_err()
+            || !text.is_ascii()
+    };
+    let wrong = text_map(config, "metadata").into_iter().filter(is_wrong).map(|(name, _)| {
+        let detail = format!(
+            "`{name}` cannot be kept as it is: names have small letters, digits and hyphens, and what is said is ASCII. They are header fields."
+        );
+        Diagnostic::error("Invalid metadata", detail).on(Path::of("metadata"))
+    });
+    wrong.collect()
 }
 
 /// The object that header fields tell of.

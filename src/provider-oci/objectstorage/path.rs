@@ -4,7 +4,7 @@ use pipectl_core::{Diagnostic, Diagnostics, Path, Value};
 use pipectl_provider::arguments::text;
 use serde_json::Value as Json;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, removed};
 use crate::kind::{Fault, Kind, Known, Place};
 
 /// The segments of a path. Names of objects, which come last, may have slashes.
@@ -22,8 +22,8 @@ pub(super) fn validate(config: &Value, argument: &str) -> Diagnostics {
 }
 
 /// Removes what a path leads to.
-pub(super) async fn delete(at: &Place<'_>, id: &str) -> Result<(), Fault> {
-    at.endpoint.remove(&parts(id), &[]).await?;
+pub(super) async fn delete<K: Kind<Cloud = Cloud>>(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
+    removed::<K>(at, id, prior, &parts(id), &[]).await?;
     Ok(())
 }
 

@@ -6,4 +6,5 @@ mod cloud {
     mod clusters;
     mod lives;
     mod lost;
+    mod refused;
 }

@@ -2,7 +2,7 @@
 
 use pipectl_core::Value;
 use pipectl_provider::{Effect, Found, Resource};
-use pipectl_sim_oci::{COMPARTMENT, WorkRequestFailure};
+use pipectl_sim_oci::{COMPARTMENT, Fault, WorkRequestFailure};
 use serde_json::{Value as Json, json};
 
 use super::bed::{Bed, clock, config, text, words};
@@ -95,6 +95,22 @@ async fn a_cluster_lives() {
     let made = bed.made(&*pools, &pool, "p1").await;
     // Its id is known while it is made: a run that is killed then is gone on with.
     assert_eq!(bed.recorded.lock().unwrap()["id"], json!(text(&made, "id")));
+    // One that was killed before it knew the id finds the pool, because it was not there before.
+    let began = clock() - std::time::Duration::from_secs(30);
+    let mut intent = bed.intent(&*pools, &pool, "p1", began).await;
+    intent.recorded = json!({ "before": [] });
+    let again = bed.kinds().await;
+    let found = again.resources["oci_containerengine_node_pool"].find(&bed.cx("p1"), &intent).await;
+    match found.unwrap_or_else(|found| panic!("{}", words(&found))) {
+        Found::One(found) => assert_eq!(text(&found, "id"), text(&made, "id")),
+        other => panic!("{other:?}"),
+    }
+    intent.recorded = json!({ "before": [text(&made, "id")] });
+    let found = again.resources["oci_containerengine_node_pool"].find(&bed.cx("p1"), &intent).await;
+    assert!(matches!(found.unwrap_or_else(|found| panic!("{}", words(&found))), Found::None), "it was there before");
+    // A change whose answer is lost is waited for.
+    bed.server
+        .change(|settings| settings.faults = vec![Fault::next("update_node_pool", pipectl_sim_oci::Effect::DropAfter)]);
     pool["node_config_details"]["size"] = json!(3);
     let made = bed.changed(&*pools, &pool, &made, "p2").await;
     assert_eq!(made.attributes.attribute("nodes").unwrap().as_slice().unwrap().len(), 3);
@@ -168,6 +184,19 @@ async fn an_instance_lives() {
     given["state"] = json!("STOPPED");
     let made = bed.changed(&*instances, &given, &made, "i2").await;
     assert_eq!(text(&made, "state"), "STOPPED");
+    // More cores, without a word on threads, which OCI does not take beside them.
+    given["shape_config"]["ocpus"] = json!(2);
+    let response = bed.plan(&*instances, &given, Some(&made)).await;
+    let planned = response.planned.attribute("shape_config").unwrap().as_slice().unwrap()[0].clone();
+    assert!(!planned.attribute("vcpus").unwrap().is_known());
+    let made = bed.changed(&*instances, &given, &made, "i3").await;
+    // What is only for a new one neither removes the server nor is dropped in silence.
+    let mut other = given.clone();
+    other["create_vnic_details"]["assign_public_ip"] = json!(true);
+    let response = bed.plan(&*instances, &other, Some(&made)).await;
+    assert_eq!(response.effect, Effect::Update, "{:?}", response.reasons);
+    let outcome = instances.update(&bed.cx("i4"), &made, &super::bed::planned(&*instances, response)).await;
+    assert!(words(&outcome.diagnostics).contains("Not changed in place"), "{}", words(&outcome.diagnostics));
     given["metadata"] = json!({ "user_data": "IyE=" });
     assert_eq!(bed.plan(&*instances, &given, Some(&made)).await.effect, Effect::Replace);
     bed.removed(&*instances, &made).await;
