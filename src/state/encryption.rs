@@ -173,11 +173,31 @@ impl Default for Encryption {
     }
 }
 
+/// How something is stored, compared with how it would be stored now. Of several parts, the greatest tells what to do with the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stored {
+    /// The same.
+    Current,
+    /// In an older format.
+    OldFormat,
+    /// In clear where it would be encrypted, encrypted where it would be in clear, or with another passphrase.
+    OtherEncryption,
+}
+
+impl Stored {
+    pub(crate) fn in_format(is_this: bool) -> Self {
+        if is_this { Stored::Current } else { Stored::OldFormat }
+    }
+
+    fn encrypted(as_now: bool) -> Self {
+        if as_now { Stored::Current } else { Stored::OtherEncryption }
+    }
+}
+
 /// What was stored.
 pub(crate) struct Opened<'a> {
     pub(crate) plain: Cow<'a, [u8]>,
-    /// Whether it is stored as it would be stored now.
-    pub(crate) is_current: bool,
+    pub(crate) stored: Stored,
 }
 
 impl Encryption {
@@ -225,10 +245,13 @@ impl Encryption {
         Self(Arc::new(Policy { leaving: Some(Leaving(Arc::new(leaving))), ..(*self.0).clone() }))
     }
 
-    /// Prepares a state that is not stored as it would be stored now for being written anew.
-    pub(crate) fn prepare(&self, state: &mut State) -> Result<(), EncryptionError> {
+    /// Prepares a state that is stored otherwise than it would be stored now for being written anew.
+    pub(crate) fn prepare(&self, state: &mut State, stored: Stored) -> Result<(), EncryptionError> {
         match &self.0.leaving {
-            Some(Leaving(leaving)) if !self.is_on() => leaving(state).map_err(EncryptionError::StaysEncrypted),
+            // In clear by now, and was it not before.
+            Some(Leaving(leaving)) if !self.is_on() && stored == Stored::OtherEncryption => {
+                leaving(state).map_err(EncryptionError::StaysEncrypted)
+            }
             _ => Ok(()),
         }
     }
@@ -260,7 +283,7 @@ impl Encryption {
     /// When there is no passphrase that opens it, it is damaged, or it is in clear and must not be.
     pub fn open_file(&self, context: &str, stored: Vec<u8>) -> Result<Vec<u8>, EncryptionError> {
         if !Self::is_sealed_file(&stored) {
-            return self.admit_clear().map(|()| stored);
+            return self.admit_clear().map(|_| stored);
         }
         let text = std::str::from_utf8(&stored).map_err(|_| EncryptionError::Damaged("it is not text"))?;
         let text = text.strip_suffix('\n').ok_or(EncryptionError::Damaged("it is incomplete"))?;
@@ -279,12 +302,11 @@ impl Encryption {
     pub(crate) fn open_json<'a>(&self, context: &str, stored: &'a [u8]) -> Result<Opened<'a>, EncryptionError> {
         let quoted = stored.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         let Some(sealed) = quoted else {
-            self.admit_clear()?;
-            return Ok(Opened { plain: Cow::Borrowed(stored), is_current: !self.is_on() });
+            return Ok(Opened { plain: Cow::Borrowed(stored), stored: self.admit_clear()? });
         };
         let text = std::str::from_utf8(sealed).map_err(|_| EncryptionError::Damaged("it is not text"))?;
-        let (plain, is_current) = self.open_text(context, text)?;
-        Ok(Opened { plain: Cow::Owned(plain), is_current })
+        let (plain, stored) = self.open_text(context, text)?;
+        Ok(Opened { plain: Cow::Owned(plain), stored })
     }
 
     /// Whether what lies in a frame or a snapshot is sealed, and with the passphrase that seals now.
@@ -300,13 +322,13 @@ impl Encryption {
         self.0.seals.as_ref().ok_or(EncryptionError::NoKey)?.seal(context, plain)
     }
 
-    /// Whether what is in clear may be read.
-    pub(crate) fn admit_clear(&self) -> Result<(), EncryptionError> {
-        if self.0.refuses_clear { Err(EncryptionError::Clear) } else { Ok(()) }
+    /// What is in clear may be read, or not.
+    pub(crate) fn admit_clear(&self) -> Result<Stored, EncryptionError> {
+        if self.0.refuses_clear { Err(EncryptionError::Clear) } else { Ok(Stored::encrypted(!self.is_on())) }
     }
 
-    /// What [`seal_text`](Self::seal_text) was given, and whether the present passphrase sealed it.
-    pub(crate) fn open_text(&self, context: &str, text: &str) -> Result<(Vec<u8>, bool), EncryptionError> {
+    /// What [`seal_text`](Self::seal_text) was given.
+    pub(crate) fn open_text(&self, context: &str, text: &str) -> Result<(Vec<u8>, Stored), EncryptionError> {
         let sealed = Sealed::parse(text)?;
         let policy = &*self.0;
         if policy.seals.is_none() && policy.opens.is_empty() {
@@ -323,7 +345,7 @@ impl Encryption {
             if is_current {
                 key.keys().sealing.get_or_insert(derived);
             }
-            return Ok((plain, is_current));
+            return Ok((plain, Stored::encrypted(is_current)));
         }
         Err(EncryptionError::WrongKey { key: sealed.key.to_owned() })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::disk::{Disk, LocalDisk, LogFile};
-use crate::encryption::Encryption;
+use crate::encryption::{Encryption, Stored};
 use crate::lock::Lock;
 use crate::log::{self, Header};
 use crate::{Change, FORMAT, Holder, Record, State, StateError, StateStore, StateWriter, frame, snapshot};
@@ -102,7 +102,7 @@ impl LocalStore {
             Err(error) => return Err(StateError::io("read", &path)(error)),
         };
         let (header, start) = log::read_header(&path, &bytes)?;
-        let mut is_current = header.format == FORMAT;
+        let mut stored = Stored::in_format(header.format == FORMAT);
         let (mut state, snapshot_length) = match header.base {
             0 => (header.empty_state(), 0),
             serial => {
@@ -113,15 +113,15 @@ impl LocalStore {
                     Err(error) => return Err(StateError::io("read", &path)(error)),
                 };
                 let decoded = snapshot::decode(&path, &bytes, &header.lineage, serial, &self.encryption)?;
-                is_current &= decoded.is_current;
+                stored = stored.max(decoded.stored);
                 (decoded.state, bytes.len() as u64)
             }
         };
         let replayed = log::replay(&path, &bytes, start, &self.encryption, &mut state)?;
-        is_current &= replayed.is_current;
+        stored = stored.max(replayed.stored);
         let good = replayed.end as u64;
         let (base, length) = (header.base, bytes.len() as u64);
-        Ok(Attempt::Whole(Box::new(Loaded { state, good, length, snapshot_length, base, is_current })))
+        Ok(Attempt::Whole(Box::new(Loaded { state, good, length, snapshot_length, base, stored })))
     }
 
     /// Serials of all snapshots, in order.
@@ -189,8 +189,7 @@ struct Loaded {
     snapshot_length: u64,
     /// Serial of that snapshot; 0: there is none.
     base: u64,
-    /// Whether all of it is stored as it would be stored now: this format, this passphrase.
-    is_current: bool,
+    stored: Stored,
 }
 
 impl StateStore for LocalStore {
@@ -224,8 +223,8 @@ impl StateStore for LocalStore {
             writer.state = loaded.state;
             writer.length = loaded.good;
             writer.snapshot_length = loaded.snapshot_length;
-            if !loaded.is_current {
-                let prepared = self.encryption.prepare(&mut writer.state);
+            if loaded.stored != Stored::Current {
+                let prepared = self.encryption.prepare(&mut writer.state, loaded.stored);
                 prepared.map_err(StateError::encryption(&self.log_path()))?;
                 writer.compact(Backup::Remove)?;
             } else if self.encryption.is_on() {

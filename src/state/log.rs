@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encryption::Encryption;
+use crate::encryption::{Encryption, Stored};
 use crate::frame::{self, Next};
 use crate::{FORMAT, Record, State, StateError};
 
@@ -71,8 +71,8 @@ pub(crate) fn record_context(lineage: &str, serial: u64) -> String {
 pub(crate) struct Replayed {
     /// Where the last complete record ends; what follows there, if anything, is a torn tail.
     pub(crate) end: usize,
-    /// Whether every record is stored as it would be stored now.
-    pub(crate) is_current: bool,
+    /// How the records are stored.
+    pub(crate) stored: Stored,
 }
 
 /// Takes all records from `offset` on into `state`, which stands at the header's base.
@@ -86,15 +86,15 @@ pub(crate) fn replay(
     encryption: &Encryption,
     state: &mut State,
 ) -> Result<Replayed, StateError> {
-    let mut is_current = true;
+    let mut stored = Stored::Current;
     loop {
         match frame::next(bytes, offset) {
-            Next::End | Next::Torn => return Ok(Replayed { end: offset, is_current }),
+            Next::End | Next::Torn => return Ok(Replayed { end: offset, stored }),
             Next::Damaged(message) => return Err(StateError::damaged(path, offset, message)),
             Next::Frame { json, end } => {
                 let context = record_context(&state.lineage, state.serial + 1);
                 let opened = encryption.open_json(&context, json).map_err(StateError::encryption(path))?;
-                is_current &= opened.is_current;
+                stored = stored.max(opened.stored);
                 let record: Record = serde_json::from_slice(&opened.plain)
                     .map_err(|error| StateError::damaged(path, offset, format!("a record is not readable: {error}")))?;
                 if record.serial != state.serial + 1 {

@@ -34,7 +34,7 @@ pub use lease::LeaseSeen;
 pub use writer::RemoteWriter;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::encryption::{Encryption, EncryptionError};
+use crate::encryption::{Encryption, EncryptionError, Stored};
 use crate::frame::{self, Next};
 use crate::log::record_context;
 use crate::{FORMAT, Holder, Object, ObjectStore, Record, State, StateError, StateStore, StateWriter, Tag, snapshot};
@@ -324,8 +324,7 @@ struct Loaded {
     /// Bytes of all records after the base.
     log_bytes: u64,
     snapshot_bytes: u64,
-    /// Whether all of it is stored as it would be stored now: this format, this passphrase.
-    is_current: bool,
+    stored: Stored,
     /// Whether it was removed.
     removed: bool,
 }
@@ -335,8 +334,8 @@ impl Loaded {
         // Without a snapshot a state begins with nothing, after the records of one that was removed before it.
         let (lineage, root, serial) = (header.lineage.clone(), header.root.clone(), header.base);
         let state = State { lineage, root, serial, ..State::default() };
-        let (is_current, removed) = (header.format == FORMAT, header.removed);
-        Self { state, header, tag, fences: Vec::new(), log_bytes: 0, snapshot_bytes: 0, is_current, removed }
+        let (stored, removed) = (Stored::in_format(header.format == FORMAT), header.removed);
+        Self { state, header, tag, fences: Vec::new(), log_bytes: 0, snapshot_bytes: 0, stored, removed }
     }
 
     fn take_snapshot(
@@ -349,7 +348,7 @@ impl Loaded {
         let Header { lineage, base, .. } = &self.header;
         let decoded = snapshot::decode(&link.path(key), &object.bytes, lineage, *base, encryption)?;
         self.state = decoded.state;
-        self.is_current &= decoded.is_current;
+        self.stored = self.stored.max(decoded.stored);
         self.snapshot_bytes = object.bytes.len() as u64;
         Ok(())
     }
@@ -369,15 +368,13 @@ impl Loaded {
         let serial = self.state.serial + 1;
         let record = match (entry.record, entry.sealed) {
             (Some(record), None) => {
-                encryption.admit_clear().map_err(StateError::encryption(&path))?;
-                self.is_current &= !encryption.is_on();
+                self.stored = self.stored.max(encryption.admit_clear().map_err(StateError::encryption(&path))?);
                 record
             }
             (None, Some(sealed)) => {
                 let context = record_context(&self.state.lineage, serial);
-                let (plain, is_current) =
-                    encryption.open_text(&context, &sealed).map_err(StateError::encryption(&path))?;
-                self.is_current &= is_current;
+                let (plain, stored) = encryption.open_text(&context, &sealed).map_err(StateError::encryption(&path))?;
+                self.stored = self.stored.max(stored);
                 serde_json::from_slice(&plain).map_err(unreadable)?
             }
             (Some(_), Some(_)) | (None, None) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::encryption::{Encryption, EncryptionError};
+use crate::encryption::{Encryption, EncryptionError, Stored};
 use crate::{FORMAT, State, StateError};
 
 /// What stands before the state.
@@ -50,8 +50,7 @@ pub(crate) fn encode(state: &State, encryption: &Encryption) -> Result<Vec<u8>, 
 /// A snapshot that was read.
 pub(crate) struct Decoded {
     pub(crate) state: State,
-    /// Whether it is stored as it would be stored now.
-    pub(crate) is_current: bool,
+    pub(crate) stored: Stored,
 }
 
 /// Reads the bytes of a snapshot. `path` is for errors.
@@ -90,7 +89,7 @@ pub(crate) fn decode(
     if state.lineage != lineage {
         return Err(damaged(offset, "the snapshot is of another state".to_owned()));
     }
-    Ok(Decoded { state, is_current: opened.is_current && envelope.format == FORMAT })
+    Ok(Decoded { state, stored: opened.stored.max(Stored::in_format(envelope.format == FORMAT)) })
 }
 
 /// Whether a snapshot is sealed with the key that writes now: so that one in clear, or under an old passphrase, does not stay behind.

@@ -6,6 +6,7 @@ use super::{
     Header, LOG, Loaded, LogEntry, Mark, RemoteStore, SNAPSHOT, log_key, serial_of_log, serial_of_snapshot,
     snapshot_key,
 };
+use crate::encryption::Stored;
 use crate::{Change, FORMAT, Record, State, StateError, StateWriter, snapshot};
 
 /// A log is compacted when it is this many times as long as the snapshot it goes on from.
@@ -21,8 +22,8 @@ pub struct RemoteWriter {
     log: Option<Log>,
     /// Whether the state that was there was removed: then there is none, and its header is what another one takes the place of.
     is_removed: bool,
-    /// Whether all that was read is encrypted, or not, as it would be written now.
-    is_current: bool,
+    /// How all that was read is stored.
+    stored: Stored,
     broken: Option<String>,
 }
 
@@ -54,7 +55,7 @@ impl RemoteWriter {
             state: State::default(),
             log: None,
             is_removed: false,
-            is_current: true,
+            stored: Stored::Current,
             broken: None,
         };
         let Some(loaded) = writer.store.load()? else {
@@ -70,8 +71,8 @@ impl RemoteWriter {
             return Ok(writer);
         }
         let purge = writer.log.as_ref().is_some_and(|log| log.header.purge);
-        if !writer.is_current {
-            let prepared = writer.store.encryption.prepare(&mut writer.state);
+        if writer.stored != Stored::Current {
+            let prepared = writer.store.encryption.prepare(&mut writer.state, writer.stored);
             prepared.map_err(StateError::encryption(&writer.store.link.path(super::HEADER)))?;
             writer.compact(Backup::Purge)?;
         } else if purge {
@@ -89,9 +90,9 @@ impl RemoteWriter {
     }
 
     fn take_loaded(&mut self, loaded: Loaded) {
-        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, removed, is_current, .. } = loaded;
+        let Loaded { state, header, tag, fences, log_bytes, snapshot_bytes, removed, stored, .. } = loaded;
         self.is_removed = removed;
-        self.is_current = is_current;
+        self.stored = stored;
         self.state = state;
         self.log = Some(Log { header, tag, fences, bytes: log_bytes, snapshot_bytes });
     }

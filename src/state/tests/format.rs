@@ -163,7 +163,9 @@ fn version_1_is_rewritten_by_the_next_writer() {
     for (name, bytes) in files_of(&golden("v1")) {
         fs::write(folder.path().join(name), bytes).unwrap();
     }
-    let store = LocalStore::new(folder.path());
+    // It never was encrypted: nothing of it is left behind.
+    let encryption = Encryption::none().leaving_behind(|_| Err("the output \"hidden\"".to_owned()));
+    let store = LocalStore::new(folder.path()).encrypted(encryption);
     let before = store.read().unwrap();
     drop(store.lock(&holder(), Duration::ZERO).unwrap());
     assert_eq!(store.read().unwrap(), before);
