@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use pipectl_core::Diagnostic;
+use pipectl_core::{Diagnostic, without_byte_order_mark};
 use pipectl_lang::{ModuleFolders, SourceFile};
 
 use crate::foreign;
@@ -269,7 +269,7 @@ fn read(here: &Path, path: &Path) -> Result<SourceFile, Diagnostic> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(here, path, &error))?;
     match String::from_utf8(bytes) {
         // A byte order mark is no part of the text.
-        Ok(text) => Ok(SourceFile { name, text: text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text) }),
+        Ok(text) => Ok(SourceFile { name, text: without_byte_order_mark(&text).to_owned() }),
         Err(error) => {
             let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
             let detail = format!("Configuration files are UTF-8; `{name}` is not, in line {line}.");

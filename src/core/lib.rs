@@ -37,7 +37,7 @@ pub use path::{Path, Step};
 pub use provider_address::{ProviderAddress, ProviderSource, implied_name};
 pub use remedy::remedy;
 pub use schema::{Attribute, Block, BlockBody, Nesting, Schema};
-pub use span::{Source, SourceId, SourceMap, Span};
+pub use span::{BYTE_ORDER_MARK, Source, SourceId, SourceMap, Span, without_byte_order_mark};
 pub use target::Target;
 pub use types::{ObjectField, Type};
 pub use value::{Kind, Marks, Refinement, Unknown, Value};

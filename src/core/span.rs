@@ -68,6 +68,14 @@ impl SourceMap {
     }
 }
 
+/// What the text of a file may begin with that says nothing.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A text without the byte order mark that some editors put before it.
+pub fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Diagnostic, Number, SourceId, Span};
+use pipectl_core::{Diagnostic, Number, SourceId, Span, without_byte_order_mark};
 
 use crate::json_escape::unescape;
 
@@ -50,7 +50,7 @@ pub(crate) struct Text {
 
 /// Parses a whole file. Nothing but spaces may stand around its value.
 pub(crate) fn parse(text: &str, source: SourceId) -> Result<Json, Diagnostic> {
-    let mut parser = Parser { text, source, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+    let mut parser = Parser { text, source, at: text.len() - without_byte_order_mark(text).len() };
     let value = parser.value(0)?;
     match parser.peek() {
         None => Ok(value),

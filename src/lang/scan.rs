@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use pipectl_core::without_byte_order_mark;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
@@ -129,7 +131,7 @@ pub(crate) fn scan_template(text: &str) -> Vec<Token> {
 }
 
 fn scan_in(text: &str, mode: Mode) -> Vec<Token> {
-    let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let position = text.len() - without_byte_order_mark(text).len();
     let mut scanner = Scanner { text, position, modes: vec![mode], tokens: Vec::with_capacity(text.len() / 4) };
     while scanner.position < text.len() {
         match scanner.modes.last() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipectl_core::convert::convert;
-use pipectl_core::{Diagnostic, Diagnostics, Marks, Refinement, SourceMap, Span, Type, Value};
+use pipectl_core::{Diagnostic, Diagnostics, Marks, Refinement, SourceMap, Span, Type, Value, without_byte_order_mark};
 
 use crate::evaluate::{Evaluator, failed, is_dynamic};
 use crate::expression::{Call, Expression, Node, Source, walk};
@@ -223,9 +223,6 @@ fn settle(
     evaluator.fail(diagnostic, blamed)
 }
 
-/// What a text may begin with that says nothing.
-const BYTE_ORDER_MARK: char = '\u{feff}';
-
 /// What a template with variables gives.
 fn render(
     evaluator: &Evaluator<'_>,
@@ -238,7 +235,7 @@ fn render(
         return Err(Failure::argument(1, "invalid vars value: must be a map"));
     };
     let mut sources = SourceMap::default();
-    let template = template.strip_prefix(BYTE_ORDER_MARK).unwrap_or(template);
+    let template = without_byte_order_mark(template);
     let source = sources.add(name, template);
     let (expression, diagnostics) = syntax::parse_template(template, &Origin::new(source, 0));
     let (Some(expression), false) = (expression, diagnostics.has_errors()) else {

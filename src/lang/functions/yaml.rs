@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libyaml_safer::{ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
 use pipectl_core::convert::convert;
-use pipectl_core::{Number, Type as ValueType, Value};
+use pipectl_core::{BYTE_ORDER_MARK, Number, Type as ValueType, Value, without_byte_order_mark};
 use regex::Regex;
 
 use crate::functions::ParameterType as Type;
@@ -15,8 +15,6 @@ use crate::functions::quote::quote;
 use crate::functions::timestamp::{Timestamp, days_in};
 use crate::functions::yaml_encode::encode;
 use crate::functions::{Failure, Function, Parameter, plain};
-
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// How deep sequences and mappings may be nested, and how many values aliases may make.
 const MAX_DEPTH: usize = 1000;
@@ -73,7 +71,7 @@ fn decode(text: &str) -> Result<Value, String> {
 /// Reads a text, of which the last line break was added if it `lacked_break`.
 fn read(text: &str, lacked_break: bool) -> Result<Value, String> {
     // The parser takes the first byte of U+F000 to U+FFFF for that of a byte order mark, which it does not count in places.
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let text = without_byte_order_mark(text);
     let looks_marked = text.starts_with(|first: char| ('\u{f000}'..='\u{ffff}').contains(&first));
     let marked = looks_marked.then(|| format!("{BYTE_ORDER_MARK}{text}"));
     let mut parser = Parser::new();

@@ -1,7 +1,7 @@
 //! Reading a state file of Terraform.
 
 use pipectl_core::json::{from_json, type_from_json};
-use pipectl_core::{Address, AddressKind, InstanceKey, ProviderAddress};
+use pipectl_core::{Address, AddressKind, InstanceKey, ProviderAddress, without_byte_order_mark};
 use serde_json::{Map, Value as Json};
 
 use super::{Ours, TerraformRest, TerraformStateError, VERSION, has_open_type, numbers};
@@ -31,7 +31,7 @@ pub struct LeftOut {
 /// # Errors
 /// When it is not a state of Terraform of version 4.
 pub fn read(text: &str) -> Result<Imported, TerraformStateError> {
-    let marked = numbers::mark(text.trim_start_matches('\u{feff}'));
+    let marked = numbers::mark(without_byte_order_mark(text));
     let json: Json = serde_json::from_str(&marked).map_err(TerraformStateError::Json)?;
     let Json::Object(mut top) = json else { return Err(shape("the top is not an object")) };
     let version = top.remove("version").as_ref().and_then(Json::as_u64);
