@@ -27,6 +27,8 @@ pub enum DiagnosticKind {
     UnknownCheck,
     /// An assertion of a test does not hold.
     FailedAssertion,
+    /// A call names a function that there is not. The place is that of its name.
+    UnknownFunction,
 }
 
 /// One finding.

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, Read as _};
 use std::ops::Range;
 use std::path::Path;
 
-use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceMap, Value};
+use pipectl_core::{Address, Diagnostic, DiagnosticKind, Diagnostics, Marks, SourceId, SourceMap, Value};
 use pipectl_engine::{Inspection, objects_of, resolve_variables};
 use pipectl_lang::{Configuration, Expression, Reference, open_brackets, parse_expression};
 
@@ -218,7 +218,9 @@ impl Session<'_> {
             }
         }
         let found = parse_expression(text, id).and_then(|expression| self.value(&expression));
-        found.map(Evaluated::Value).map_err(|problems| problems.into_iter().map(only_as_a_whole).collect())
+        found
+            .map(Evaluated::Value)
+            .map_err(|problems| problems.into_iter().map(|problem| only_as_a_whole(problem, text, id)).collect())
     }
 
     /// What is not declared is an error even where nothing asks for its value, as in a configuration.
@@ -267,10 +269,10 @@ fn inside_of_type(text: &str) -> Option<Range<usize>> {
 }
 
 /// The console's own function is none of the language's.
-fn only_as_a_whole(problem: Diagnostic) -> Diagnostic {
-    if problem.summary != "Call to unknown function"
-        || !problem.detail.starts_with("There is no function named \"type\"")
-    {
+fn only_as_a_whole(problem: Diagnostic, text: &str, input: SourceId) -> Diagnostic {
+    let span = problem.span.as_ref().filter(|span| span.source == input);
+    let name = || span.and_then(|span| text.get(span.range.clone()));
+    if problem.kind != Some(DiagnosticKind::UnknownFunction) || name() != Some("type") {
         return problem;
     }
     let detail = "The console-only \"type\" function cannot be used as part of an expression.";

@@ -30,7 +30,12 @@ impl<'r> Judge<'r> {
         for mut found in diagnostics {
             let address = match found.kind {
                 Some(DiagnosticKind::FailedCondition | DiagnosticKind::FailedCheck) => found.address.as_deref(),
-                Some(DiagnosticKind::FailedAssertion | DiagnosticKind::MissingValue | DiagnosticKind::UnknownCheck)
+                Some(
+                    DiagnosticKind::FailedAssertion
+                    | DiagnosticKind::MissingValue
+                    | DiagnosticKind::UnknownCheck
+                    | DiagnosticKind::UnknownFunction,
+                )
                 | None => None,
             };
             let expected = address.and_then(|address| self.expected(address));

@@ -2,7 +2,7 @@
 
 use pipectl_core::convert::convert;
 use pipectl_core::suggest::did_you_mean;
-use pipectl_core::{Diagnostic, Kind, Marks, Refinement, Span, Type, Value};
+use pipectl_core::{Diagnostic, DiagnosticKind, Kind, Marks, Refinement, Span, Type, Value};
 
 use crate::evaluate::{Evaluator, failed, is_dynamic};
 use crate::expression::{Call, Expression};
@@ -77,7 +77,7 @@ fn unknown_function(name: &str) -> Diagnostic {
         [name] => {
             let hint = did_you_mean(name, TABLE.keys().copied().filter(|known| !known.contains("::")));
             let detail = format!("There is no function named {name:?}.{hint}");
-            Diagnostic::error("Call to unknown function", detail)
+            Diagnostic::error("Call to unknown function", detail).of_kind(DiagnosticKind::UnknownFunction)
         }
         ["provider", "terraform", function, ..] => {
             let detail = format!("The function {function:?} is not available from the provider \"terraform\".");
