@@ -19,8 +19,6 @@ use crate::roots::shown;
 /// Name of the file. No workspace can be called so.
 const FILE: &str = ".backend.hcl";
 
-const HEADER: &str = "# What `init -backend-config` was given.\n";
-
 const INVALID: &str = "Invalid -backend-config";
 
 /// Which settings count.
@@ -100,6 +98,38 @@ pub fn check_unchanged(project: &Project, text: &str) -> Result<(), Diagnostic> 
     }
 }
 
+/// An error where a root's settings lie under another name, and none under this one: its pipeline was renamed.
+pub fn left_under_another_name(project: &Project) -> Option<Diagnostic> {
+    let block = project.configuration.pipeline.as_ref()?;
+    let own = project.workspaces_folder();
+    if project.configuration.backend().is_none() || own.join(FILE).exists() {
+        return None;
+    }
+    let begins = header(&project.entry);
+    let siblings = std::fs::read_dir(own.parent()?).into_iter().flatten().flatten();
+    let mut of_root = siblings
+        .filter(|entry| std::fs::read_to_string(entry.path().join(FILE)).is_ok_and(|text| text.starts_with(&begins)));
+    let name = of_root.next()?.file_name().to_string_lossy().into_owned();
+    let (root, pipeline) = (&project.entry, &project.pipeline);
+    let detail = format!(
+        "`{root}` has settings from `init -backend-config` under the name \"{name}\", and now its pipeline is called \"{pipeline}\". Without \
+         them its state may lie elsewhere. They go along, or are no longer wanted."
+    );
+    let states = format!("{}.pipectl", project.prefix());
+    let problem = Diagnostic::error("Pipeline renamed", detail).at(block.span.clone());
+    let stored = format!("{states}/{name}/{FILE}");
+    Some(
+        problem
+            .hint(format!("mkdir -p {states}/{pipeline} && mv {stored} {states}/{pipeline}/"))
+            .hint(format!("rm {stored}")),
+    )
+}
+
+/// The first line of the file: by it a root whose pipeline has another name now knows its own.
+fn header(root: &str) -> String {
+    format!("# What `init -backend-config` was given for {root}.\n")
+}
+
 /// What `-backend-config` was given, as the text of the file; `None` where nothing was.
 ///
 /// # Errors
@@ -164,7 +194,7 @@ pub fn of_arguments(app: &App, project: &Project, words: &[String]) -> Result<Op
         return Err(problems);
     }
     let lines = values.iter().map(|(name, value)| format!("{name} = {}\n", expression_text(value)));
-    Ok(Some(HEADER.to_owned() + &lines.collect::<String>()))
+    Ok(Some(header(&project.entry) + &lines.collect::<String>()))
 }
 
 fn read_file(app: &App, path: &Path) -> Result<BTreeMap<String, (Value, Span)>, Diagnostics> {

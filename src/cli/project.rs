@@ -15,7 +15,7 @@ use pipectl_state::{Encryption, LocalStore, State, StateError, StateStore};
 
 use crate::artifact_store::Shared;
 use crate::backend::{self, Misplaced, Place};
-use crate::backend_settings::BackendSettings;
+use crate::backend_settings::{self, BackendSettings};
 use crate::environment::started_in;
 use crate::files::RootFiles;
 use crate::roots::Root;
@@ -171,6 +171,7 @@ impl Project {
         settings: BackendSettings,
     ) -> (Self, Diagnostics) {
         let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
+        let is_stored = matches!(settings, BackendSettings::Stored);
         let mut problems = settings.add_to(&mut configuration, &workspaces_folder(&folder, &pipeline));
         let given = environment.variable(OVERRIDE).filter(|name| !name.is_empty());
         let mut project = Self {
@@ -187,6 +188,9 @@ impl Project {
             incomplete: None,
             encryption: OnceLock::new(),
         };
+        if is_stored {
+            problems.extend(backend_settings::left_under_another_name(&project));
+        }
         match backend::place(&project.configuration, &project.folder) {
             Ok((place, warnings)) => {
                 project.place = place;
@@ -530,7 +534,7 @@ impl Project {
     }
 
     /// What stands before a path below the root's folder when people read it: `pipelines/`, or nothing.
-    fn prefix(&self) -> String {
+    pub fn prefix(&self) -> String {
         let folder =
             if self.entry == "." { self.shown.as_str() } else { self.shown.strip_suffix(&self.entry).unwrap_or("") };
         match folder.trim_end_matches('/') {

@@ -161,6 +161,27 @@ fn who_does_not_look_at_the_state_needs_no_whole_backend() {
     scenario.check("who_does_not_look_at_the_state_needs_no_whole_backend");
 }
 
+#[test]
+fn settings_of_a_backend_are_not_lost_when_a_pipeline_is_renamed() {
+    let mut scenario = Scenario::empty();
+    let root = "pipeline \"p\" {\n  backend \"local\" {}\n}\n\noutput \"one\" {\n  value = 1\n}\n";
+    scenario.write("a.hcl", root);
+    scenario.write("b.hcl", &root.replace("\"p\"", "\"other\""));
+    scenario.quietly("init a.hcl -backend-config=path=states/a.tfstate");
+    scenario.quietly("apply -auto-approve a.hcl");
+    // Another root has nothing to do with it.
+    scenario.quietly("apply -auto-approve b.hcl");
+    scenario.edit("a.hcl", "\"p\"", "\"q\"");
+    scenario.run("plan a.hcl");
+    scenario.run("apply -auto-approve a.hcl");
+    scenario.note("mkdir -p .pipectl/q && mv .pipectl/p/.backend.hcl .pipectl/q/");
+    std::fs::create_dir_all(scenario.file(".pipectl/q")).expect("the folder can be made");
+    let (old, new) = (scenario.file(".pipectl/p/.backend.hcl"), scenario.file(".pipectl/q/.backend.hcl"));
+    std::fs::rename(old, new).expect("the settings can be moved");
+    scenario.run("plan a.hcl");
+    scenario.check("settings_of_a_backend_are_not_lost_when_a_pipeline_is_renamed");
+}
+
 /// A job that applies what another job has planned has no settings of its own.
 #[test]
 fn a_saved_plan_is_applied_with_its_settings_only() {
