@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use pipectl_core::{Address, Diagnostics, InstanceKey, Marks, Type, Value};
-use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, evaluate};
+use pipectl_lang::{Configuration, Expression, ObjectBlock, Reference, Scope, evaluate, referenced_values};
 
 use crate::Engine;
 use crate::evaluation::{Evaluation, extend_once};
@@ -82,6 +82,11 @@ impl Inspection<'_> {
     /// What is wrong with it, or with what it refers to.
     pub fn evaluate(&self, expression: &Expression) -> Result<Value, Diagnostics> {
         evaluate(expression, &self.scope(expression)?)
+    }
+
+    /// What an expression of the root module refers to, and what can be said of each in a line.
+    pub fn referenced_values(&self, expression: &Expression) -> Vec<(String, String)> {
+        self.scope(expression).map(|scope| referenced_values(expression, &scope)).unwrap_or_default()
     }
 
     /// How evaluating went, by node.

@@ -11,7 +11,7 @@ use pipectl_core::{
 use pipectl_engine::{
     Engine, Inspection, Mode, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput, objects_of,
 };
-use pipectl_lang::{Configuration, Reference, Rule, parse_expression};
+use pipectl_lang::{Configuration, Reference, Rule};
 use pipectl_provider::Registry;
 use pipectl_state::{MemoryStore, State, StateError, StateStore as _, StateWriter};
 
@@ -26,7 +26,6 @@ use crate::operation::{holder, outputs_of};
 use crate::project::Project;
 use crate::reporter::Follower;
 use crate::view::outputs::Output;
-use crate::view::value::{self, Detail};
 
 /// What came of a run.
 pub struct Outcome {
@@ -246,23 +245,8 @@ impl<'a> Session<'a> {
             ),
         };
         let mut problem = problem.at(at);
-        problem.values = self.values_in(rule, inspection);
+        problem.values = inspection.referenced_values(&rule.condition);
         judge.assertion(problem.into());
-    }
-
-    /// What the condition refers to, with values.
-    fn values_in(&self, rule: &Rule, inspection: &Inspection<'_>) -> Vec<(String, String)> {
-        let mut values: Vec<(String, String)> = Vec::new();
-        for traversal in rule.condition.traversals() {
-            let steps: String = traversal.steps.iter().map(ToString::to_string).collect();
-            let text = format!("{}{steps}", traversal.reference);
-            let id = self.sources.clone().add("", text.as_str());
-            let known = parse_expression(&text, id).ok().and_then(|expression| inspection.evaluate(&expression).ok());
-            if let Some(found) = known.filter(|_| !values.iter().any(|(known, _)| *known == text)) {
-                values.push((text, value::render(&found, 0, Detail::Short)));
-            }
-        }
-        values
     }
 }
 
