@@ -19,15 +19,10 @@ pub(super) fn plan_output(run: &Arc<Run>, node: NodeIndex, name: &str, stored: O
     let scope = run.values.scope(&run.graph, node, 0);
     let mut judged = Conditions::of_output(block, &ModulePath::ROOT).judge(&scope);
     run.judged(std::mem::take(&mut judged.results));
-    let is_broken = judged.problems.has_errors();
     let judged = if run.options.mode == Mode::RefreshOnly { judged.forgiven() } else { judged.certain() };
     let value = judged.and_then(|warnings| {
         run.report(warnings);
-        match is_broken {
-            // What does not hold is no reason to refuse what refresh saw. The output itself stays as it was.
-            true => Ok(stored.map_or_else(Value::null, output_value)),
-            false => value_of_output(block, &scope, &ModulePath::ROOT),
-        }
+        value_of_output(block, &scope, &ModulePath::ROOT)
     });
     let value = match value {
         Ok(value) => value,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use petgraph::graph::NodeIndex;
 use pipectl_core::{Address, AddressKind, Diagnostic, Diagnostics, Marks, Path, ProviderAddress, Value};
 use pipectl_provider::{Found, Instance, ReadOutcome, Resource};
 use pipectl_state::{AttributePath, Change, IntentState, ObjectState, Operation, PathStep, State, StoredSecret};
@@ -142,17 +143,7 @@ impl Refresh<'_> {
             if let Node::Object(declaration) = self.ground.graph.node(node)
                 && let Some(objects) = waiting.remove(declaration)
             {
-                let left_out: Vec<(&Address, &ObjectState)> = objects
-                    .iter()
-                    .filter(|(address, deposed, _)| deposed.is_none() && !self.selection.has(address))
-                    .map(|(address, _, object)| (*address, *object))
-                    .collect();
-                let is_read = self.options.refresh
-                    && left_out.iter().any(|(address, object)| self.misses_something(address, object))
-                    && before.configures(self.ground, self.state, self.selection)[node.index()];
-                for (address, object) in left_out {
-                    values.insert(address.clone(), self.left_out(before, is_read, address, object).await);
-                }
+                values.extend(self.left_out(before, node, &objects).await);
                 let addresses: Vec<Address> = objects.iter().map(|(address, ..)| (*address).clone()).collect();
                 self.look(before, objects, &mut observations, &mut diagnostics).await;
                 let seen = addresses.into_iter().filter_map(|address| {
@@ -189,28 +180,51 @@ impl Refresh<'_> {
         places.any(|path: Path| stored.at(&path).is_some_and(|value| !value.is_known()))
     }
 
-    /// An object that is left out of the plan, for the providers that are configured from it: as the state has it. What that has only
-    /// fingerprints of is read where the plan needs one of those (`is_read`), and can be; nobody is told where it cannot.
-    async fn left_out(&self, before: &Before, is_read: bool, address: &Address, object: &ObjectState) -> Value {
-        let stored = self.as_stored(address, object);
-        let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else { return stored };
-        if !is_read || !self.misses_something(address, object) {
-            return stored;
-        }
-        let (Ok(Bound::Ready(bound)), Ok(prior)) = (
-            before.resource(self.ground, address, object.provider.as_ref()).await,
-            instance_of(address, object, kind.as_ref()),
-        ) else {
-            return stored;
-        };
-        let read = bound.read(&reading(self.engine, address, String::new()), &for_provider(&prior)).await;
-        match read {
-            Ok(ReadOutcome::Present { instance, .. }) => {
-                let read = self.engine.mark(kind.schema(), keep_marks(&prior, *instance).attributes);
-                with_what_was_read(stored, &object.secrets, &read)
+    /// Those objects of a block that are left out of the plan, for the providers that are configured from them: as the state has them. What that
+    /// has only fingerprints of is read where the plan needs one of those providers, and can be; nobody is told where it cannot.
+    async fn left_out(&self, before: &Before, node: NodeIndex, objects: &[Stored<'_>]) -> BTreeMap<Address, Value> {
+        let (mut values, mut missing) = (BTreeMap::new(), Vec::new());
+        for &(address, deposed, object) in objects {
+            if deposed.is_none() && !self.selection.has(address) {
+                values.insert(address.clone(), self.as_stored(address, object));
+                if self.misses_something(address, object) {
+                    missing.push((address, object));
+                }
             }
-            Ok(ReadOutcome::Gone) | Err(_) => stored,
         }
+        if !self.options.refresh
+            || missing.is_empty()
+            || !before.configures(self.ground, self.state, self.selection)[node.index()]
+        {
+            return values;
+        }
+        let mut looks = Vec::new();
+        for (address, object) in missing {
+            let Some(kind) = self.engine.registry.resource(address.kind, &address.type_name) else { continue };
+            let bound = before.resource(self.ground, address, object.provider.as_ref()).await;
+            if let (Ok(Bound::Ready(bound)), Ok(prior)) = (bound, instance_of(address, object, kind.as_ref())) {
+                looks.push((address.clone(), bound, prior));
+            }
+        }
+        let read = each(looks, self.permits, |(address, bound, prior)| {
+            let engine = self.engine.clone();
+            async move {
+                let read = bound.read(&reading(&engine, &address, String::new()), &for_provider(&prior)).await;
+                (address, prior, read)
+            }
+        });
+        for (address, prior, read) in read.await {
+            let current = self.state.resources.get(&address).and_then(|resource| resource.current.as_ref());
+            let kind = self.engine.registry.resource(address.kind, &address.type_name);
+            let (Ok(ReadOutcome::Present { instance, .. }), Some(object), Some(kind), Some(value)) =
+                (read, current, kind, values.get_mut(&address))
+            else {
+                continue;
+            };
+            let read = self.engine.mark(kind.schema(), keep_marks(&prior, *instance).attributes);
+            *value = with_what_was_read(value.clone(), &object.secrets, &read);
+        }
+        values
     }
 
     /// Whether others may see an object that is left out: an instance of a block of which others are planned.
