@@ -127,7 +127,7 @@ impl Running<'_> {
             return cases;
         };
         let (app, sources) = (self.app, self.sources);
-        let mut session = Session::new(app, self.project, self.modules, sources, file, inputs, work.path().to_owned());
+        let mut session = Session::new(app, self.project, self.modules, file, inputs, work.path().to_owned());
         let mut errored = None;
         for run in &file.runs {
             let is_stopped = app.cancel.state() > Stop::No;

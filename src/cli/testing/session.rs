@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipectl_core::{
-    Address, AddressKind, Diagnostic, DiagnosticKind, Diagnostics, Kind, Marks, SourceMap, Type, Value, convert,
-};
+use pipectl_core::{Address, AddressKind, Diagnostic, DiagnosticKind, Diagnostics, Kind, Marks, Type, Value, convert};
 use pipectl_engine::{
     Engine, Inspection, Mode, OutputChange, Plan, PlanOptions, Planned, Seed, VariableInput, objects_of,
 };
@@ -53,7 +51,6 @@ pub struct Session<'a> {
     app: &'a App,
     root: &'a Arc<Configuration>,
     modules: &'a Modules,
-    sources: &'a SourceMap,
     file: &'a TestFile,
     inputs: Vec<VariableInput>,
     engine: Engine,
@@ -87,7 +84,6 @@ impl<'a> Session<'a> {
         app: &'a App,
         project: &'a Project,
         modules: &'a Modules,
-        sources: &'a SourceMap,
         file: &'a TestFile,
         inputs: Vec<VariableInput>,
         work: PathBuf,
@@ -99,7 +95,7 @@ impl<'a> Session<'a> {
         engine.folders.work = work;
         let root = &project.configuration;
         let (holdings, runs) = (BTreeMap::new(), BTreeMap::new());
-        Self { app, root, modules, sources, file, inputs, engine, holdings, turn: 0, runs }
+        Self { app, root, modules, file, inputs, engine, holdings, turn: 0, runs }
     }
 
     /// What the file says that means nothing for any of its modules.
