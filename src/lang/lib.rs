@@ -26,6 +26,7 @@ mod load;
 mod lost;
 mod lower;
 mod lower_template;
+mod object_parts;
 mod origin;
 mod provider_configuration;
 mod quoted_reference;

@@ -16,8 +16,8 @@ use crate::expression::{
     BinaryOperator, Call, Expression, For, Item, Key, Node, Source, Step, Traversal, UnaryOperator,
 };
 use crate::lower_template;
+use crate::object_parts::{Divided, Part};
 use crate::origin::Origin;
-use crate::syntax;
 
 /// How many splats may follow one another: each takes the rest of the steps into its elements.
 const MAX_SPLATS: usize = 64;
@@ -28,14 +28,14 @@ pub(crate) struct Lower<'a> {
     pub(crate) text: &'a str,
     /// Where `text` stands.
     pub(crate) origin: &'a Origin,
-    /// Object keys that hcl-edit saw under another name: it refuses a key that stands twice.
-    pub(crate) masked: Vec<Range<usize>>,
+    /// Object constructors that hcl-edit saw empty.
+    divided: &'a [Divided],
     pub(crate) diagnostics: Diagnostics,
 }
 
 impl<'a> Lower<'a> {
-    pub(crate) fn new(text: &'a str, origin: &'a Origin, masked: Vec<Range<usize>>) -> Self {
-        Self { text, origin, masked, diagnostics: Diagnostics::new() }
+    pub(crate) fn new(text: &'a str, origin: &'a Origin, divided: &'a [Divided]) -> Self {
+        Self { text, origin, divided, diagnostics: Diagnostics::new() }
     }
 
     /// The span in the file of a range of `text`.
@@ -130,7 +130,10 @@ impl<'a> Lower<'a> {
                 Node::Tuple(array.iter().map(|element| self.element(element, &range)).collect())
             }
             hcl::Expression::Object(object) => {
-                Node::Object(object.iter().map(|(key, value)| self.item(key, value, &range)).collect())
+                match self.divided.binary_search_by_key(&range.start, |divided| divided.start) {
+                    Ok(position) => Node::Object(self.items_of_parts(&self.divided[position].parts)),
+                    Err(_) => Node::Object(object.iter().map(|(key, value)| self.item(key, value, &range)).collect()),
+                }
             }
             hcl::Expression::StringTemplate(template) => return lower_template::quoted(self, template, range),
             hcl::Expression::HeredocTemplate(heredoc) => return lower_template::heredoc(self, heredoc, range),
@@ -193,8 +196,6 @@ impl<'a> Lower<'a> {
     fn item(&mut self, key: &hcl::ObjectKey, value: &hcl::ObjectValue, outer: &Range<usize>) -> Item {
         let range = key.span().unwrap_or(outer.clone());
         let key = match key {
-            // The name was changed so that hcl-edit would take the key; the text still has the true one.
-            _ if self.masked.contains(&range) => self.masked_key(&range),
             hcl::ObjectKey::Ident(name) => Key::Name(name.as_str().to_owned()),
             hcl::ObjectKey::Expression(expression) => match expression {
                 hcl::Expression::Null(_) | hcl::Expression::Bool(_) => Key::Name(self.written(&range).to_owned()),
@@ -204,14 +205,17 @@ impl<'a> Lower<'a> {
         Item { key, value: self.expression(value.expr(), outer) }
     }
 
-    fn masked_key(&mut self, range: &Range<usize>) -> Key {
-        let text = self.written(range);
-        if crate::scan::is_identifier(text) {
-            return Key::Name(text.to_owned());
+    fn items_of_parts(&mut self, parts: &[Part]) -> Vec<Item> {
+        let mut items = Vec::new();
+        for part in parts {
+            let origin = self.origin.beginning_at(part.start);
+            let mut lower = Lower::new(&part.text, &origin, &part.parsed.divided);
+            if let hcl::Expression::Object(object) = &part.parsed.tree {
+                items.extend(object.iter().map(|(key, value)| lower.item(key, value, &(0..part.text.len()))));
+            }
+            self.diagnostics.extend(lower.diagnostics);
         }
-        let (expression, diagnostics) = syntax::parse_expression(text, &self.origin.beginning_at(range.start));
-        self.diagnostics.extend(diagnostics);
-        Key::Expression(expression.unwrap_or_else(|| Expression::literal(Value::null(), self.span(range.clone()))))
+        items
     }
 
     fn call(&mut self, call: &hcl::FuncCall, range: &Range<usize>) -> Node {

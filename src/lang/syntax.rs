@@ -12,13 +12,11 @@ use crate::brackets::{Brackets, opens_block};
 use crate::expression::Expression;
 use crate::lower::Lower;
 use crate::lower_template;
+use crate::object_parts::{self, Cut, Divided, Parsed, Part};
 use crate::origin::{Origin, in_order};
 use crate::scan::{Token, TokenKind, is_identifier_continue, is_identifier_start, scan, scan_template};
 use crate::syntax_error;
 use crate::syntax_mistake::Whole;
-
-/// How many repeated keys of object constructors one block may have.
-const MAX_REPEATED_KEYS: usize = 200;
 
 /// How many mistakes of one block of a file are looked for.
 const MAX_MISTAKES: usize = 20;
@@ -66,10 +64,10 @@ fn parse_chunk(text: &str, source: SourceId, chunk: Chunk) -> (Option<Body>, Dia
         let unbalanced = (!balanced).then(|| syntax_error::unbalanced(&shown, &scan(&shown), &origin)).flatten();
         let diagnostic = match unbalanced {
             Some(diagnostic) => diagnostic,
-            None => match parse_masked(&shown, parser::parse_body) {
-                Ok((body, masked)) if diagnostics.is_empty() => {
-                    let mut lower = Lower::new(part, &origin, masked);
-                    let body = lower.body(&body, 0..part.len());
+            None => match parse_around(&shown, scan, parser::parse_body) {
+                Ok(Parsed { tree, divided }) if diagnostics.is_empty() => {
+                    let mut lower = Lower::new(part, &origin, &divided);
+                    let body = lower.body(&tree, 0..part.len());
                     return (Some(body), lower.diagnostics);
                 }
                 Ok(_) => return (None, diagnostics),
@@ -149,10 +147,10 @@ fn parse_bare(shown: &str, tokens: &[Token], text: &str, origin: &Origin) -> (Op
     if let Some(diagnostic) = syntax_error::unbalanced(shown, tokens, origin) {
         return (None, diagnostic.into());
     }
-    match parse_masked(shown, parser::parse_expr) {
-        Ok((expression, masked)) => {
-            let mut lower = Lower::new(text, origin, masked);
-            let expression = lower.expression(&expression, &(0..text.len()));
+    match parse_around(shown, scan, parser::parse_expr) {
+        Ok(Parsed { tree, divided }) => {
+            let mut lower = Lower::new(text, origin, &divided);
+            let expression = lower.expression(&tree, &(0..text.len()));
             (Some(expression), lower.diagnostics)
         }
         Err(error) => (None, syntax_error::explain(shown, tokens, origin, Whole::Expression, &error).into()),
@@ -161,10 +159,10 @@ fn parse_bare(shown: &str, tokens: &[Token], text: &str, origin: &Origin) -> (Op
 
 /// Parses a template that is all of `text`, as in a template file or a JSON string.
 pub(crate) fn parse_template(text: &str, origin: &Origin) -> (Option<Expression>, Diagnostics) {
-    match parse_masked(text, parser::parse_template) {
-        Ok((template, masked)) => {
-            let mut lower = Lower::new(text, origin, masked);
-            let expression = lower_template::bare(&mut lower, &template, 0..text.len());
+    match parse_around(text, scan_template, parser::parse_template) {
+        Ok(Parsed { tree, divided }) => {
+            let mut lower = Lower::new(text, origin, &divided);
+            let expression = lower_template::bare(&mut lower, &tree, 0..text.len());
             (Some(expression), lower.diagnostics)
         }
         Err(error) => {
@@ -173,39 +171,72 @@ pub(crate) fn parse_template(text: &str, origin: &Origin) -> (Option<Expression>
     }
 }
 
-/// Parses `text` around faults of hcl-edit, which is shown another text of the same length.
+/// Where the parser stopped, and in its words why.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) message: String,
+    pub(crate) offset: usize,
+}
+
+impl From<parser::Error> for Refused {
+    fn from(error: parser::Error) -> Self {
+        Self { message: error.message().to_owned(), offset: error.location().offset() }
+    }
+}
+
+/// Parses `text`, whose tokens `scan` tells, around faults of hcl-edit, which is shown another text of the same length.
 ///
-/// It refuses a key that stands twice in an object constructor, where the last one counts: the repeated key gets another name. It
-/// does not see the end of a heredoc without lines, nor that a line which only begins with the marker is none: see [`misread`]. It
-/// refuses line breaks and comments inside of brackets in some places, and numbers that no double holds: only when it refuses a text,
-/// they are shown as spaces and as other numbers. Returns where keys were renamed.
-fn parse_masked<T>(
+/// Some object constructors it is shown in parts: see [`object_parts`]. It does not see the end of a heredoc without lines, nor that a line which
+/// only begins with the marker is none: see [`misread`]. It refuses line breaks and comments inside of brackets in some places, and numbers that no
+/// double holds: only when it refuses a text, they are shown as spaces and as other numbers.
+fn parse_around<T>(
     text: &str,
+    scan: fn(&str) -> Vec<Token>,
     parse: impl Fn(&str) -> Result<T, parser::Error>,
-) -> Result<(T, Vec<Range<usize>>), parser::Error> {
+) -> Result<Parsed<T>, Refused> {
     let mut shown = misread(text);
-    let mut masked: Vec<Range<usize>> = Vec::new();
-    let mut refused: Option<parser::Error> = None;
+    let mut divided = None;
+    let mut refused: Option<Refused> = None;
+    if object_parts::may_be_large(text) {
+        divided = Some(divide(text, scan, &mut shown)?);
+    }
     loop {
         match parse(&shown) {
-            Ok(parsed) => return Ok((parsed, masked)),
-            Err(error) if error.message().contains("unique object key") && masked.len() < MAX_REPEATED_KEYS => {
-                let Some(range) = key_at(&shown, error.location().offset()) else { return Err(error) };
-                let Some(name) = other_name(masked.len(), range.len()) else { return Err(error) };
-                shown.to_mut().replace_range(range.clone(), &name);
-                masked.push(range);
+            Ok(tree) => return Ok(Parsed { tree, divided: divided.unwrap_or_default() }),
+            Err(error) if divided.is_none() && error.message().contains("unique object key") => {
+                divided = Some(divide(text, scan, &mut shown)?);
             }
             // What is wrong in the simpler text, too, was wrong before.
             Err(error) => match (refused, simplified(&shown)) {
                 (Some(first), _) => return Err(first),
-                (None, None) => return Err(error),
+                (None, None) => return Err(error.into()),
                 (None, Some(simpler)) => {
-                    refused = Some(error);
+                    refused = Some(error.into());
                     shown = Cow::Owned(simpler);
                 }
             },
         }
     }
+}
+
+/// Parses the object constructors of `text` that are to be parsed in parts, and leaves them empty in `shown`.
+fn divide(text: &str, scan: fn(&str) -> Vec<Token>, shown: &mut Cow<'_, str>) -> Result<Vec<Divided>, Refused> {
+    let cuts = object_parts::cuts(text, &scan(text));
+    let in_parts = |cut: &Cut| {
+        let part = |items: &Range<usize>| {
+            let (start, text) = (items.start - 1, format!("{{{}}}", &text[items.clone()]));
+            let parsed = parse_around(&text, crate::scan::scan, parser::parse_expr);
+            let parsed = parsed.map_err(|refused| Refused { offset: start + refused.offset, ..refused })?;
+            Ok(Part { text, start, parsed })
+        };
+        let parts = cut.parts.iter().map(part).collect::<Result<_, Refused>>()?;
+        Ok(Divided { start: cut.inside.start - 1, parts })
+    };
+    let divided = cuts.iter().map(in_parts).collect::<Result<_, Refused>>()?;
+    for Cut { inside, .. } in cuts {
+        shown.to_mut().replace_range(inside.clone(), &" ".repeat(inside.len()));
+    }
+    Ok(divided)
 }
 
 /// The text with spaces for the line breaks and comments that mean nothing (those directly inside of brackets, parentheses, templates
@@ -249,7 +280,7 @@ fn simplified(text: &str) -> Option<String> {
 }
 
 /// Whether the brace at `opener` begins a `for` expression.
-fn is_for(text: &str, tokens: &[Token], opener: usize) -> bool {
+pub(crate) fn is_for(text: &str, tokens: &[Token], opener: usize) -> bool {
     let mut inside =
         tokens[opener + 1..].iter().filter(|token| !matches!(token.kind, TokenKind::Newline | TokenKind::Comment));
     let first = inside.next().is_some_and(|token| &text[token.range.clone()] == "for");
@@ -299,35 +330,6 @@ fn misread(text: &str) -> Cow<'_, str> {
         }
     }
     shown
-}
-
-/// The object key that begins at `start`: up to the `=` or `:` after it.
-fn key_at(text: &str, start: usize) -> Option<Range<usize>> {
-    let mut depth = 0usize;
-    let mut end = start;
-    for token in scan(text.get(start..)?) {
-        match token.kind {
-            TokenKind::Equals | TokenKind::Colon if depth == 0 => return (end > start).then_some(start..end),
-            TokenKind::End => return None,
-            kind if kind.opens() => depth += 1,
-            kind if kind.is_closer() => depth = depth.checked_sub(1)?,
-            _ => {}
-        }
-        end = start + token.range.end;
-    }
-    None
-}
-
-/// The `number`th identifier of `length` bytes, of those that nobody writes when there is room for that.
-fn other_name(number: usize, length: usize) -> Option<String> {
-    const LETTERS: &[u8] = b"QZXJKVWYqzxjkvwyABCDEFGHILMNOPRSTUabcdefghilmnoprstu";
-    let digit = |place: u32| char::from(LETTERS[number / LETTERS.len().pow(place) % LETTERS.len()]);
-    match length {
-        0 => None,
-        1 => (number < LETTERS.len()).then(|| digit(0).to_string()),
-        2 => Some([digit(0), digit(1)].iter().collect()),
-        _ => Some(format!("{}{}{}", digit(0), digit(1), "_".repeat(length - 2))),
-    }
 }
 
 /// Where an item of a file stands: from its first token to the line break that ends it.

@@ -1,11 +1,11 @@
 //! Syntax errors in Terraform's words. hcl-edit says where parsing stopped; the tokens around that place say what is wrong.
 
-use hcl_edit::parser;
 use pipectl_core::{Diagnostic, Span};
 
 use crate::brackets::{Brackets, Change, opens_block};
 use crate::origin::Origin;
 use crate::scan::{Token, TokenKind, is_identifier_continue};
+use crate::syntax::Refused;
 use crate::syntax_mistake::{Whole, begins_expression, ends_expression, mistake};
 use crate::template_directives;
 
@@ -149,16 +149,10 @@ fn missing_value(tokens: &[Token], here: usize, span: &dyn Fn(usize) -> Span) ->
     Diagnostic::error("Missing attribute value", detail).at(span(place))
 }
 
-/// The diagnostic for an error of hcl-edit in `text`, whose tokens are given.
-pub(crate) fn explain(
-    text: &str,
-    tokens: &[Token],
-    origin: &Origin,
-    whole: Whole,
-    error: &parser::Error,
-) -> Diagnostic {
-    let message = error.message();
-    let offset = error.location().offset().min(text.len());
+/// The diagnostic for what hcl-edit refuses in `text`, whose tokens are given.
+pub(crate) fn explain(text: &str, tokens: &[Token], origin: &Origin, whole: Whole, refused: &Refused) -> Diagnostic {
+    let message = refused.message.as_str();
+    let offset = refused.offset.min(text.len());
     let here = tokens.iter().position(|token| token.range.end > offset).unwrap_or(tokens.len() - 1);
     let span = |index: usize| origin.span(tokens[index].range.clone());
     if let Some(unbalanced) = unbalanced(text, tokens, origin) {
@@ -176,7 +170,10 @@ pub(crate) fn explain(
             format!("The argument \"{name}\" was already set in this block. Each argument may be set only once.");
         return Diagnostic::error("Attribute redefined", detail).at(span(here));
     }
-    if message.contains("nesting depth") || message.contains("chained binary operators") {
+    if message.contains("nesting depth")
+        || message.contains("unique object key")
+        || message.contains("chained binary operators")
+    {
         let detail = "Expressions and blocks may be nested at most 64 levels deep, and at most 128 operators may be chained. Break the \
                       expression up with local values.";
         return Diagnostic::error("Too deeply nested", detail).at(span(here));

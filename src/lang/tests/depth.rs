@@ -20,6 +20,7 @@ fn expressions(times: usize) -> Vec<(&'static str, String)> {
         ("objects", around("{a=", "1", "}")),
         ("calls", around("abs(", "1", ")")),
         ("templates", around("\"${", "1", "}\"")),
+        ("repeated keys", format!("{}1{}", "{ a = 1, a = ".repeat(times), " }".repeat(times))),
         ("directives", format!("\"{}{}\"", "%{if true}".repeat(times), "%{endif}".repeat(times))),
         ("loops", format!("\"{}{}\"", "%{for x in [1]}".repeat(times), "%{endfor}".repeat(times))),
         ("negations", format!("{}true", "!".repeat(times))),

@@ -11,6 +11,14 @@ fn expressions_are_read_as_terraform_reads_them() {
     let cases = [
         ("{ a = 1, a = 2, \"a\" = 3 }", "{ a = 3 }"),
         ("{ a = 1, b = 2, a = { a = 4, a = 5 } }", "{ a = { a = 5 }, b = 2 }"),
+        ("{ a = 1, a = 2 }.a", "2"),
+        ("merge({ a = 1, a = 2 }, { b = 3, c = 4, \"b\" = 5 })", "{ a = 2, b = 5, c = 4 }"),
+        ("[for k, v in { a = 1, b = 2, a = 3 } : \"${k}${v}\"]", "[\"a3\", \"b2\"]"),
+        ("{ for k, v in { a = 1, a = 2 } : k => { b = v, b = v + 1 } }", "{ a = { b = 3 } }"),
+        ("\"%{ for k, v in { a = 1, a = 2 } }${{ x = v, x = k }.x}%{ endfor }\"", "\"a\""),
+        ("true ? { a = 1, a = 2 } : { a = 3 }", "{ a = 2 }"),
+        ("{ a = <<EOT\n}\nEOT\n  a = 2 }", "{ a = 2 }"),
+        ("{ (\"a\") = 1, \"${\"a\"}\" = 2, \"\\u0061\" = 3, b = 4 }", "{ a = 3, b = 4 }"),
         ("[<<EOT\nEOT\n, 1]", "[\"\", 1]"),
         ("1e5000 == 2e5000", "false"),
         ("1e400 > 1e399", "true"),
@@ -49,6 +57,33 @@ fn expressions_are_read_as_terraform_reads_them() {
             Err(found) => assert!(expected.is_empty(), "{text}: {found:?}"),
         }
     }
+}
+
+#[test]
+fn objects_may_have_any_number_of_keys() {
+    let scope = Scope::new(Arc::new(NoFiles));
+    // As many again repeat them.
+    let items: String = (0..20_000).map(|item| format!("  key{} = \"é{item}\" # {{\n", item % 10_000)).collect();
+    let parsed = parse_expression(&format!("{{\n{items}}}"), SourceId(0)).expect("an object");
+    let value = evaluate(&parsed, &scope).expect("a value");
+    assert_eq!(value.attribute("key7").expect("a key").to_string(), "\"é10007\"");
+    let length = parse_expression(&format!("length({{\n{items}}})"), SourceId(0)).expect("a call");
+    assert_eq!(evaluate(&length, &scope).expect("a number").to_string(), "10000");
+}
+
+#[test]
+fn what_is_wrong_in_a_large_object_is_told_where_it_stands() {
+    let items: String =
+        (0..1000).map(|item| format!("key{item} = {}, ", if item == 700 { "1 2" } else { "1" })).collect();
+    let text = format!("{{ {items} }}");
+    let found = parse_expression(&text, SourceId(0)).expect_err("two numbers are no value");
+    let place = found.iter().next().and_then(|found| found.span.clone()).expect("a place");
+    assert_eq!(&text[text[..place.range.start].rfind("key").expect("a key")..place.range.end], "key700 = 1 2");
+    let items = items.replace("1 2", "nothing");
+    let parsed = parse_expression(&format!("{{ {items} }}"), SourceId(0)).expect("an object");
+    let found = evaluate(&parsed, &Scope::new(Arc::new(NoFiles))).expect_err("nothing has that name");
+    let place = found.iter().next().and_then(|found| found.span.clone()).expect("a place");
+    assert_eq!(&format!("{{ {items} }}")[place.range], "nothing");
 }
 
 #[test]
