@@ -82,42 +82,49 @@ pub(crate) fn marks(block: &VariableBlock) -> Marks {
 fn undeclared(configuration: &Configuration, inputs: &[VariableInput]) -> Diagnostics {
     /// How many values of files are told one by one.
     const TOLD: usize = 2;
+    /// How many of the others are named.
+    const NAMED: usize = 10;
+    let declared = &configuration.variables;
     let mut diagnostics = Diagnostics::new();
     let mut told = BTreeSet::new();
     let mut in_files = 0;
     let mut others = Vec::new();
-    for input in inputs {
-        if configuration.variables.contains_key(&input.name)
-            || !told.insert((&input.name, input.origin == Origin::CommandLine))
-        {
+    // The environment may hold values that nobody asks for.
+    for input in
+        inputs.iter().filter(|input| input.origin != Origin::Environment && !declared.contains_key(&input.name))
+    {
+        let name = input.name.as_str();
+        if !told.insert((name, input.origin == Origin::CommandLine)) {
             continue;
         }
-        let suggestion = did_you_mean(&input.name, configuration.variables.keys().map(String::as_str));
+        let suggestion = || did_you_mean(name, declared.keys().map(String::as_str));
         match &input.origin {
             Origin::Environment => {}
-            Origin::File(_) if in_files == TOLD => others.push(format!("\"{}\"", input.name)),
+            Origin::File(_) if in_files == TOLD => others.push(name),
             Origin::File(file) => {
                 in_files += 1;
                 diagnostics.push(Diagnostic::warning(
                     "Value for undeclared variable",
-                    format!("The file \"{file}\" sets a variable named \"{}\", but the configuration declares none of that name.{suggestion}", input.name),
+                    format!("The file \"{file}\" sets a variable named \"{name}\", but the configuration declares none of that name.{}", suggestion()),
                 ));
             }
             Origin::CommandLine => diagnostics.push(
                 Diagnostic::error(
                     "Value for undeclared variable",
-                    format!("A variable named \"{}\" was assigned on the command line, but the configuration declares none of that name.{suggestion}", input.name),
+                    format!("A variable named \"{name}\" was assigned on the command line, but the configuration declares none of that name.{}", suggestion()),
                 )
-                .hint(format!("variable \"{}\" {{}}", input.name)),
+                .hint(format!("variable \"{name}\" {{}}")),
             ),
         }
     }
     if !others.is_empty() {
+        let mut named: Vec<String> = others.iter().take(NAMED).map(|name| format!("\"{name}\"")).collect();
+        named.extend(others.len().checked_sub(NAMED + 1).map(|more| format!("and {} others", more + 1)));
         let detail = format!(
             "Files set {} more variables that the configuration does not declare: {}. What many configurations share can be given by the \
              environment, which may hold values that nobody asks for: TF_VAR_name.",
             others.len(),
-            others.join(", ")
+            named.join(", ")
         );
         diagnostics.push(Diagnostic::warning("Values for undeclared variables", detail));
     }

@@ -15,6 +15,18 @@ fn mistake(name: &str, text: &str) {
 }
 
 #[test]
+fn many_undeclared_variables() {
+    let mut scenario = Scenario::empty();
+    scenario.write("main.tf", "variable \"zone\" {\n  default = 1\n}\n");
+    let lines: String = (0..20).map(|number| format!("v{number} = {number}\n")).collect();
+    scenario.write("terraform.tfvars", &format!("zine = 2\n{lines}"));
+    // What the environment may hold takes no warning from what a file should not.
+    scenario.set("TF_VAR_zine", "1");
+    scenario.run("plan");
+    scenario.check("many_undeclared_variables");
+}
+
+#[test]
 fn undeclared_variable() {
     mistake(
         "undeclared_variable",
