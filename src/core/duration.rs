@@ -76,7 +76,7 @@ pub fn nanoseconds(text: &str) -> Result<i64, DurationError> {
         let mut part = whole.checked_mul(unit).filter(|part| *part <= LIMIT).ok_or_else(invalid)?;
         // Digits beyond what 63 bits hold do not count.
         let (digits, scale) = fraction.bytes().fold((0_u64, 1.0_f64), |(digits, scale), digit| {
-            let longer = digits * 10 + u64::from(digit - b'0');
+            let longer = digits.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
             if digits <= (LIMIT - 1) / 10 && longer <= LIMIT { (longer, scale * 10.0) } else { (digits, scale) }
         });
         part += (digits as f64 * (unit as f64 / scale)) as u64;
@@ -118,6 +118,7 @@ mod tests {
             ("1m0s", Some(60_000_000_000)),
             ("1.5h", Some(5_400_000_000_000)),
             ("1e400s", None),
+            ("0.92233720368547758079s", Some(922_337_203)),
             ("", None),
             (".s", None),
             ("m", None),
