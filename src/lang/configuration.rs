@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use pipectl_core::{Address, ModulePath, Path, SourceId, SourceMap, Span, Target, Type, Value};
+use pipectl_core::{Address, InstanceKey, ModulePath, Path, SourceId, SourceMap, Span, Target, Type, Value};
 
 use crate::body::Body;
 use crate::expression::{Expression, Node, Step};
@@ -145,7 +145,10 @@ impl fmt::Display for Dependency {
         write!(f, "{}", self.reference)?;
         match &self.key {
             Some(Step::Index { key, .. }) => match key.node() {
-                Node::Literal(key) => write!(f, "[{key}]"),
+                Node::Literal(key) => match key.as_str() {
+                    Some(name) => write!(f, "[{}]", InstanceKey::Name(name.to_owned())),
+                    None => write!(f, "[{key}]"),
+                },
                 _ => Ok(()),
             },
             Some(Step::Attribute { .. } | Step::Splat { .. }) | None => Ok(()),

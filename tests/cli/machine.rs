@@ -100,6 +100,11 @@ fn is_left_out(event: &Json) -> bool {
 
 /// A document without what differs between runs.
 fn settle(json: Json) -> Json {
+    settle_part(json, false)
+}
+
+fn settle_part(json: Json, is_ordered: bool) -> Json {
+    let settle = |json| settle_part(json, is_ordered);
     match json {
         // A diagnostic of what is forgotten names the program.
         Json::String(text) => Json::String(without_ids(&text.replace(" managed by Terraform", " managed"))),
@@ -109,11 +114,15 @@ fn settle(json: Json) -> Json {
             if elements.iter().all(|element| element.get("severity").is_some() || element.get("attribute").is_some()) {
                 elements.sort_by_key(ToString::to_string);
             }
-            // So do Terraform's instances of modules, and objects are in an order that is not ours. What Terraform forgets stays among its
-            // planned values, without any value.
+            // So do Terraform's instances of modules, but among planned values, and there, too, inside of modules. What Terraform forgets
+            // stays there, without any value.
             if elements.iter().all(|element| element.get("address").is_some_and(Json::is_string)) {
                 elements.retain(|element| element.get("sensitive_values") != Some(&Json::Bool(false)));
-                elements.sort_by_key(|element| element["address"].to_string());
+                let is_in_two =
+                    |element: &Json| element["address"].as_str().is_some_and(|text| text.contains(".module."));
+                if !is_ordered || elements.iter().any(is_in_two) {
+                    elements.sort_by_key(|element| element["address"].to_string());
+                }
             }
             Json::Array(elements)
         }
@@ -157,7 +166,12 @@ fn settle(json: Json) -> Json {
                 }
             }
             let kept = members.into_iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
-            kept.map(|(name, value)| (name, settle(value))).collect()
+            let inside = |name: &str| is_ordered || ["planned_values", "values"].contains(&name);
+            let settle = |(name, value): (String, Json)| {
+                let value = settle_part(value, inside(&name));
+                (name, value)
+            };
+            kept.map(settle).collect()
         }
         other => other,
     }
@@ -253,6 +267,11 @@ fn shows_nothing(ours: &Json) -> bool {
 #[test]
 fn documents_of_a_plans_life() {
     case("plan");
+}
+
+#[test]
+fn documents_of_many_objects() {
+    case("order");
 }
 
 #[test]

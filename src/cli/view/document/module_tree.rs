@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use pipectl_core::{Address, ModulePath};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 /// `{"resources": [..], "child_modules": [..]}`: the root module with everything below. What is empty is left out.
 pub(super) fn root_module<'a>(objects: impl IntoIterator<Item = (&'a Address, Json)>) -> Json {
     let mut root = Module::default();
     for (address, object) in objects {
         let steps = address.module.steps();
-        let module = (1..=steps.len())
-            .fold(&mut root, |module, depth| module.children.entry(ModulePath::of(&steps[..depth])).or_default());
+        let module = (1..=steps.len()).fold(&mut root, |module, depth| {
+            module.children.entry(ModulePath::of(&steps[..depth]).to_string()).or_default()
+        });
         module.resources.push(object);
     }
     root.json(None)
@@ -20,20 +21,21 @@ pub(super) fn root_module<'a>(objects: impl IntoIterator<Item = (&'a Address, Js
 #[derive(Default)]
 struct Module {
     resources: Vec<Json>,
-    children: BTreeMap<ModulePath, Module>,
+    /// By address, in the order of the texts, as Terraform has them.
+    children: BTreeMap<String, Module>,
 }
 
 impl Module {
-    fn json(self, path: Option<&ModulePath>) -> Json {
+    fn json(self, address: Option<String>) -> Json {
         let mut json = Map::new();
-        if let Some(path) = path {
-            json.insert("address".to_owned(), json!(path.to_string()));
+        if let Some(address) = address {
+            json.insert("address".to_owned(), address.into());
         }
         if !self.resources.is_empty() {
             json.insert("resources".to_owned(), self.resources.into());
         }
         if !self.children.is_empty() {
-            let children = self.children.into_iter().map(|(path, module)| module.json(Some(&path)));
+            let children = self.children.into_iter().map(|(address, module)| module.json(Some(address)));
             json.insert("child_modules".to_owned(), children.collect());
         }
         json.into()
@@ -42,6 +44,8 @@ impl Module {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

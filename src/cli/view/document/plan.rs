@@ -96,7 +96,7 @@ fn is_silent(change: &ResourceChange) -> bool {
     change.action.is_no_op() && change.address.kind == AddressKind::Data
 }
 
-/// Where an object stands among others: those of outer modules first, and in each module data sources first.
+/// Where the change of an object stands among others: those of outer modules first, and in each module data sources first.
 fn terraforms_order(address: &Address) -> impl Ord + use<'_> {
     let is_data = address.kind == AddressKind::Data;
     (address.module.steps().len(), &address.module, !is_data, address)
@@ -115,7 +115,8 @@ impl PlanView<'_> {
 
     fn planned_values(&self, planned: &BTreeMap<Address, Value>) -> Json {
         let mut planned: Vec<(&Address, &Value)> = planned.iter().collect();
-        planned.sort_by_key(|(address, _)| terraforms_order(address));
+        // These, unlike the changes, stand in the order of their texts: a[10] before a[2].
+        planned.sort_by_cached_key(|(address, _)| address.to_string());
         let objects = planned.into_iter().map(|(address, value)| {
             let kind = self.registry.resource(address.kind, &address.type_name);
             (address, state::object(address, value, kind.map_or(0, |kind| kind.schema().version)))
