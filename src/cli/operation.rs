@@ -96,7 +96,7 @@ pub async fn plan(
     }
     diagnostics.extend(backend::warning(&project.configuration, &*app.environment));
     if !(arguments.target.is_empty() && arguments.exclude.is_empty()) {
-        diagnostics.push(targeting());
+        diagnostics.push(targeting(&project));
     }
     let settings = &arguments.variables.settings;
     let collected = variables::collect(&app.here, &project.folder, environment::variables(), settings, &mut sources);
@@ -180,8 +180,8 @@ pub async fn apply(app: &App, reporter: &Reporter, ready: Ready, arguments: &Ope
     match applied {
         Some(mut applied) => {
             applied.diagnostics = project.locate(applied.diagnostics);
-            if is_partial && applied.succeeded() {
-                applied.diagnostics.push(partial());
+            if is_partial {
+                applied.diagnostics.push(partial(&project));
             }
             conclude(app, reporter, &applied, &sources, verb)
         }
@@ -379,23 +379,23 @@ fn parse_addresses<T: FromStr<Err = AddressError>>(flag: &str, texts: &[String],
     addresses
 }
 
-fn targeting() -> Diagnostic {
+fn targeting(project: &Project) -> Diagnostic {
     Diagnostic::warning(
         "Resource targeting is in effect",
         "With -target and -exclude the result may not be all that the configuration asks for. They are for getting out of trouble, not for \
          everyday use.",
     )
-    .hint("pipectl plan")
+    .hint(project.folders().command("plan", ""))
 }
 
 /// What is said at the end where only a part was planned.
-fn partial() -> Diagnostic {
+fn partial(project: &Project) -> Diagnostic {
     Diagnostic::warning(
         "Applied changes may be incomplete",
         "The plan was made with -target or -exclude: changes that the configuration asks for may have been left out, and outputs may not be as it \
          says. Plan again to see whether anything is left.",
     )
-    .hint("pipectl plan")
+    .hint(project.folders().command("plan", ""))
 }
 
 /// Becomes the only writer of the state, for the operation of this name and of the seed that its plan has, if there is one already. Says so when

@@ -51,7 +51,8 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
     let Some(state) = state else {
         let detail = "There is no state yet: nothing was applied here, and nothing imported.";
         let error = Diagnostic::error("No state was found", detail);
-        return Err(app.fail(error.hint("pipectl apply").hint("pipectl state import-terraform FILE")));
+        let command = |verb: &str, rest: &str| project.folders().command(verb, rest);
+        return Err(app.fail(error.hint(command("apply", "")).hint(command("state import-terraform", "FILE"))));
     };
     let objects = || state.objects();
     let mut exit = Exit::Success;
@@ -62,7 +63,8 @@ fn list(app: &App, arguments: &StateListArguments) -> Result<Exit, Exit> {
         for wanted in missing {
             let suggestion = did_you_mean(&wanted.to_string(), known.iter().map(String::as_str));
             let detail = format!("The state holds nothing at {wanted}.{suggestion}");
-            exit = app.fail(Diagnostic::error("Object not found", detail).hint("pipectl state list"));
+            exit = app
+                .fail(Diagnostic::error("Object not found", detail).hint(project.folders().command("state list", "")));
         }
     }
     if exit != Exit::Success {
@@ -96,7 +98,7 @@ fn show(app: &App, arguments: &StateShowArguments) -> Result<Exit, Exit> {
         let known: Vec<String> = state.objects().map(|(address, _, _)| address.to_string()).collect();
         let suggestion = did_you_mean(text, known.iter().map(String::as_str));
         let error = Diagnostic::error("Object not found", format!("The state holds no object {address}.{suggestion}"));
-        return Err(app.fail(error.hint("pipectl state list")));
+        return Err(app.fail(error.hint(project.folders().command("state list", ""))));
     };
     app.console.print_raw(&state_view::object(&app.registry, &address, None, object, app.console.paint()));
     Ok(Exit::Success)

@@ -40,6 +40,11 @@ impl<'a> Editing<'a> {
         self.writer.state()
     }
 
+    /// The command that shows what the state holds, for hints.
+    pub(super) fn list_command(&self) -> String {
+        self.project.folders().command("state list", "")
+    }
+
     /// Commits changes as one record.
     ///
     /// # Errors
@@ -77,7 +82,9 @@ impl<'a> Editing<'a> {
         let writer = operation::lock(app, &reporter, &project, Duration::ZERO, operation).await?;
         if !writer.state().lineage.is_empty() {
             let detail = "Somebody else has begun this state meanwhile.";
-            return Err(app.fail(Diagnostic::error("State not pushed", detail).hint("pipectl state list")));
+            return Err(app.fail(
+                Diagnostic::error("State not pushed", detail).hint(project.folders().command("state list", "")),
+            ));
         }
         Ok(Self { app, project, writer })
     }

@@ -18,7 +18,7 @@ pub(super) async fn run(app: &App, arguments: &StateImportTerraformArguments) ->
     if !holds_nothing(editing.state()) {
         let detail =
             "This root already has a state that holds something. Only a root without one can adopt Terraform's.";
-        return Err(app.fail(Diagnostic::error("State not empty", detail).hint("pipectl state list")));
+        return Err(app.fail(Diagnostic::error("State not empty", detail).hint(editing.list_command())));
     }
     terraform_file::say_left_out(app, &imported);
     editing.adopt(&imported.state).await?;

@@ -21,7 +21,7 @@ pub(super) async fn run(app: &App, arguments: &StateMvArguments) -> Result<Exit,
     let (from, to) = (target(app, from)?, target(app, to)?);
     let project = app.project(root.as_deref())?;
     let mut editing = Editing::begin(app, project, &arguments.lock, "state mv").await?;
-    let moves = moves(editing.state(), &from, &to).map_err(|error| app.fail(error))?;
+    let moves = moves(editing.state(), &from, &to).map_err(|error| app.fail(error.hint(editing.list_command())))?;
     let verb = if arguments.dry_run { "Would move" } else { "Move" };
     for Moved { from, to } in &moves {
         app.console.print(&format!("{verb} \"{from}\" to \"{to}\""));
@@ -39,7 +39,7 @@ fn moves(state: &State, from: &Target, to: &Target) -> Result<Vec<Moved>, Diagno
     let found = instances(state, from);
     if found.is_empty() {
         let detail = format!("Cannot move {from}: the state holds nothing at this address.{}", suggestion(state, from));
-        return Err(Diagnostic::error("Invalid source address", detail).hint("pipectl state list"));
+        return Err(Diagnostic::error("Invalid source address", detail));
     }
     let invalid =
         |why: String| Diagnostic::error("Invalid destination address", format!("Cannot move {from} to {to}: {why}."));

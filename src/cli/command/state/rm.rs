@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, arguments: &StateRmArguments) -> Result<Exit,
             "Invalid target address",
             format!("The state holds {nothing} at {}.{suggestion}", names.join(", ")),
         );
-        return Err(app.fail(error.hint("pipectl state list")));
+        return Err(app.fail(error.hint(editing.list_command())));
     }
     let verb = if arguments.dry_run { "Would remove" } else { "Removed" };
     if !arguments.dry_run {

@@ -32,7 +32,7 @@ pub(super) async fn run(app: &App, arguments: &TaintArguments, tainted: bool) ->
             app.complain(&Diagnostic::warning("Object not found", detail).into(), &SourceMap::default());
             return Ok(Exit::Success);
         }
-        return Err(app.fail(Diagnostic::error("Object not found", detail).hint("pipectl state list")));
+        return Err(app.fail(Diagnostic::error("Object not found", detail).hint(editing.list_command())));
     };
     if !tainted && !object.tainted {
         let detail = format!("{address} is not marked as tainted.");
