@@ -149,6 +149,11 @@ impl Diagnostics {
         self.0.extend(more);
     }
 
+    /// Those that are not of `kind`.
+    pub fn without(self, kind: DiagnosticKind) -> Self {
+        self.into_iter().filter(|diagnostic| diagnostic.kind != Some(kind)).collect()
+    }
+
     /// Whether any is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

@@ -633,7 +633,7 @@ fn check(run: &Run, node: NodeIndex, name: &str) -> Diagnostics {
         for (assertion, rule) in rules.iter().enumerate().filter(|(assertion, _)| !told(*assertion)) {
             let problems = judge_assertion(path, name, assertion, rule, &scope).1;
             // Where something failed, the rest stays unknown: that has been told, and no apply is to come.
-            found.extend(problems.into_iter().filter(|found| found.kind != Some(DiagnosticKind::UnknownCheck)));
+            found.extend(problems.without(DiagnosticKind::UnknownCheck));
         }
     }
     found
@@ -758,16 +758,9 @@ fn remaining_outputs(run: &Run, is_complete: bool) -> Vec<Change> {
 fn broken_outputs(run: &Run) -> Diagnostics {
     let is_asked = |_: &&CheckResult| run.plan().mode == Mode::RefreshOnly;
     let broken = run.plan().checks.iter().filter(is_asked).filter_map(|result| {
-        let (Checked::Output(name), CheckStatus::Fail, Some(message)) =
-            (&result.subject, result.status, result.message.as_ref())
-        else {
-            return None;
-        };
+        let Checked::Output(name) = &result.subject else { return None };
         let block = run.planned.configuration.module(&result.module)?.outputs.get(name)?;
-        let rule = block.preconditions.get(result.condition)?;
-        let problem = Diagnostic::error("Module output value precondition failed", message.as_str());
-        let problem = problem.of_kind(DiagnosticKind::FailedCondition).at(rule.condition.span());
-        Some(problem.about(result.subject.in_module(&result.module)))
+        Conditions::of_output(block, &result.module).problem(result)
     });
     broken.collect()
 }

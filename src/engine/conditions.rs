@@ -160,31 +160,40 @@ impl<'a> Conditions<'a> {
     pub(crate) fn judge(&self, scope: &Scope) -> Judged {
         let mut judged = Judged { results: Vec::with_capacity(self.rules.len()), problems: Diagnostics::new() };
         for (position, rule) in self.rules.iter().enumerate() {
-            let (status, message) = match judge(rule, scope) {
-                Verdict::Pass => (CheckStatus::Pass, None),
-                Verdict::Unknown => (CheckStatus::Unknown, None),
-                Verdict::Fail(message) => {
-                    let problem =
-                        Diagnostic::error(self.summary, message.as_str()).of_kind(DiagnosticKind::FailedCondition);
-                    let problem =
-                        problem.at(rule.condition.span()).with_values(referenced_values(&rule.condition, scope));
-                    judged.problems.push(problem.about(self.subject.in_module(self.module)));
-                    (CheckStatus::Fail, Some(message))
-                }
-                Verdict::Invalid(problems) => {
-                    judged.problems.extend(problems);
-                    (CheckStatus::Error, None)
-                }
-            };
-            judged.results.push(CheckResult {
+            let mut result = CheckResult {
                 module: self.module.clone(),
                 subject: self.subject.clone(),
                 condition: self.before + position,
-                status,
-                message,
-            });
+                status: CheckStatus::Pass,
+                message: None,
+                values: Vec::new(),
+            };
+            match judge(rule, scope) {
+                Verdict::Pass => {}
+                Verdict::Unknown => result.status = CheckStatus::Unknown,
+                Verdict::Fail(message) => {
+                    result.status = CheckStatus::Fail;
+                    result.message = Some(message);
+                    result.values = referenced_values(&rule.condition, scope);
+                    judged.problems.extend(self.problem(&result));
+                }
+                Verdict::Invalid(problems) => {
+                    result.status = CheckStatus::Error;
+                    judged.problems.extend(problems);
+                }
+            }
+            judged.results.push(result);
         }
         judged
+    }
+
+    /// The error that tells a result of one of them, if it is that the condition does not hold.
+    pub(crate) fn problem(&self, result: &CheckResult) -> Option<Diagnostic> {
+        let message = result.message.as_ref().filter(|_| result.status == CheckStatus::Fail)?;
+        let rule = self.rules.get(result.condition.checked_sub(self.before)?)?;
+        let problem = Diagnostic::error(self.summary, message.as_str()).of_kind(DiagnosticKind::FailedCondition);
+        let problem = problem.at(rule.condition.span()).with_values(result.values.clone());
+        Some(problem.about(self.subject.in_module(self.module)))
     }
 
     /// What is wrong with them.

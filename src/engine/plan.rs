@@ -273,6 +273,9 @@ pub struct CheckResult {
     pub status: CheckStatus,
     /// The error message, when it failed.
     pub message: Option<String>,
+    /// What the condition refers to, when it failed, with what can be said of each; nothing that is sensitive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<(String, String)>,
 }
 
 /// How a condition stands.

@@ -35,8 +35,8 @@ use crate::sensitive_in_clear::warn_in_clear;
 use crate::values::Values;
 use crate::walk::{Visit, walk};
 use crate::{
-    Cause, CheckResult, Checked, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions,
-    PlanSource, Planned, ResourceChange, StateIdentity, VariableInput,
+    Cause, CheckResult, DeferredChange, Engine, Event, Mode, Moved, OutputChange, Plan, PlanOptions, PlanSource,
+    Planned, ResourceChange, StateIdentity, VariableInput,
 };
 use refresh::Observations;
 pub(crate) use refresh::drop_words_on_secrets;
@@ -105,6 +105,8 @@ struct Found {
     /// By name of a concurrency group: the block that was the first to name it, and the limit.
     groups: BTreeMap<String, (Address, usize)>,
     outputs: Vec<OutputChange>,
+    /// Checks whose data source could not be read.
+    unread: BTreeSet<(ModulePath, String)>,
 }
 
 impl Found {
@@ -167,15 +169,6 @@ impl Run {
             open: true,
             forgives: self.options.mode == Mode::RefreshOnly,
         }
-    }
-
-    /// Whether a check could not read its data source, which counts as a condition after its assertions.
-    fn has_failed_read(&self, module: &ModulePath, check: &str, assertions: usize) -> bool {
-        let known = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().any(|result| {
-            (&result.module, result.condition) == (module, assertions)
-                && matches!(&result.subject, Checked::Check(name) if name == check)
-        })
     }
 
     /// Takes down how conditions stand.

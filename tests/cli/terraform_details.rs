@@ -257,11 +257,73 @@ check "made" {
     );
     scenario.run("plan -out=p");
     // Nobody is asked, and the apply judges at once: there is nothing to announce.
-    let applied = scenario.command("apply -auto-approve").output().unwrap();
-    let text = String::from_utf8_lossy(&applied.stdout).into_owned();
-    assert!(!text.contains("known after apply\n"), "{text}");
+    let applied = scenario.command("apply -auto-approve").output().expect("the command runs");
+    let text = String::from_utf8_lossy(&applied.stderr).into_owned();
+    assert!(!text.contains("known after apply"), "{text}");
     scenario.run("plan");
+    scenario.write(
+        "made.tftest.hcl",
+        "run \"make\" {}\n\nrun \"plan\" {\n  command = plan\n  variables { word = \"y\" }\n}\n",
+    );
+    scenario.edit("main.tf", "input = \"x\"", "input = var.word");
+    scenario.edit("main.tf", "resource", "variable \"word\" {\n  default = \"x\"\n}\n\nresource");
+    // The run that applies has nothing to announce; the one that plans has.
+    scenario.run("test");
     scenario.check("assertions_that_are_known_after_apply_are_announced");
+}
+
+#[test]
+fn a_check_waits_for_what_its_data_source_names() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"resource "terraform_data" "made" {
+  input = "none.tfstate"
+}
+
+check "later" {
+  data "terraform_remote_state" "it" {
+    backend = "local"
+    config  = { path = "${path.root}/${terraform_data.made.input}" }
+  }
+  assert {
+    condition     = data.terraform_remote_state.it.outputs.word == "x"
+    error_message = "It is another word."
+  }
+}
+"#,
+    );
+    // What is to be read may only be there once the object is made: nothing is said to be missing.
+    scenario.run("plan");
+    scenario.quietly("apply -auto-approve");
+    scenario.run("plan");
+    scenario.check("a_check_waits_for_what_its_data_source_names");
+}
+
+#[test]
+fn a_refresh_that_breaks_a_condition_shows_what_it_refers_to() {
+    let mut scenario = Scenario::empty();
+    scenario.write(
+        "main.tf",
+        r#"variable "fit" {
+  default = true
+}
+
+resource "terraform_data" "a" {}
+
+output "word" {
+  value = terraform_data.a.id
+  precondition {
+    condition     = var.fit
+    error_message = "It does not fit."
+  }
+}
+"#,
+    );
+    scenario.quietly("apply -auto-approve");
+    scenario.quietly("plan -refresh-only -var fit=false -out=p");
+    scenario.run("apply p");
+    scenario.check("a_refresh_that_breaks_a_condition_shows_what_it_refers_to");
 }
 
 #[test]
@@ -286,6 +348,9 @@ output "word" {
     scenario.run("apply -auto-approve -var word=b -target=terraform_data.a");
     scenario.quietly("plan -out=p -var word=c -exclude=terraform_data.b");
     scenario.run("apply p");
+    // Where it went wrong, too; and the command is about this root.
+    scenario.write("other/main.tf", "resource \"terraform_data\" \"a\" {\n  lifecycle {\n    postcondition {\n      condition     = self.id == \"\"\n      error_message = \"No.\"\n    }\n  }\n}\n");
+    scenario.run("apply -auto-approve -target=terraform_data.a other");
     scenario.check("what_was_applied_in_part_is_said_to_be_so");
 }
 

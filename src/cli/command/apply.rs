@@ -69,7 +69,7 @@ async fn one(
     let mut told = ready.planned.diagnostics.clone();
     if auto_approve {
         // Nobody decides by what the plan does not know yet, and the apply is about to tell.
-        told = told.into_iter().filter(|found| found.kind != Some(DiagnosticKind::UnknownCheck)).collect();
+        told = told.without(DiagnosticKind::UnknownCheck);
     }
     reporter.diagnostics(&told, &ready.sources);
     // Taking what was found into the state is all that a refresh does.

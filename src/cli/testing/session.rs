@@ -258,7 +258,8 @@ impl Holding {
 
     /// Applies a plan. The state afterwards, if everything was done or failed as expected.
     async fn apply(&self, app: &App, engine: &Engine, planned: Planned, judge: &mut Judge<'_>) -> Option<State> {
-        judge.take(planned.diagnostics.clone(), false);
+        // The apply is about to tell what the plan does not know yet.
+        judge.take(planned.diagnostics.clone().without(DiagnosticKind::UnknownCheck), false);
         let writer = match self.lock(app) {
             Ok(writer) => writer,
             Err(problems) => {

@@ -332,6 +332,7 @@ impl Planned<'_> {
         let value = match (value, &block.check) {
             (Err(problems), Some(check)) => {
                 run.judged([failed_read(run, address, check, &problems)]);
+                run.found().unread.insert((address.module.clone(), check.clone()));
                 self.warnings.extend(as_warnings(problems));
                 with_unknown_computed(schema, &config)
             }
@@ -511,6 +512,7 @@ fn failed_read(run: &Run, address: &Address, check: &str, problems: &Diagnostics
         condition: assertions,
         status: CheckStatus::Fail,
         message: error.map(|error| format!("{}: {}", error.summary, error.detail)),
+        values: Vec::new(),
     }
 }
 
@@ -520,7 +522,8 @@ pub(crate) fn as_warnings(mut problems: Diagnostics) -> Diagnostics {
     problems
 }
 
-/// What a data source or an ephemeral resource must wait for, by its own `depends_on` or that of a module around it.
+/// What a data source or an ephemeral resource must wait for, by its own `depends_on` or that of a module around it. One inside of a check waits for
+/// all that it names.
 pub(super) fn waits_for(run: &Run, block: &ObjectBlock, address: &Address) -> Option<Reference> {
     let pending = |depends_on: &[Dependency], module: &ModulePath| {
         let mut references = depends_on.iter().map(|dependency| &dependency.reference);
@@ -528,6 +531,10 @@ pub(super) fn waits_for(run: &Run, block: &ObjectBlock, address: &Address) -> Op
     };
     let mut module = address.module.clone();
     let mut waits = pending(&block.meta.depends_on, &module);
+    if waits.is_none() && block.check.is_some() {
+        let mut named = block.body.references().into_iter().map(|(reference, _)| reference);
+        waits = named.find(|reference| is_pending(run, &module, reference));
+    }
     while waits.is_none()
         && let Some((outer, _)) = module.parent()
     {

@@ -78,13 +78,12 @@ pub(super) fn plan_check(run: &Arc<Run>, node: NodeIndex, name: &str) -> bool {
     let mut problems = Diagnostics::new();
     for (instance, path) in instances.paths().iter().enumerate() {
         let scope = run.values.scope(&run.graph, node, instance);
-        let is_read = !run.has_failed_read(path, name, block.assertions.len());
+        let is_read = !run.found().unread.contains(&(path.clone(), name.to_owned()));
         for (assertion, rule) in block.assertions.iter().enumerate() {
             let (result, found) = judge_assertion(path, name, assertion, rule, &scope);
             run.judged([result]);
-            // What could not be read has been told, and no apply will know more of it.
-            problems
-                .extend(found.into_iter().filter(|found| is_read || found.kind != Some(DiagnosticKind::UnknownCheck)));
+            // What could not be read has been told: that is why nothing is known.
+            problems.extend(if is_read { found } else { found.without(DiagnosticKind::UnknownCheck) });
         }
     }
     let worked = !problems.has_errors();
@@ -102,29 +101,32 @@ pub(crate) fn judge_assertion(
 ) -> (CheckResult, Diagnostics) {
     let subject = Checked::Check(check.to_owned());
     let address = subject.in_module(module);
-    let told = |warning: Diagnostic| {
-        let values = referenced_values(&rule.condition, scope);
-        warning.at(rule.condition.span()).about(&address).with_values(values)
+    let values = || referenced_values(&rule.condition, scope);
+    let told = |warning: Diagnostic, values: &[(String, String)]| {
+        warning.at(rule.condition.span()).about(&address).with_values(values.to_vec())
     };
-    let (status, message, problems) = match judge(rule, scope) {
-        Verdict::Pass => (CheckStatus::Pass, None, Diagnostics::new()),
+    let (status, message, values, problems) = match judge(rule, scope) {
+        Verdict::Pass => (CheckStatus::Pass, None, Vec::new(), Diagnostics::new()),
         Verdict::Unknown => {
             let detail = "The condition refers to what is known only after apply: the apply of this plan judges it.";
             let warning = Diagnostic::warning("Check block assertion known after apply", detail);
-            (CheckStatus::Unknown, None, told(warning.of_kind(DiagnosticKind::UnknownCheck)).into())
+            let warning = told(warning.of_kind(DiagnosticKind::UnknownCheck), &values());
+            (CheckStatus::Unknown, None, Vec::new(), warning.into())
         }
         Verdict::Fail(message) => {
+            let values = values();
             let warning = Diagnostic::warning("Check block assertion failed", message.clone());
-            (CheckStatus::Fail, Some(message), told(warning.of_kind(DiagnosticKind::FailedCheck)).into())
+            let warning = told(warning.of_kind(DiagnosticKind::FailedCheck), &values);
+            (CheckStatus::Fail, Some(message), values, warning.into())
         }
         Verdict::Invalid(mut problems) => {
             for problem in problems.iter_mut() {
                 problem.address.get_or_insert_with(|| address.clone());
             }
-            (CheckStatus::Error, None, problems)
+            (CheckStatus::Error, None, Vec::new(), problems)
         }
     };
-    (CheckResult { module: module.clone(), subject, condition: assertion, status, message }, problems)
+    (CheckResult { module: module.clone(), subject, condition: assertion, status, message, values }, problems)
 }
 
 /// Judges the validation rules of a variable in all instances of its module. Whether they hold.
