@@ -280,34 +280,12 @@ fn block_of(block: &Block, json: &Json) -> Result<Value, Misfit> {
     }
 }
 
-/// The known arguments of a planned object as JSON, without what is sensitive: what an intent may keep.
-pub(crate) fn known_arguments(value: &Value) -> Json {
-    if value.is_sensitive() {
-        return Json::Null;
-    }
-    match value.kind() {
-        Kind::Object(attributes) | Kind::Map(_, attributes) => Json::Object(
-            attributes
-                .iter()
-                .filter(|(_, value)| value.is_known() && !value.is_null() && !value.is_sensitive())
-                .map(|(name, value)| (name.clone(), known_arguments(value)))
-                .collect(),
-        ),
-        Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
-            Json::Array(elements.iter().map(known_arguments).collect())
-        }
-        Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
-            to_json(value).unwrap_or(Json::Null)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use async_trait::async_trait;
     use pipectl_core::Attribute;
-    use pipectl_provider::{ApplyOutcome, Cx, ReadOutcome};
+    use pipectl_provider::{ApplyOutcome, Cx, Intent, ReadOutcome};
 
     struct Fixed(Schema);
 
@@ -366,7 +344,7 @@ mod tests {
         let read: ObjectState = serde_json::from_str(&serde_json::to_string(&stored).unwrap()).unwrap();
         assert_eq!(instance_of(&address, &read, &kind).unwrap(), instance);
         assert_eq!(
-            known_arguments(&instance.attributes),
+            Intent::known_arguments(&instance.attributes),
             serde_json::json!({
                 "open": ["a"], "plain": [1], "tags": { "c": "d" }, "layer": [{ "kind": "gru", "units": [3] }]
             })

@@ -10,7 +10,7 @@ use pipectl_provider::{Instance, Intent, Resource};
 use pipectl_state::{Change, IntentState, ObjectState, State, StoredSecret};
 use serde_json::Value as Json;
 
-use crate::instance::{Keeping, known_arguments, object_of};
+use crate::instance::{Keeping, object_of};
 use crate::planner::provider_mistake;
 use crate::secrets::{Secrets, marked};
 use crate::{Engine, Seed};
@@ -122,7 +122,7 @@ pub(crate) fn not_settled(engine: &Engine, address: &Address, why: &str) -> Diag
 /// may yet come to light.
 pub(crate) fn token(seed: Seed, address: &Address, unanswered: Option<&IntentState>, config: &Value) -> String {
     match unanswered {
-        Some(intent) if is_same_call(&intent.arguments, &known_arguments(config)) => intent.token.clone(),
+        Some(intent) if is_same_call(&intent.arguments, &Intent::known_arguments(config)) => intent.token.clone(),
         _ => seed.draw(&address.to_string()),
     }
 }

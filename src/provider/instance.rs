@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use pipectl_core::{Diagnostics, Value};
+use pipectl_core::json::to_json;
+use pipectl_core::{Diagnostics, Kind, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -64,6 +65,30 @@ pub struct Intent {
     pub began: Option<SystemTime>,
     /// The ids of the objects of this type that the state has: none of them is what the call made.
     pub known: BTreeSet<String>,
+}
+
+impl Intent {
+    /// The known arguments of a planned object as JSON, without what is sensitive: what an intent may keep.
+    pub fn known_arguments(value: &Value) -> Json {
+        if value.is_sensitive() {
+            return Json::Null;
+        }
+        match value.kind() {
+            Kind::Object(attributes) | Kind::Map(_, attributes) => Json::Object(
+                attributes
+                    .iter()
+                    .filter(|(_, value)| value.is_known() && !value.is_null() && !value.is_sensitive())
+                    .map(|(name, value)| (name.clone(), Self::known_arguments(value)))
+                    .collect(),
+            ),
+            Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
+                Json::Array(elements.iter().map(Self::known_arguments).collect())
+            }
+            Kind::Null(_) | Kind::Unknown(_) | Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {
+                to_json(value).unwrap_or(Json::Null)
+            }
+        }
+    }
 }
 
 /// What became of an announced call.

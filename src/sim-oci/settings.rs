@@ -152,6 +152,14 @@ pub struct WorkRequestFailure {
     pub message: String,
 }
 
+impl WorkRequestFailure {
+    /// The next work request of a type.
+    pub fn next(operation_type: &str, code: &str, message: &str) -> Self {
+        let (operation_type, code) = (operation_type.to_owned(), code.to_owned());
+        Self { operation_type, times: 1, code, message: message.to_owned() }
+    }
+}
+
 fn once() -> u32 {
     1
 }

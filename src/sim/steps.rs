@@ -1,4 +1,4 @@
-//! The steps that the engine takes with a kind, for tests of providers: configure, plan, create, look, change, remove, ask about an intent.
+//! The steps that the engine takes with a provider and its kinds, for tests of providers: configure, plan, create, look, change, remove, ask about an intent.
 //!
 //! Everything here panics where a provider does not do what the engine relies on: it belongs to tests, and nothing else calls it. What it
 //! deliberately leaves out: servers, and what a provider's own tests expect of it.
@@ -8,19 +8,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use pipectl_core::json::{from_json_as, to_json};
+use pipectl_core::json::from_json_as;
 use pipectl_core::{Address, BlockBody, Diagnostics, Kind, Nesting, Schema, Value};
 use pipectl_provider::context::Recorder;
 use pipectl_provider::{
     ApplyOutcome, Cx, Effect, Environment, Instance, Intent, Kinds, PlanRequest, PlanResponse, Provider, ReadOutcome,
     Resource,
 };
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
+use tempfile::TempDir;
 
 use crate::context;
 
-/// Where the steps are taken: what a provider sees of its surroundings, and what it has recorded.
+/// Where the steps are taken: a provider, what it sees of its surroundings, and what it has recorded.
 pub struct Steps {
+    provider: Box<dyn Provider>,
     /// What all objects are called: `oci_core_vcn.x`.
     pub address: String,
     /// The folder of the root module.
@@ -33,6 +35,8 @@ pub struct Steps {
     pub now: fn() -> SystemTime,
     /// What the call that runs has recorded last.
     pub recorded: Arc<Mutex<Json>>,
+    /// Is there as long as the steps are.
+    _folder: TempDir,
 }
 
 /// The time of the real clock, for providers whose server goes by it.
@@ -66,16 +70,18 @@ impl Environment for Surroundings {
 }
 
 impl Steps {
-    /// Steps in a folder, with the real clock and no variables. The home is a folder below it.
-    pub fn new(address: &str, root: impl Into<PathBuf>) -> Self {
-        let root = root.into();
+    /// Steps in a folder of their own, with the real clock and no variables. The home is a folder below it.
+    pub fn new(provider: impl Provider + 'static, address: &str) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
         Self {
+            provider: Box::new(provider),
             address: address.to_owned(),
-            home: root.join("home"),
-            root,
+            root: folder.path().to_owned(),
+            home: folder.path().join("home"),
             variables: BTreeMap::new(),
             now: clock,
             recorded: Arc::default(),
+            _folder: folder,
         }
     }
 
@@ -104,17 +110,24 @@ impl Steps {
         }
     }
 
-    /// The kinds of a provider with a block of settings.
+    /// The kinds of the provider with a block of settings.
     ///
     /// # Errors
     /// When the provider refuses the block.
-    pub async fn configure(&self, provider: &dyn Provider, block: &Json) -> Result<Arc<Kinds>, Diagnostics> {
-        let config = config(provider.schema(), block);
-        let found = provider.validate(&config);
+    pub async fn configure(&self, block: &Json) -> Result<Arc<Kinds>, Diagnostics> {
+        let config = config(self.provider.schema(), block);
+        let found = self.provider.validate(&config);
         if found.has_errors() {
             return Err(found);
         }
-        provider.configure(&self.cx("none"), &config).await
+        self.provider.configure(&self.cx("none"), &config).await
+    }
+
+    /// A kind of the provider without settings.
+    pub async fn kind(&self, name: &str) -> Arc<dyn Resource> {
+        let kinds = self.configure(&Json::Object(Map::new())).await;
+        let kinds = kinds.unwrap_or_else(|found| panic!("{}", words(&found)));
+        Arc::clone(&kinds.resources[name])
     }
 
     /// Plans arguments that must be valid.
@@ -149,6 +162,8 @@ impl Steps {
 
     async fn settled(&self, kind: &dyn Resource, given: &Json, made: Instance) -> Instance {
         let seen = read(kind, &self.cx("read"), &made).await.expect("what was just made or changed is there");
+        // Whoever needs it in the same run has been told what it is.
+        assert!(seen.attributes.equal_content(&made.attributes), "{}\n{}", made.attributes, seen.attributes);
         let response = self.plan(kind, given, Some(&seen)).await;
         let reasons: Vec<_> = response.reasons.iter().map(|reason| reason.text.clone()).collect();
         assert_eq!(response.effect, Effect::NoOp, "{reasons:?}\n{}\n{}", made.attributes, seen.attributes);
@@ -165,13 +180,9 @@ impl Steps {
 
     /// What the engine would ask about a call that was announced at a time.
     pub async fn intent(&self, kind: &dyn Resource, given: &Json, token: &str, began: SystemTime) -> Intent {
-        let planned = self.plan(kind, given, None).await.planned;
-        let planned = planned.as_object().expect("what is planned is an object");
-        let known = planned.iter().filter(|(_, value)| value.is_wholly_known());
-        let arguments = known.map(|(name, value)| (name.clone(), to_json(value).expect("what is known has JSON")));
         Intent {
             token: token.to_owned(),
-            arguments: Json::Object(arguments.collect()),
+            arguments: Intent::known_arguments(&self.plan(kind, given, None).await.planned),
             recorded: self.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             began: Some(began),
             known: BTreeSet::new(),

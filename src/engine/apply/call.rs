@@ -16,7 +16,7 @@ use super::makings::Claim;
 use super::object::{keeping, key_for};
 use super::{Run, child};
 use crate::ResourceChange;
-use crate::instance::{instance_of, known_arguments};
+use crate::instance::instance_of;
 use crate::intents;
 use crate::limits::{Limits, Retry};
 use crate::planner::context;
@@ -87,7 +87,7 @@ async fn announce(
     let intent = IntentState {
         operation,
         token: token.to_owned(),
-        arguments: planned.map_or(Json::Null, known_arguments),
+        arguments: planned.map_or(Json::Null, Intent::known_arguments),
         secrets: planned.map_or_else(Vec::new, |planned| run.secrets.of_object(address, planned)),
         recorded: Json::Null,
         began: u64::try_from(seconds(&*run.engine.environment)).ok(),

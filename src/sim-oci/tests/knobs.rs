@@ -220,12 +220,8 @@ fn a_work_request_fails_as_told() {
         settings.network_ms = 0;
         settings.cluster_ms = 2_000;
         settings.kubernetes_endpoint = Some("127.0.0.1:6443".into());
-        settings.work_request_failures = vec![WorkRequestFailure {
-            operation_type: "CLUSTER_CREATE".into(),
-            times: 1,
-            code: "LimitExceeded".into(),
-            message: "no cluster is left".into(),
-        }];
+        settings.work_request_failures =
+            vec![WorkRequestFailure::next("CLUSTER_CREATE", "LimitExceeded", "no cluster is left")];
     });
     let vcn = client.make_vcn();
     let body = json!({

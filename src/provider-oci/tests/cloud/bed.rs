@@ -14,8 +14,6 @@ use serde_json::{Value as Json, json};
 pub struct Bed {
     steps: Steps,
     pub server: Server,
-    /// Is there as long as the bed is.
-    _folder: tempfile::TempDir,
 }
 
 impl Deref for Bed {
@@ -36,19 +34,18 @@ impl Bed {
     /// A server, and a configuration file of the user that it knows.
     pub fn new() -> Self {
         let server = Server::start().expect("a port of loopback is free");
-        let folder = tempfile::tempdir().expect("there is room for a folder");
-        let steps = Steps::new("oci_core_vcn.x", folder.path());
+        let steps = Steps::new(Oci::new(), "oci_core_vcn.x");
         let profile = server.profile();
         steps.write("home/.oci/key.pem", &profile.private_key);
         steps.write("home/.oci/config", &profile.config_file("~/.oci/key.pem"));
-        Self { steps, server, _folder: folder }
+        Self { steps, server }
     }
 
     pub async fn configure(&self, mut block: Json) -> Result<Arc<Kinds>, Diagnostics> {
         let endpoint = self.server.endpoint();
         let all = ["iaas", "containerengine", "objectstorage", "identity", "auth"];
         block["endpoint_overrides"] = all.iter().map(|name| ((*name).to_owned(), json!(endpoint))).collect();
-        self.steps.configure(&Oci::new(), &block).await
+        self.steps.configure(&block).await
     }
 
     pub async fn kinds(&self) -> Arc<Kinds> {

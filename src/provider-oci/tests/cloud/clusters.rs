@@ -62,14 +62,8 @@ async fn a_cluster_lives() {
         "endpoint_config": { "subnet_id": subnet, "is_public_ip_enabled": true },
         "cluster_pod_network_options": [{ "cni_type": "FLANNEL_OVERLAY" }] });
     // One that fails says why.
-    bed.server.change(|settings| {
-        settings.work_request_failures = vec![WorkRequestFailure {
-            operation_type: "CLUSTER_CREATE".to_owned(),
-            times: 1,
-            code: "LimitExceeded".to_owned(),
-            message: "No clusters are left.".to_owned(),
-        }];
-    });
+    let failure = WorkRequestFailure::next("CLUSTER_CREATE", "LimitExceeded", "No clusters are left.");
+    bed.server.change(|settings| settings.work_request_failures = vec![failure]);
     let outcome = bed.create(&*clusters, &given, "c0").await;
     assert!(
         words(&outcome.diagnostics).contains("No clusters are left (LimitExceeded)"),

@@ -1,8 +1,10 @@
 //! Calls that OCI refuses, or whose answer is lost: what was done is done once, and what is there is not forgotten.
 
+use std::time::Duration;
+
 use pipectl_provider::{Effect as Effects, Found, Instance, Intent, Resource};
 use pipectl_sim_oci::{COMPARTMENT, Effect, Fault, NAMESPACE, WorkRequestFailure};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::bed::{Bed, clock, config, done, planned, read, text, words};
 
@@ -46,6 +48,36 @@ async fn a_change_whose_answer_is_lost_is_not_somebody_elses() {
     let response = bed.plan(vcns, &given, Some(&network)).await;
     let outcome = vcns.update(&bed.cx("t3"), &network, &planned(vcns, response)).await;
     assert!(words(&outcome.diagnostics).contains("Somebody else has changed it"), "{}", words(&outcome.diagnostics));
+}
+
+#[tokio::test]
+async fn an_object_with_other_rules_is_not_the_one_of_a_lost_call() {
+    let bed = Bed::new();
+    let kinds = bed.kinds().await;
+    let network = vcn(&bed, &*kinds.resources["oci_core_vcn"]).await;
+    let lists = &*kinds.resources["oci_core_security_list"];
+    let open = |ports: &[u16]| {
+        let rules: Vec<Json> = ports
+            .iter()
+            .map(
+                |port| json!({ "source": "10.0.0.0/16", "protocol": "6", "tcp_options": { "min": port, "max": port } }),
+            )
+            .collect();
+        json!({ "compartment_id": COMPARTMENT, "vcn_id": text(&network, "id"), "display_name": "a", "ingress_security_rules": rules })
+    };
+    let began = clock() - Duration::from_secs(5);
+    done(bed.create(lists, &open(&[22]), "l1").await);
+    let mut intent = bed.intent(lists, &open(&[443, 80]), "l2", began).await;
+    intent.recorded = Json::Null;
+    // A process that knows nothing of the calls.
+    let kinds = bed.kinds().await;
+    let lists = &*kinds.resources["oci_core_security_list"];
+    assert!(matches!(found(&bed, lists, &intent).await, Found::None), "it has other rules");
+    let made = done(bed.create(lists, &open(&[80, 443]), "l3").await);
+    match found(&bed, lists, &intent).await {
+        Found::One(found) => assert_eq!(text(&found, "id"), text(&made, "id"), "whatever the order of rules"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -160,14 +192,8 @@ async fn what_is_gone_is_made_anew_by_the_same_call() {
     let given = json!({ "compartment_id": COMPARTMENT, "name": "a", "vcn_id": text(&second, "id"), "kubernetes_version": "v1.33.1" });
     let first = bed.made(clusters, &given, "c1").await;
     // Why it stays is told.
-    bed.server.change(|settings| {
-        settings.work_request_failures = vec![WorkRequestFailure {
-            operation_type: "CLUSTER_DELETE".to_owned(),
-            times: 1,
-            code: "Busy".to_owned(),
-            message: "A load balancer is left.".to_owned(),
-        }];
-    });
+    let failure = WorkRequestFailure::next("CLUSTER_DELETE", "Busy", "A load balancer is left.");
+    bed.server.change(|settings| settings.work_request_failures = vec![failure]);
     let outcome = clusters.delete(&bed.cx("d1"), &first).await;
     assert!(words(&outcome.diagnostics).contains("A load balancer is left"), "{}", words(&outcome.diagnostics));
     bed.removed(clusters, &first).await;

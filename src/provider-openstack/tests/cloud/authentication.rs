@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::bed::{Bed, NETWORK, done, read, text, words};
+use super::bed::{self, NETWORK, done, read, text, words};
 use super::server::Server;
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn each_kind_of_credential_is_sent_as_keystone_wants_it() {
                     "scope": { "domain": { "name": "cms" } } }),
         ),
     ] {
-        Bed::new().configure(&block).await.unwrap_or_else(|found| panic!("{}", words(&found)));
+        bed::bed().configure(&block).await.unwrap_or_else(|found| panic!("{}", words(&found)));
         let sent = server.asked("POST", "/v3/auth/tokens").pop().unwrap().body;
         assert_eq!(sent["auth"], expected, "{block}");
     }
@@ -85,12 +85,12 @@ async fn what_is_missing_or_refused_is_told_without_secrets() {
         (json!({ "auth_url": format!("{url}/elsewhere"), "token": "hunter2" }), "Check `auth_url`"),
         (json!({ "auth_url": "http://127.0.0.1:9", "token": "hunter2", "max_retries": 0 }), "could not be reached"),
     ] {
-        let found = Bed::new().configure(&block).await.map(drop).unwrap_err();
+        let found = bed::bed().configure(&block).await.map(drop).unwrap_err();
         let words = words(&found);
         assert!(words.contains(expected), "{block}: {words}");
         assert!(!words.contains("hunter2"), "{words}");
     }
-    let mut bed = Bed::of(&server.address);
+    let mut bed = bed::of(&server.address);
     bed.set("OS_AUTH_TYPE", "v3fedkerb");
     let found = bed.configure(&json!({})).await.map(drop).unwrap_err();
     assert!(words(&found).contains("openstack token issue"), "{}", words(&found));
@@ -99,8 +99,8 @@ async fn what_is_missing_or_refused_is_told_without_secrets() {
 #[tokio::test]
 async fn many_calls_share_one_token_until_it_ends() {
     let server = Server::new();
-    let bed = Arc::new(Bed::of(&server.address));
-    let networks = bed.networks().await;
+    let bed = Arc::new(bed::of(&server.address));
+    let networks = bed.kind(NETWORK).await;
     // The one that it was configured with counts no longer.
     server.set(|state| state.revoked = vec!["token-1".to_owned()]);
     let calls: Vec<_> = (0..8)
@@ -117,7 +117,7 @@ async fn many_calls_share_one_token_until_it_ends() {
 
     // A token that is about to end is not begun with.
     server.set(|state| state.lifetime = 30);
-    let short = bed.networks().await;
+    let short = bed.kind(NETWORK).await;
     done(bed.create(&*short, &json!({ "name": "a" }), "t").await);
     done(bed.create(&*short, &json!({ "name": "b" }), "t").await);
     assert!(server.asked("POST", "/v3/auth/tokens").len() >= 5, "one when it is configured, and one for each call");
@@ -126,8 +126,8 @@ async fn many_calls_share_one_token_until_it_ends() {
 #[tokio::test]
 async fn a_refused_token_is_renewed_once() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     server.set(|state| state.revoked = vec!["token-1".to_owned()]);
     let made = done(bed.create(&*networks, &json!({ "name": "a" }), "t").await);
     assert_eq!(text(&made, "id"), "net-1");
@@ -144,7 +144,7 @@ async fn a_refused_token_is_renewed_once() {
 #[tokio::test]
 async fn services_are_looked_for_where_an_object_is() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     let kinds = bed.configure(&json!({})).await.unwrap();
     let networks = &kinds.resources[NETWORK];
     let made = done(bed.create(&**networks, &json!({ "region": "pdc" }), "t").await);
@@ -163,7 +163,7 @@ async fn services_are_looked_for_where_an_object_is() {
 #[tokio::test]
 async fn what_the_block_says_counts_whatever_the_environment_says_otherwise() {
     let server = Server::new();
-    let mut bed = Bed::new();
+    let mut bed = bed::bed();
     for (name, value) in [
         ("OS_AUTH_URL", format!("http://{}/v3", server.address).as_str()),
         ("OS_AUTH_TYPE", "v3applicationcredential"),

@@ -4,13 +4,13 @@ use pipectl_core::Value;
 use pipectl_provider::{Effect, Instance};
 use serde_json::{Value as Json, json};
 
-use super::bed::{Bed, done, kept, planned, words};
+use super::bed::{self, Steps, done, kept, planned, words};
 use super::server::Server;
 
 const CLUSTER: &str = "openstack_containerinfra_cluster_v1";
 const GROUP: &str = "openstack_containerinfra_nodegroup_v1";
 
-fn clusters() -> (Server, Bed) {
+fn clusters() -> (Server, Steps) {
     let server = Server::new();
     server.set(|state| {
         state.services = vec!["container-infra"];
@@ -20,11 +20,11 @@ fn clusters() -> (Server, Bed) {
         let group = json!({ "uuid": "g", "cluster_id": "c", "status": "CREATE_COMPLETE", "node_count": 1, "max_node_count": 3, "name": "g" });
         state.put("nodegroups", "g", group);
     });
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     (server, bed)
 }
 
-async fn changed(bed: &Bed, name: &str, before: &Json, after: &Json, id: &str) -> Instance {
+async fn changed(bed: &Steps, name: &str, before: &Json, after: &Json, id: &str) -> Instance {
     let kind = bed.kind(name).await;
     let prior = kept(bed.plan(&*kind, before, None).await, &[("id", Value::from(id))]);
     let response = bed.plan(&*kind, after, Some(&prior)).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bed::{Bed, words};
+use super::bed::{self, Steps, words};
 use super::server::Server;
 
 fn clouds(address: &str) -> String {
@@ -18,7 +18,7 @@ const SECURE: &str = "clouds:\n  cern:\n    auth:\n      password: hunter2\n";
 async fn an_entry_is_looked_up_in_the_first_file_with_its_secrets() {
     let server = Server::new();
     for folder in ["", "home/.config/openstack/"] {
-        let mut bed = Bed::new();
+        let mut bed = bed::bed();
         // Of variables none counts beside an entry.
         bed.set("OS_PROJECT_NAME", "chemistry");
         bed.write(&format!("{folder}clouds.yaml"), &clouds(&server.address));
@@ -32,7 +32,7 @@ async fn an_entry_is_looked_up_in_the_first_file_with_its_secrets() {
         let sent = server.asked("POST", "/v3/auth/tokens").pop().unwrap().body;
         assert_eq!(sent["auth"]["scope"]["project"]["name"], "biology");
     }
-    let mut bed = Bed::new();
+    let mut bed = bed::bed();
     bed.write("elsewhere/mine.yaml", &clouds(&server.address));
     bed.write("elsewhere/keys.yaml", SECURE);
     bed.set("OS_CLIENT_CONFIG_FILE", "elsewhere/mine.yaml");
@@ -43,7 +43,7 @@ async fn an_entry_is_looked_up_in_the_first_file_with_its_secrets() {
 
 #[tokio::test]
 async fn mistakes_in_files_are_told_without_their_text() {
-    let mut bed = Bed::new();
+    let mut bed = bed::bed();
     bed.set("OS_CLOUD", "cern");
     let absent = refused(&bed).await;
     assert!(absent.contains("No clouds.yaml") && absent.contains("home/.config/openstack/clouds.yaml"), "{absent}");
@@ -58,6 +58,6 @@ async fn mistakes_in_files_are_told_without_their_text() {
     assert!(refused(&bed).await.contains("Nothing says where Keystone is"));
 }
 
-async fn refused(bed: &Bed) -> String {
+async fn refused(bed: &Steps) -> String {
     words(&bed.configure(&json!({})).await.map(drop).unwrap_err())
 }

@@ -3,10 +3,10 @@
 use pipectl_provider::{Effect, Found, Instance, Intent, Resource, Stop};
 use serde_json::json;
 
-use super::bed::{Bed, done, planned, read, text, words};
+use super::bed::{self, NETWORK, Steps, done, planned, read, text, words};
 use super::server::{Server, clock};
 
-async fn found(kind: &dyn Resource, bed: &Bed, intent: &Intent) -> Found {
+async fn found(kind: &dyn Resource, bed: &Steps, intent: &Intent) -> Found {
     kind.find(&bed.cx(&intent.token), intent).await.unwrap_or_else(|found| panic!("{}", words(&found)))
 }
 
@@ -23,8 +23,8 @@ async fn what_was_made_is_found_by_its_arguments_and_its_time() {
     for ahead in [0, 3600, -3600] {
         let server = Server::new();
         server.set(|state| state.ahead = ahead);
-        let bed = Bed::of(&server.address);
-        let networks = bed.networks().await;
+        let bed = bed::of(&server.address);
+        let networks = bed.kind(NETWORK).await;
         let given = json!({ "name": "a", "mtu": 1400 });
         // An older one of the same name and arguments is somebody else's.
         let older = done(bed.create(&*networks, &given, "t0").await);
@@ -54,14 +54,14 @@ async fn what_was_made_is_found_by_its_arguments_and_its_time() {
 #[tokio::test]
 async fn what_was_made_half_is_brought_to_an_end() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     let given = json!({ "name": "a", "tags": ["x"] });
     let intent = bed.intent(&*networks, &given, "t1", clock()).await;
     server.set(|state| state.lose = 1);
     bed.create(&*networks, &given, "t1").await;
     // Another process, which knows nothing of the call but what was announced: the tags are missing.
-    let networks = bed.networks().await;
+    let networks = bed.kind(NETWORK).await;
     let again = one(found(&*networks, &bed, &intent).await);
     let response = bed.plan(&*networks, &given, Some(&again)).await;
     assert_eq!(response.effect, Effect::Update);
@@ -75,8 +75,8 @@ async fn what_was_made_half_is_brought_to_an_end() {
 #[tokio::test]
 async fn a_lost_answer_is_found_within_the_run_and_waited_for() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     let given = json!({ "name": "a", "tags": ["x"] });
     let intent = bed.intent(&*networks, &given, "t1", clock()).await;
     server.set(|state| (state.lose, state.builds) = (1, 3));
@@ -89,8 +89,8 @@ async fn a_lost_answer_is_found_within_the_run_and_waited_for() {
 #[tokio::test]
 async fn a_call_whose_answer_was_lost_is_not_repeated() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     let given = json!({ "name": "a" });
     let intent = bed.intent(&*networks, &given, "t1", clock()).await;
     // What was made comes to light late.

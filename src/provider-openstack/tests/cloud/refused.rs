@@ -4,15 +4,15 @@ use serde_json::{Value as Json, json};
 
 use pipectl_provider::{Effect, Found, Intent};
 
-use super::bed::{Bed, done, words};
+use super::bed::{self, NETWORK, Steps, done, words};
 use super::server::{Server, clock};
 
 const CREDENTIAL: &str = "openstack_identity_application_credential_v3";
 
-fn credentials() -> (Server, Bed) {
+fn credentials() -> (Server, Steps) {
     let server = Server::new();
     server.set(|state| state.services = vec!["identity"]);
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     (server, bed)
 }
 
@@ -60,8 +60,8 @@ async fn a_secret_that_is_lost_is_an_error_in_its_run_and_made_anew_in_the_next(
 #[tokio::test]
 async fn what_the_cloud_sends_elsewhere_is_not_removed() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     let made = done(bed.create(&*networks, &json!({ "name": "a" }), "t1").await);
     server.set(|state| state.refused = vec![("DELETE", "networks/net-1".to_owned(), 301, Json::Null)]);
     let outcome = networks.delete(&bed.cx("t2"), &made).await;
@@ -73,7 +73,7 @@ async fn what_the_cloud_sends_elsewhere_is_not_removed() {
 #[tokio::test]
 async fn addresses_of_services_are_those_of_the_web() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     for address in ["neutron.cern.ch:9696", "neutron", "ftp://neutron.cern.ch"] {
         let kinds = bed.configure(&json!({ "endpoint_overrides": { "network": address } })).await.unwrap();
         let outcome = bed.create(&*kinds.resources[super::bed::NETWORK], &json!({}), "t").await;
@@ -86,7 +86,7 @@ async fn addresses_of_services_are_those_of_the_web() {
 async fn what_a_cloud_says_of_a_private_call_is_cut_short() {
     let server = Server::new();
     server.set(|state| state.services = vec!["compute"]);
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     let kind = bed.kind("openstack_compute_instance_v2").await;
     let message = "Invalid input for field/attribute user_data. Value: aHVudGVyMg==. 'aHVudGVyMg==' is too long";
     let body = json!({ "badRequest": { "message": message } });

@@ -4,7 +4,7 @@ use pipectl_core::Value;
 use pipectl_provider::{Effect, Found, Intent};
 use serde_json::json;
 
-use super::bed::{Bed, done, kept, planned};
+use super::bed::{self, done, kept, planned};
 use super::server::{Server, clock};
 
 const ROUTER: &str = "openstack_networking_router_v2";
@@ -13,7 +13,7 @@ const INTERFACE: &str = "openstack_networking_router_interface_v2";
 #[tokio::test]
 async fn a_gateway_is_changed_without_what_nobody_gave() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     let kind = bed.kind(ROUTER).await;
     let given = json!({ "external_network_id": "outside", "external_subnet_ids": ["outside-1"] });
     let made = done(bed.create(&*kind, &given, "t1").await);
@@ -50,7 +50,7 @@ async fn a_gateway_is_changed_without_what_nobody_gave() {
 #[tokio::test]
 async fn addresses_outside_are_the_same_in_whatever_order() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     let kind = bed.kind(ROUTER).await;
     let given = |subnets: [&str; 2]| json!({ "external_network_id": "outside", "external_fixed_ip": subnets.map(|subnet| json!({ "subnet_id": subnet })) });
     let made = done(bed.create(&*kind, &given(["outside-1", "outside-2"]), "t1").await);
@@ -74,7 +74,7 @@ async fn addresses_outside_are_the_same_in_whatever_order() {
 #[tokio::test]
 async fn a_router_interface_goes_with_its_router() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     let kind = bed.kind(INTERFACE).await;
     for force in [false, true] {
         let given = json!({ "router_id": "gone", "subnet_id": "s", "force_destroy": force });
@@ -87,7 +87,7 @@ async fn a_router_interface_goes_with_its_router() {
 #[tokio::test]
 async fn a_port_that_is_older_than_the_call_is_found_in_its_router() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     server.set(|state| {
         state.put("routers", "r", json!({ "id": "r" }));
         let port = json!({ "id": "p", "device_id": "", "status": "ACTIVE", "fixed_ips": [], "created_at": "2020-01-01T00:00:00Z" });

@@ -6,15 +6,15 @@ use pipectl_core::{Marks, Value};
 use pipectl_provider::{Effect, Instance, Resource};
 use serde_json::{Value as Json, json};
 
-use super::bed::{Bed, config, done, planned, read, text, words};
+use super::bed::{self, Steps, config, done, planned, read, text, words};
 use super::server::Server;
 
 const SERVER: &str = "openstack_compute_instance_v2";
 
-async fn servers() -> (Server, Bed, Arc<dyn Resource>) {
+async fn servers() -> (Server, Steps, Arc<dyn Resource>) {
     let server = Server::new();
     server.set(|state| state.services = vec!["compute", "image"]);
-    let bed = Bed::of(&server.address);
+    let bed = bed::of(&server.address);
     let kind = bed.kind(SERVER).await;
     (server, bed, kind)
 }

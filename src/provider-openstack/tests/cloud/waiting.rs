@@ -5,14 +5,14 @@ use std::time::SystemTime;
 use pipectl_provider::{Effect, Stop};
 use serde_json::json;
 
-use super::bed::{Bed, done, planned, read, text, words};
+use super::bed::{self, NETWORK, done, planned, read, text, words};
 use super::server::Server;
 
 #[tokio::test]
 async fn a_network_is_made_changed_repaired_and_removed() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     let given = json!({ "name": "a", "tags": ["x"], "admin_state_up": true });
     let made = done(bed.create(&*networks, &given, "t1").await);
     assert_eq!((text(&made, "region"), text(&made, "tenant_id")), ("cern", "project-1"));
@@ -54,8 +54,8 @@ async fn a_network_is_made_changed_repaired_and_removed() {
 #[tokio::test]
 async fn what_takes_too_long_is_told_and_goes_on_at_the_next_attempt() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     server.set(|state| state.builds = 1000);
     let given = json!({ "name": "a", "timeouts": { "create": "1s" } });
     let outcome = bed.create(&*networks, &given, "t1").await;
@@ -74,8 +74,8 @@ async fn what_takes_too_long_is_told_and_goes_on_at_the_next_attempt() {
 #[tokio::test]
 async fn a_second_interrupt_gives_up_waiting() {
     let server = Server::new();
-    let bed = Bed::of(&server.address);
-    let networks = bed.networks().await;
+    let bed = bed::of(&server.address);
+    let networks = bed.kind(NETWORK).await;
     server.set(|state| state.builds = 1000);
     let cx = bed.cx("t1");
     let cancel = cx.cancel.clone();

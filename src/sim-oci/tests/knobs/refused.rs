@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pipectl_sim_oci::{COMPARTMENT, NAMESPACE, Server, TENANCY};
+use pipectl_sim_oci::{COMPARTMENT, NAMESPACE, Server, TENANCY, WorkRequestFailure};
 use serde_json::{Value as Json, json};
 use sha1::{Digest, Sha1};
 
@@ -227,14 +227,8 @@ fn a_cluster_takes_node_pools_that_need_attention_with_it() {
     let net = subnet(&client, &vcn, "10.0.0.0/24");
     let cluster = cluster(&client, &vcn, json!({}));
     let made = accepted(&client, &client.post("/20180222/nodePools", &pool(&client, &cluster, &net, 1)));
-    server.change(|settings| {
-        settings.work_request_failures = vec![pipectl_sim_oci::WorkRequestFailure {
-            operation_type: "NODEPOOL_UPDATE".into(),
-            times: 1,
-            code: "LimitExceeded".into(),
-            message: "no node is left".into(),
-        }];
-    });
+    let failure = WorkRequestFailure::next("NODEPOOL_UPDATE", "LimitExceeded", "no node is left");
+    server.change(|settings| settings.work_request_failures = vec![failure]);
     let path = format!("/20180222/nodePools/{made}");
     assert_eq!(client.send("PUT", &path, Some("{\"name\":\"q\"}"), &[]).status, 202);
     assert_eq!(client.get(&path).json["lifecycleState"], "NEEDS_ATTENTION");
