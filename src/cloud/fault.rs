@@ -20,6 +20,8 @@ enum Why {
     Call(Box<Error>),
     /// Something else is wrong, in words.
     Told(Diagnostics),
+    /// The service has taken a call, and nobody knows what becomes of it: why, in words.
+    Open(Diagnostics),
 }
 
 impl<C> From<Error> for Fault<C> {
@@ -47,9 +49,18 @@ impl<C> fmt::Debug for Fault<C> {
 }
 
 impl<C: Cloud> Fault<C> {
+    /// The service has taken a call, and nobody knows what becomes of it.
+    pub fn open(found: Diagnostics) -> Self {
+        Self { why: Why::Open(found), cloud: PhantomData }
+    }
+
     /// Whether the service may have acted nevertheless.
     pub fn may_have_acted(&self) -> bool {
-        matches!(&self.why, Why::Call(error) if error.may_have_acted())
+        match &self.why {
+            Why::Call(error) => error.may_have_acted(),
+            Why::Open(_) => true,
+            Why::Told(_) => false,
+        }
     }
 
     /// What the service answered, where it did.
@@ -61,7 +72,7 @@ impl<C: Cloud> Fault<C> {
     pub fn error(&self) -> Option<&Error> {
         match &self.why {
             Why::Call(error) => Some(error),
-            Why::Told(_) => None,
+            Why::Told(_) | Why::Open(_) => None,
         }
     }
 
@@ -69,7 +80,7 @@ impl<C: Cloud> Fault<C> {
     pub fn told(self, summary: &str) -> Diagnostics {
         match self.why {
             Why::Call(error) => C::failed(summary, &error).into(),
-            Why::Told(found) => found,
+            Why::Told(found) | Why::Open(found) => found,
         }
     }
 }

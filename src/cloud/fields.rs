@@ -11,6 +11,7 @@ use std::time::Duration;
 use pipectl_core::json::{from_json, from_json_as, to_json};
 use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Kind, Nesting, Path, Schema, Type, Value, duration};
 use pipectl_provider::arguments::text;
+use pipectl_provider::planning::with_unknown_computed;
 use serde_json::{Map, Value as Json};
 
 use crate::{Group, groups};
@@ -66,8 +67,8 @@ pub struct Fields {
     groups: BTreeMap<&'static str, Group>,
     codecs: BTreeMap<&'static str, Codec>,
     defaults: Vec<(&'static str, Value)>,
-    /// What the provider decides and a change may change.
-    moving: Vec<&'static str>,
+    /// What the provider decides and a change may change: of the argument that is named, or any.
+    moving: Vec<(Option<&'static str>, &'static str)>,
     equivalences: Vec<(&'static str, Equivalence)>,
     rules: Vec<fn(&Value) -> Diagnostics>,
     times: Times,
@@ -160,10 +161,17 @@ impl Fields {
         self
     }
 
-    /// The same with attributes that any change of the object may change.
+    /// The same with attributes and blocks that any change of the object may change.
     #[must_use]
     pub fn moving<const N: usize>(mut self, names: [&'static str; N]) -> Self {
-        self.moving.extend(names);
+        self.moving.extend(names.map(|name| (None, name)));
+        self
+    }
+
+    /// The same with attributes and blocks that a change of one argument or block may change.
+    #[must_use]
+    pub fn moving_with<const N: usize>(mut self, argument: &'static str, names: [&'static str; N]) -> Self {
+        self.moving.extend(names.map(|name| (Some(argument), name)));
         self
     }
 
@@ -172,6 +180,12 @@ impl Fields {
     pub fn equivalent(mut self, name: &'static str, is_same: Equivalence) -> Self {
         self.equivalences.push((name, is_same));
         self
+    }
+
+    /// The same with arguments in which capitals and small letters are the same.
+    #[must_use]
+    pub fn any_case<const N: usize>(self, names: [&'static str; N]) -> Self {
+        names.into_iter().fold(self, |fields, name| fields.equivalent(name, is_same_word))
     }
 
     /// The same with a rule that arguments must keep.
@@ -247,7 +261,8 @@ impl Fields {
         let object = self.schema.attributes.keys().fold(object.clone(), |object, name| {
             let (Some(before), Some(now)) = (object.attribute(name), config.attribute(name)) else { return object };
             let zero_is_nothing = self.zero_is_nothing(name);
-            match is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing) && self.is_plain(name) {
+            let are_nothing = is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing);
+            match are_nothing && self.is_plain(name) || self.is_equivalent(name, before, now) {
                 true => object.with_attribute(name, now.clone()),
                 false => object,
             }
@@ -263,14 +278,14 @@ impl Fields {
         })
     }
 
-    /// What is planned for a change, where all that it may change is not known yet.
-    pub fn with_moving_unknown(&self, planned: Value, config: &Value) -> Value {
-        let open = self.moving.iter().filter(|name| config.set_attribute(name).is_none());
-        open.fold(planned, |planned, name| match self.schema.blocks.get(*name) {
-            // Blocks that are given stay as they are.
-            Some(block) if !config.attribute(name).is_none_or(|given| block.is_absent(given)) => planned,
-            Some(_) => planned.with_attribute(name, groups::unknown()),
-            None => planned.with_attribute(name, Value::unknown(self.type_of(name))),
+    /// What is planned for a change, where all that it may change and that is not given is not known yet.
+    pub fn with_moving_unknown(&self, planned: Value, config: &Value, prior: &Value) -> Value {
+        let open = with_unknown_computed(&self.schema, config);
+        let moves = |argument: &Option<&str>| argument.is_none_or(|argument| differs(prior, &planned, argument));
+        let moving: Vec<_> = self.moving.iter().filter(|(argument, _)| moves(argument)).map(|(_, name)| name).collect();
+        moving.into_iter().fold(planned, |planned, name| match open.attribute(name) {
+            Some(open) => planned.with_attribute(name, open.clone()),
+            None => planned,
         })
     }
 
@@ -320,8 +335,8 @@ impl Fields {
             let (before, now) = (prior.attribute(name).unwrap_or(&null), planned.attribute(name).unwrap_or(&null));
             !matches!(now.kind(), Kind::Unknown(_)) && !self.is_same(name, before, now)
         };
-        let others = self.groups.iter().filter(|(name, group)| is_other(name) && !group.member().is_empty());
-        for (name, group) in others {
+        let told = |group: &Group| !group.member().is_empty() && group.takes_arguments();
+        for (name, group) in self.groups.iter().filter(|(name, group)| told(group) && is_other(name)) {
             // One that is given no more is nothing.
             let told = planned.attribute(name).and_then(|blocks| group.told(blocks)).unwrap_or(Json::Null);
             changes.insert(group.member().to_owned(), told);
@@ -428,14 +443,16 @@ impl Fields {
 
     fn is_same(&self, name: &str, before: &Value, now: &Value) -> bool {
         let zero_is_nothing = self.zero_is_nothing(name);
-        let is_equivalent = || {
-            let rule = self.equivalences.iter().find(|(of, _)| *of == name);
-            rule.is_some_and(|(_, is_same)| !before.is_null() && !now.is_null() && is_same(before, now))
-        };
         before.equal_content(now)
             || self.groups.get(name).is_some_and(|group| group.is_same(before, now))
             || is_nothing(before, zero_is_nothing) && is_nothing(now, zero_is_nothing)
-            || is_equivalent()
+            || self.is_equivalent(name, before, now)
+    }
+
+    fn is_equivalent(&self, name: &str, before: &Value, now: &Value) -> bool {
+        let is_there = |value: &Value| !value.is_null() && value.is_wholly_known();
+        let rule = self.equivalences.iter().find(|(of, _)| *of == name);
+        rule.is_some_and(|(_, is_same)| is_there(before) && is_there(now) && is_same(before, now))
     }
 
     /// Whether `false` and `0` say no more than that nothing is given.
@@ -484,6 +501,11 @@ pub(crate) fn is_nothing(value: &Value, zero_is_nothing: bool) -> bool {
         Kind::Map(_, elements) => elements.is_empty(),
         Kind::Object(_) | Kind::Unknown(_) => false,
     }
+}
+
+/// Whether two texts are the same but for capitals and small letters.
+pub(crate) fn is_same_word(one: &Value, other: &Value) -> bool {
+    one.as_str().zip(other.as_str()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 /// What a service is told that an argument is to be no more.

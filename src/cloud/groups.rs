@@ -6,7 +6,7 @@ use pipectl_core::json::{from_json_as, to_json};
 use pipectl_core::{Attribute, Block, Schema, Type, Value};
 use serde_json::{Map, Value as Json};
 
-use crate::fields::is_nothing;
+use crate::fields::{is_nothing, is_same_word};
 
 /// What the service has for a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub struct Group {
     attributes: Vec<(&'static str, &'static str, Attribute)>,
     groups: Vec<(&'static str, Group)>,
     defaults: Vec<(&'static str, Value)>,
+    /// What stands for a member that is absent.
+    absents: Vec<(&'static str, Value)>,
+    any_case: Vec<&'static str>,
 }
 
 impl Group {
@@ -56,6 +59,8 @@ impl Group {
             attributes: Vec::new(),
             groups: Vec::new(),
             defaults: Vec::new(),
+            absents: Vec::new(),
+            any_case: Vec::new(),
         }
     }
 
@@ -87,9 +92,37 @@ impl Group {
         self
     }
 
+    /// The same with a value that stands for a member that is absent, and for an argument that is.
+    #[must_use]
+    pub fn absent(mut self, name: &'static str, value: impl Into<Value> + Clone) -> Self {
+        self.absents.push((name, value.clone().into()));
+        self.default(name, value)
+    }
+
+    /// The same with arguments in which capitals and small letters are the same.
+    #[must_use]
+    pub fn any_case<const N: usize>(mut self, names: [&'static str; N]) -> Self {
+        self.any_case.extend(names);
+        self
+    }
+
+    fn absent_of(&self, name: &str) -> Option<&Value> {
+        self.absents.iter().find(|(of, _)| *of == name).map(|(_, value)| value)
+    }
+
+    fn is_same_word(&self, name: &str, one: &Value, other: &Value) -> bool {
+        self.any_case.contains(&name) && is_same_word(one, other)
+    }
+
     /// The member that it stands for.
     pub fn member(&self) -> &'static str {
         self.member
+    }
+
+    /// Whether anything in it can be given.
+    pub(crate) fn takes_arguments(&self) -> bool {
+        self.attributes.iter().any(|(_, _, attribute)| attribute.required || attribute.optional)
+            || self.groups.iter().any(|(_, group)| group.takes_arguments())
     }
 
     pub(crate) fn block(&self) -> Block {
@@ -115,7 +148,9 @@ impl Group {
         let mut object = Map::new();
         for (name, member, attribute) in &self.attributes {
             let is_argument = attribute.required || attribute.optional;
-            let value = block.set_attribute(name).filter(|value| value.is_wholly_known()).and_then(to_json);
+            let stands_for_nothing = |value: &Value| self.absent_of(name).is_some_and(|none| none.equal_content(value));
+            let value = block.set_attribute(name).filter(|value| value.is_wholly_known() && !stands_for_nothing(value));
+            let value = value.and_then(to_json);
             if let Some(value) = value.filter(|_| is_argument && !member.is_empty()) {
                 put(&mut object, member, value);
             }
@@ -149,7 +184,7 @@ impl Group {
                 Some(json) => from_json_as(json, &attribute.ty).unwrap_or_else(|_| Value::null_of(ty)),
                 // It is not told: it may be whatever it was.
                 None if attribute.optional && attribute.computed && !member.is_empty() => Value::unknown(ty),
-                None => Value::null_of(ty),
+                None => self.absent_of(name).cloned().unwrap_or_else(|| Value::null_of(ty)),
             };
             ((*name).to_owned(), value)
         });
@@ -207,6 +242,7 @@ impl Group {
             let zero_is_nothing = attribute.optional && !attribute.computed && !has_default;
             one.equal_content(&other)
                 || !other.is_known()
+                || self.is_same_word(name, &one, &other)
                 || is_nothing(&one, zero_is_nothing) && is_nothing(&other, zero_is_nothing)
         });
         attributes && self.groups.iter().all(|(name, group)| group.is_same(&of(one, name), &of(other, name)))
@@ -271,7 +307,13 @@ impl Group {
     }
 
     fn aligned_inside(&self, block: &Value, like: &Value) -> Value {
-        self.groups.iter().fold(block.clone(), |block, (name, group)| {
+        let spelled = self.any_case.iter().fold(block.clone(), |block, name| {
+            match (block.attribute(name), like.attribute(name)) {
+                (Some(has), Some(like)) if is_same_word(has, like) => block.with_attribute(name, like.clone()),
+                _ => block,
+            }
+        });
+        self.groups.iter().fold(spelled, |block, (name, group)| {
             match (block.attribute(name).cloned(), like.attribute(name)) {
                 (Some(inside), Some(like)) => block.with_attribute(name, group.aligned(&inside, like)),
                 _ => block,
@@ -288,6 +330,7 @@ impl Group {
             block.attribute(name).is_some_and(|has| {
                 !has.is_known()
                     || has.equal_content(wanted)
+                    || self.is_same_word(name, has, wanted)
                     || is_nothing(has, !attribute.computed) && is_nothing(wanted, !attribute.computed)
             })
         });

@@ -320,7 +320,8 @@ impl<K: Kind> Resource for KindResource<K> {
                 response.private = Json::Null;
             }
             Effect::Update => {
-                response.planned = self.fields.with_moving_unknown(response.planned, config);
+                let before = prior.cloned().unwrap_or_else(Value::null);
+                response.planned = self.fields.with_moving_unknown(response.planned, config, &before);
                 if private.is_unfinished {
                     response.planned = self.fields.with_nulls_unknown(response.planned, config);
                 }

@@ -145,9 +145,9 @@ async fn moved<K: Kind<Cloud = Cloud>>(at: &Place<'_>, id: &str, planned: &Value
     const LIMIT: Duration = SETTLES;
     let path = [K::COLLECTION, id, "actions", "changeCompartment"];
     let seen = K::look(at, id, planned).await?;
-    let etag = seen.and_then(|object| text(&object, ETAG));
+    let etag = seen.as_ref().and_then(|object| text(object, ETAG));
     at.endpoint.change(Method::POST, &path, &json!({ "compartmentId": to }), etag.as_deref()).await?;
-    settled::<K>(at, id, planned, LIMIT, None).await?;
+    settled::<K>(at, id, planned, LIMIT, seen.as_ref()).await?;
     Ok(())
 }
 

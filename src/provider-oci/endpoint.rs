@@ -1,13 +1,14 @@
 //! Where a service answers, as kinds use it: objects know the version that was seen, and errors are faults.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use pipectl_cloud::settling::SHOWS_WITHIN;
 use pipectl_http::{Answer, Call, Method, Repeat, StatusCode};
 use pipectl_oci_client::{Failed, Refusal, retry_token};
 use pipectl_provider::Cx;
 use serde_json::Value as Json;
 
-use crate::kind::Fault;
+use crate::kind::{Fault, text};
 
 /// The member that an object's entity tag is kept in.
 pub(crate) const ETAG: &str = "etag";
@@ -15,16 +16,23 @@ pub(crate) const ETAG: &str = "etag";
 /// What the services say when another operation is in the way.
 const IN_THE_WAY: [&str; 3] = ["IncorrectState", "Conflict", "ExternalServerIncorrectState"];
 
-/// How often, and after which pauses, something is asked for again that another operation is in the way of.
-const TRIES: u32 = 60;
+/// What they say of something that is not there, and perhaps only not to be seen yet where they look.
+const NOT_SEEN: [&str; 2] = ["NotAuthorizedOrNotFound", "BucketNotFound"];
+
+/// For how long, and after which pauses, something is asked for again that another operation is in the way of.
+const IN_THE_WAY_FOR: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// How often something is made anew that is gone, while OCI remembers that it was made: a day.
 pub(crate) const TIMES: u32 = 20;
 
+fn says(fault: &Fault, codes: &[&str]) -> bool {
+    fault.error().is_some_and(|error| codes.iter().any(|code| Refusal::is(error, code)))
+}
+
 /// Whether a token stands for something that is gone.
 pub(crate) fn is_used_up(fault: &Fault) -> bool {
-    fault.error().is_some_and(|error| Refusal::is(error, "InvalidatedRetryToken"))
+    says(fault, &["InvalidatedRetryToken"])
 }
 
 /// What became of a change of the version of an object that was seen.
@@ -69,26 +77,27 @@ impl Endpoint {
 
     /// Sends a call. What another operation is in the way of is asked for again for a while.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Fault> {
-        self.insist(call).await.0
+        self.insist(call, |fault, waited| says(fault, &IN_THE_WAY) && waited < IN_THE_WAY_FOR).await
     }
 
-    /// The same, and whether a try before the last one may have acted.
-    async fn insist(&self, call: &Call) -> (Result<Answer, Fault>, bool) {
-        let mut may_have_acted = false;
-        for _ in 1..TRIES {
-            match self.0.send(call).await {
-                Err(Failed::Call(error)) if IN_THE_WAY.iter().any(|code| Refusal::is(&error, code)) => {
-                    may_have_acted |= error.may_have_acted();
-                    tokio::time::sleep(PAUSE).await;
-                }
-                done => {
-                    let done = done.map_err(fault);
-                    may_have_acted |= done.as_ref().is_err_and(Fault::may_have_acted);
-                    return (done, may_have_acted);
-                }
+    /// The same for a call that makes something of what may have been made a moment ago, and is not to be seen everywhere yet.
+    pub(crate) async fn send_new(&self, call: &Call) -> Result<Answer, Fault> {
+        let passes = |fault: &Fault, waited| match says(fault, &NOT_SEEN) {
+            true => waited < SHOWS_WITHIN,
+            false => says(fault, &IN_THE_WAY) && waited < IN_THE_WAY_FOR,
+        };
+        self.insist(call, passes).await
+    }
+
+    /// Sends a call until it is not refused any longer for what passes.
+    async fn insist(&self, call: &Call, passes: impl Fn(&Fault, Duration) -> bool) -> Result<Answer, Fault> {
+        let began = Instant::now();
+        loop {
+            match self.0.send(call).await.map_err(fault) {
+                Err(fault) if passes(&fault, began.elapsed()) => tokio::time::sleep(PAUSE).await,
+                done => return done,
             }
         }
-        (self.0.send(call).await.map_err(fault), may_have_acted)
     }
 
     /// Makes something at most once, however often the call of `cx` is made.
@@ -107,7 +116,7 @@ impl Endpoint {
     pub(crate) async fn make_time(&self, cx: &Cx, path: &[&str], body: &Json, time: u32) -> Result<Answer, Fault> {
         let time = if time == 0 { String::new() } else { format!(" {time}") };
         let token = retry_token(&format!("{} {}{time}", cx.token, path.join("/")), body.to_string().as_bytes());
-        self.send(&self.0.once(self.call(Method::POST, path, &[]).json(body), &token)).await
+        self.send_new(&self.0.once(self.call(Method::POST, path, &[]).json(body), &token)).await
     }
 
     /// Changes the version of an object that was seen. Where an earlier try may have done it, the object tells.
@@ -131,11 +140,7 @@ impl Endpoint {
         is_done: impl Fn(&Json) -> bool,
     ) -> Result<(), Fault> {
         let Change::Perhaps(refused) = self.try_change(method, path, body, etag).await? else { return Ok(()) };
-        let object = match path {
-            [object @ .., "actions", _] => object,
-            object => object,
-        };
-        match self.look(object, &[]).await? {
+        match self.look(changed(path), &[]).await? {
             Some(object) if is_done(&object) => Ok(()),
             Some(_) | None => Err(refused),
         }
@@ -149,19 +154,44 @@ impl Endpoint {
         body: &Json,
         etag: Option<&str>,
     ) -> Result<Change, Fault> {
-        let call = self.0.only_if(self.call(method, path, &[]).json(body), etag);
-        // The version that was seen is changed only once, however often this is sent.
-        let call = if etag.is_some() { call.repeat(Repeat::Safe) } else { call };
-        match self.insist(&call).await {
-            (Ok(answer), _) => Ok(Change::Answered(answer)),
-            (Err(fault), true) if fault.status() == Some(StatusCode::PRECONDITION_FAILED) => Ok(Change::Perhaps(fault)),
-            (Err(fault), _) => Err(fault),
+        let began = Instant::now();
+        let mut etag = etag.map(str::to_owned);
+        let mut may_have_acted = false;
+        loop {
+            let call = self.0.only_if(self.call(method.clone(), path, &[]).json(body), etag.as_deref());
+            // The version that was seen is changed only once, however often this is sent.
+            let call = if etag.is_some() { call.repeat(Repeat::Safe) } else { call };
+            let refused = match self.0.send(&call).await.map_err(fault) {
+                Ok(answer) => return Ok(Change::Answered(answer)),
+                Err(refused) => refused,
+            };
+            may_have_acted |= refused.may_have_acted();
+            if says(&refused, &IN_THE_WAY) && began.elapsed() < IN_THE_WAY_FOR {
+                tokio::time::sleep(PAUSE).await;
+                // What was in the way leaves another version behind.
+                if etag.is_some() && !may_have_acted {
+                    etag = self.look(changed(path), &[]).await?.and_then(|object| text(&object, ETAG)).or(etag);
+                }
+                continue;
+            }
+            return match may_have_acted && refused.status() == Some(StatusCode::PRECONDITION_FAILED) {
+                true => Ok(Change::Perhaps(refused)),
+                false => Err(refused),
+            };
         }
     }
 
     /// Asks for a removal.
     pub(crate) async fn remove(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Fault> {
         self.0.send(&self.call(Method::DELETE, path, query)).await.map_err(fault)
+    }
+}
+
+/// The path of the object that a call changes.
+fn changed<'a>(path: &'a [&'a str]) -> &'a [&'a str] {
+    match path {
+        [object @ .., "actions", _] => object,
+        object => object,
     }
 }
 

@@ -41,7 +41,7 @@ impl DataSource for AvailabilityDomainsData {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        listing::validate(config)
+        listing::validate(config, self.schema(), "availability_domains")
     }
 
     async fn read(&self, cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {

@@ -1,7 +1,7 @@
 //! Lists that data sources give: `filter` blocks leave out what is not wanted, as in all data sources of the Terraform provider.
 
 use pipectl_cloud::Fields;
-use pipectl_core::{Attribute, Block, Diagnostic, Diagnostics, Path, Schema, Type, Value};
+use pipectl_core::{Attribute, Block, BlockBody, Diagnostic, Diagnostics, Path, Schema, Type, Value};
 use pipectl_provider::arguments::{blocks, flag, text, texts};
 
 pub(crate) fn with_filter(fields: Fields) -> Fields {
@@ -13,7 +13,9 @@ pub(crate) fn with_filter(fields: Fields) -> Fields {
     fields.block("filter", Block::list(filter, "What is wanted. Several must all be met."))
 }
 
-pub(crate) fn validate(config: &Value) -> Diagnostics {
+/// Judges the filters of a list.
+pub(crate) fn validate(config: &Value, schema: &Schema, list: &str) -> Diagnostics {
+    let mut found = unknown_names(config, schema, list);
     let wrong = blocks(config, "filter").iter().enumerate().filter(|(_, filter)| flag(filter, "regex") == Some(true));
     let wrong = wrong.flat_map(|(index, filter)| {
         let bad = texts(filter, "values").into_iter().find_map(|value| regex::Regex::new(value).err());
@@ -21,6 +23,22 @@ pub(crate) fn validate(config: &Value) -> Diagnostics {
             let detail = format!("A value of a filter is no regular expression: {error}.");
             Diagnostic::error("Invalid regular expression", detail).on(Path::of("filter").index(index).name("values"))
         })
+    });
+    found.extend(wrong.collect::<Diagnostics>());
+    found
+}
+
+/// Elements have no such attribute: a filter on it would leave all of them out.
+fn unknown_names(config: &Value, schema: &Schema, list: &str) -> Diagnostics {
+    let Some(BlockBody::Uniform(inside)) = schema.blocks.get(list).map(|block| &block.body) else {
+        return Diagnostics::new();
+    };
+    let known = inside.attributes.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let wrong = blocks(config, "filter").iter().enumerate().filter_map(|(index, filter)| {
+        let name = text(filter, "name").filter(|name| !inside.attributes.contains_key(*name))?;
+        let detail =
+            format!("Elements of `{list}` have no attribute `{name}`, so that none would be left. They have: {known}.");
+        Some(Diagnostic::error("Unknown attribute", detail).on(Path::of("filter").index(index).name("name")))
     });
     wrong.collect()
 }

@@ -75,7 +75,7 @@ impl DataSource for ImagesData {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let mut found = listing::validate(config);
+        let mut found = listing::validate(config, self.schema(), "images");
         found.extend(one_of(config, "sort_by", &["TIMECREATED", "DISPLAYNAME"]));
         found.extend(one_of(config, "sort_order", &["ASC", "DESC"]));
         found

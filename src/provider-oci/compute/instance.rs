@@ -80,6 +80,8 @@ impl Kind for Instance {
             .group("agent_config", agent())
             .group("availability_config", availability())
             .group("instance_options", options())
+            .any_case(["availability_domain", "fault_domain"])
+            .moving_with("shape", ["shape_config"])
             .times(Times::minutes(45, 45, 75))
     }
 
@@ -170,8 +172,9 @@ impl Kind for Instance {
 
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
         fixed(id, prior, planned)?;
+        let before = Self::look(at, id, planned).await?;
         if Cloud::update::<Self>(at, id, prior, planned).await? {
-            settled::<Self>(at, id, planned, at.fields.limit("update", planned), None).await?;
+            settled::<Self>(at, id, planned, at.fields.limit("update", planned), before.as_ref()).await?;
         }
         let of = |value: &Value| value.attribute(VNIC).and_then(|blocks| interface().told(blocks)).unwrap_or_default();
         let (before, now) = (of(prior), of(planned));
@@ -206,6 +209,7 @@ fn fixed(id: &str, prior: &Value, planned: &Value) -> Result<(), Diagnostic> {
         (VNIC, "assign_public_ip", "oci network public-ip --help".to_owned()),
         ("source_details", "boot_volume_size_in_gbs", "oci bv boot-volume update --help".to_owned()),
         ("source_details", "boot_volume_vpus_per_gb", "oci bv boot-volume update --help".to_owned()),
+        ("source_details", "kms_key_id", "oci bv boot-volume-kms-key update --help".to_owned()),
     ];
     for (block, name, hint) in cases {
         let of = |value: &Value| blocks(value, block).first().and_then(|inside| inside.set_attribute(name)).cloned();
@@ -288,11 +292,8 @@ fn source() -> Group {
         )
         .with("boot_volume_size_in_gbs", "bootVolumeSizeInGBs", either(Type::Number, "The size of its disk, in GB."))
         .with("boot_volume_vpus_per_gb", "bootVolumeVpusPerGB", either(Type::Number, "How fast its disk is."))
-        .with(
-            "kms_key_id",
-            "kmsKeyId",
-            either(Type::String, "The key that its disk is encrypted with.").forces_replacement(),
-        )
+        .with("kms_key_id", "kmsKeyId", either(Type::String, "The key that its disk is encrypted with."))
+        .any_case(["source_type"])
 }
 
 fn interface() -> Group {
@@ -309,6 +310,7 @@ fn interface() -> Group {
         .with("nsg_ids", "nsgIds", either(Type::set(Type::String), "Its network security groups."))
         .with("private_ip", "privateIp", either(Type::String, "Its address.").forces_replacement())
         .with("skip_source_dest_check", "skipSourceDestCheck", either(Type::Bool, "Whether it may forward packets."))
+        .any_case(["hostname_label"])
 }
 
 fn agent() -> Group {
@@ -334,6 +336,7 @@ fn availability() -> Group {
             either(Type::Bool, "Whether it moves while it runs."),
         )
         .with("recovery_action", "recoveryAction", either(Type::String, "`RESTORE_INSTANCE` or `STOP_INSTANCE`."))
+        .any_case(["recovery_action"])
 }
 
 fn options() -> Group {

@@ -2,15 +2,16 @@
 
 use async_trait::async_trait;
 use pipectl_cloud::{Fields, Group, Times};
-use pipectl_core::{Attribute, Diagnostics, Type, Value};
+use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Type, Value};
 use pipectl_oci_client::Service;
-use pipectl_provider::arguments::map_of_text;
+use pipectl_provider::arguments::{blocks, map_of_text};
 use pipectl_provider::rules::{at_most_one_block, one_of};
 use serde_json::{Map, Value as Json, json};
 
 use super::{kubeconfig, work};
 use crate::cloud::Cloud;
-use crate::kind::{Fault, Kind, More, Place, either, living, needed, option, told};
+use crate::endpoint::holds;
+use crate::kind::{Fault, Kind, More, NOT_IN_PLACE, Place, either, living, needed, option, told};
 
 pub(crate) struct Cluster;
 
@@ -66,6 +67,7 @@ impl Kind for Cluster {
             .group("endpoints", endpoints())
             .group("metadata", metadata())
             .moving(["available_kubernetes_upgrades", "lifecycle_details", "metadata"])
+            .moving_with("endpoint_config", ["endpoints", "kubeconfig"])
             .times(Times::minutes(60, 60, 60))
     }
 
@@ -120,6 +122,7 @@ impl Kind for Cluster {
     }
 
     async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
+        fixed(id, prior, planned)?;
         let limit = at.fields.limit("update", planned);
         let body = Self::changes(at.fields, prior, planned);
         if !body.is_empty() {
@@ -186,10 +189,6 @@ fn options() -> Group {
         )
         .with("services_cidr", "servicesCidr", fixed("The addresses of services. Default `10.96.0.0/16`."));
     let flag = |description: &str| either(Type::Bool, description);
-    let add_ons = Group::one("addOns", "What runs on it from the start.")
-        .computed()
-        .with("is_kubernetes_dashboard_enabled", "isKubernetesDashboardEnabled", flag("Whether the dashboard does."))
-        .with("is_tiller_enabled", "isTillerEnabled", flag("Whether Tiller does."));
     let admission = Group::one("admissionControllerOptions", "What is judged before it is admitted.").computed().with(
         "is_pod_security_policy_enabled",
         "isPodSecurityPolicyEnabled",
@@ -219,11 +218,39 @@ fn options() -> Group {
         )
         .with("ip_families", "ipFamilies", either(Type::list(Type::String), "`IPv4`, `IPv6`.").forces_replacement())
         .group("kubernetes_network_config", network)
-        .group("add_ons", add_ons)
+        .group("add_ons", add_ons())
         .group("admission_controller_options", admission)
         .group("persistent_volume_config", tagged("persistentVolumeConfig", "Volumes that it makes."))
         .group("service_lb_config", balancers)
         .group("open_id_connect_discovery", discovery)
+}
+
+fn add_ons() -> Group {
+    let flag = |description: &str| either(Type::Bool, description);
+    Group::one("addOns", "What runs on it from the start.")
+        .computed()
+        .with("is_kubernetes_dashboard_enabled", "isKubernetesDashboardEnabled", flag("Whether the dashboard does."))
+        .with("is_tiller_enabled", "isTillerEnabled", flag("Whether Tiller does."))
+}
+
+/// What is neither changed here nor worth a new cluster.
+fn fixed(id: &str, prior: &Value, planned: &Value) -> Result<(), Diagnostic> {
+    let of = |value: &Value| {
+        let options = blocks(value, "options").first()?;
+        add_ons().told(options.attribute("add_ons")?)
+    };
+    // What was never told may be what is given now.
+    match (of(prior), of(planned)) {
+        (Some(before), Some(now)) if !holds(&before, &now) => {
+            let detail = format!(
+                "`add_ons` of the cluster `{id}` are only for a new one, and a cluster is not made anew for them."
+            );
+            let path = Path::of("options").index(0).name("add_ons");
+            let hint = format!("oci ce cluster install-addon --cluster-id {id}");
+            Err(Diagnostic::error(NOT_IN_PLACE, detail).on(path).hint(hint))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn endpoints() -> Group {

@@ -14,7 +14,7 @@ use pipectl_provider::{Cx, DataSource};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cloud::{Cloud, is_missing};
-use crate::kind::{Fault, Place, needed, option, told};
+use crate::kind::{Fault, Place, needed, option, text, told};
 
 const TOKEN_VERSION: &str = "2.0.0";
 
@@ -32,10 +32,11 @@ pub(super) async fn of(at: &Place<'_>, id: &str, cluster: &Json) -> Result<Value
     };
     let mut body = Map::from_iter([("tokenVersion".to_owned(), json!(TOKEN_VERSION))]);
     body.extend(endpoint.map(|endpoint| ("endpoint".to_owned(), json!(endpoint))));
+    let is_there = matches!(text(cluster, "lifecycleState").as_deref(), Some("ACTIVE" | "UPDATING"));
     match content(at, id, body).await {
         Ok(text) => Ok(text.into()),
-        // A cluster that is being removed has none.
-        Err(fault) if is_missing(&fault) => Ok(Value::null_of(Type::String)),
+        // A cluster that is being made or removed has none. Of one that is there it is said to who may not have it.
+        Err(fault) if is_missing(&fault) && !is_there => Ok(Value::null_of(Type::String)),
         Err(fault) => Err(fault),
     }
 }
@@ -44,7 +45,7 @@ async fn content(at: &Place<'_>, id: &str, body: Map<String, Json>) -> Result<St
     let path = ["clusters", id, "kubeconfig", "content"];
     // It makes nothing: it may be asked for as often as one likes.
     let call = at.endpoint.call(Method::POST, &path, &[]).json(&body).repeat(pipectl_http::Repeat::Safe).private();
-    let answer = at.endpoint.send(&call).await?;
+    let answer = at.endpoint.send_new(&call).await?;
     Ok(String::from_utf8_lossy(&answer.body).into_owned())
 }
 

@@ -69,6 +69,7 @@ impl Kind for NodePool {
             .group("node_source_details", source())
             .group("nodes", nodes())
             .moving(["lifecycle_details", "nodes"])
+            .moving_with("node_config_details", ["subnet_ids"])
             .times(Times::minutes(50, 50, 50))
     }
 
@@ -95,10 +96,6 @@ impl Kind for NodePool {
 
     async fn why(at: &Place<'_>, id: &str, object: &Json) -> Result<Option<String>, Fault> {
         work::reasons(at, &text(object, "clusterId").unwrap_or_default(), id, object).await
-    }
-
-    fn alone(attributes: &Value, _id: Option<&str>) -> Option<String> {
-        given(attributes, "cluster_id").map(str::to_owned)
     }
 
     async fn delete(at: &Place<'_>, id: &str, prior: &Value) -> Result<(), Fault> {
@@ -143,7 +140,8 @@ fn config() -> Group {
             either(Type::String, "The reservation that they are of."),
         )
         .with("fault_domains", "faultDomains", either(Type::list(Type::String), "The fault domains."))
-        .group("preemptible_node_config", preemptible);
+        .group("preemptible_node_config", preemptible)
+        .any_case(["availability_domain"]);
     let pods = Group::one("nodePoolPodNetworkOptionDetails", "How pods get addresses.")
         .computed()
         .with("cni_type", "cniType", needed("`OCI_VCN_IP_NATIVE` or `FLANNEL_OVERLAY`.").forces_replacement())
@@ -214,6 +212,7 @@ fn source() -> Group {
         .with("source_type", "sourceType", needed("`IMAGE`."))
         .with("image_id", "imageId", needed("The OCID of the image: see `oci_containerengine_node_pool_option`."))
         .with("boot_volume_size_in_gbs", "bootVolumeSizeInGBs", either(Type::Number, "The size of the disk, in GB."))
+        .any_case(["source_type"])
 }
 
 fn nodes() -> Group {

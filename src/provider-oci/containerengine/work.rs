@@ -12,7 +12,7 @@ use pipectl_provider::waiting::{Look, Wait};
 use serde_json::{Map, Value as Json, json};
 
 use crate::endpoint::{Change, ETAG, TIMES, fault, holds, is_used_up};
-use crate::kind::{Fault, Kind, Place, text};
+use crate::kind::{Fault, Kind, Place, SETTLES, text};
 
 /// What a recorded long operation is called in the state.
 const RECORDED: &str = "work_request";
@@ -46,14 +46,14 @@ pub(super) async fn made<K: Kind<Cloud = crate::cloud::Cloud>>(
         let look = || async move {
             let Some(work) = looked(at, request).await? else { return Ok(Look::Pending("accepted".to_owned())) };
             match (work.progress(), work.resource(entity)) {
-                (Progress::Failed, None) => Err(failed::<K>(at, &work).await),
+                (Progress::Failed, None) => Ok(Look::Done(Err(failed::<K>(at, &work).await))),
                 // One that has failed may still have made something, whose own state tells so.
-                (_, Some(id)) => Ok(Look::Done(id)),
+                (_, Some(id)) => Ok(Look::Done(Ok(id))),
                 (Progress::Succeeded, None) if began.elapsed() > SHOWS_WITHIN => Err(nothing_made::<K>(&work).into()),
                 (_, None) => Ok(Look::Pending(work.status)),
             }
         };
-        let id = Wait::at_most(limit).until(at.cx, &what, look).await?;
+        let id = Wait::at_most(limit).until(at.cx, &what, look).await.map_err(Fault::open)??;
         return Ok(json!({ "id": id, "lifecycleState": "CREATING" }));
     }
 }
@@ -99,10 +99,17 @@ pub(super) async fn removed<K: Kind<Cloud = crate::cloud::Cloud>>(
     finished::<K>(at, &request, &what, at.fields.limit("delete", prior)).await
 }
 
-/// The object that was recorded, or that a recorded operation makes.
+/// The object that was recorded, or that a recorded operation makes. One that goes on and does not tell yet is waited for.
 pub(super) async fn resource(at: &Place<'_>, entity: &str, recorded: &Json) -> Result<Option<String>, Fault> {
-    let Some(request) = text(recorded, RECORDED) else { return Ok(text(recorded, "id")) };
-    Ok(WorkRequest::look(&at.endpoint.0, &request).await.map_err(fault)?.and_then(|work| work.resource(entity)))
+    let Some(request) = &text(recorded, RECORDED) else { return Ok(text(recorded, "id")) };
+    let look = || async move {
+        let Some(work) = looked(at, request).await? else { return Ok(Look::Done(None)) };
+        match (work.progress(), work.resource(entity)) {
+            (Progress::Running, None) => Ok(Look::Pending(work.status)),
+            (_, id) => Ok(Look::Done(id)),
+        }
+    };
+    Ok(Wait::at_most(SETTLES).until(at.cx, &format!("the work request `{request}`"), look).await?)
 }
 
 /// Changes the version of an object that is there now, and waits for the operation. `shown` is how the object tells that it is done.

@@ -35,9 +35,8 @@ pub(super) fn nested(member: &'static str, description: &'static str) -> Group {
 
 /// Options of ICMP.
 pub(super) fn icmp() -> Group {
-    Group::one("icmpOptions", "The messages of ICMP that it is about.").with("type", "type", number("The type.")).with(
-        "code",
-        "code",
-        option(Type::Number, "The code. Default: all."),
-    )
+    Group::one("icmpOptions", "The messages of ICMP that it is about.")
+        .with("type", "type", number("The type."))
+        .with("code", "code", option(Type::Number, "The code. Default -1: all."))
+        .absent("code", -1)
 }

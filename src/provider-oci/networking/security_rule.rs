@@ -83,7 +83,7 @@ impl Kind for SecurityRule {
         let rule = Self::body(at.fields, planned);
         let path = [GROUPS, group(planned), "actions", "addSecurityRules"];
         let answer =
-            at.endpoint.send(&at.endpoint.call(Method::POST, &path, &[]).json(&json!({ RULES: [rule] }))).await?;
+            at.endpoint.send_new(&at.endpoint.call(Method::POST, &path, &[]).json(&json!({ RULES: [rule] }))).await?;
         let answer: Json = answer.json()?;
         Ok(answer.get(RULES).and_then(|rules| rules.get(0)).cloned().unwrap_or_default())
     }

@@ -39,7 +39,7 @@ impl DataSource for ServicesData {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        listing::validate(config)
+        listing::validate(config, self.schema(), "services")
     }
 
     async fn read(&self, cx: &Cx, config: &Value) -> Result<Value, Diagnostics> {

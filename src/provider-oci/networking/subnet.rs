@@ -1,15 +1,17 @@
 //! `oci_core_subnet`: some of the addresses of a network.
 
-use pipectl_cloud::Fields;
-use pipectl_core::{Diagnostics, Type, Value};
+use async_trait::async_trait;
+use pipectl_cloud::{Cloud as _, Fields, differs};
+use pipectl_core::{Diagnostic, Diagnostics, Path, Type, Value};
 use pipectl_oci_client::Service;
 use pipectl_provider::rules::{at_least_one_of, conflicts};
 
 use crate::cloud::Cloud;
-use crate::kind::{Kind, USUAL, either, named, told};
+use crate::kind::{Fault, Kind, NOT_IN_PLACE, Place, USUAL, either, named, told};
 
 pub(crate) struct Subnet;
 
+#[async_trait]
 impl Kind for Subnet {
     type Cloud = Cloud;
 
@@ -29,7 +31,7 @@ impl Kind for Subnet {
                 fixed(Type::String, "The availability domain that it is in. Default: all of the region."),
             )
             .named("cidr_block", "cidrBlock", either(Type::String, "Its addresses."))
-            .named("ipv4cidr_blocks", "ipv4CidrBlocks", fixed(list(), "Its addresses, where they are several blocks."))
+            .named("ipv4cidr_blocks", "ipv4CidrBlocks", either(list(), "Its addresses, where they are several blocks."))
             .named("ipv6cidr_block", "ipv6CidrBlock", either(Type::String, "Its IPv6 addresses."))
             .named(
                 "ipv6cidr_blocks",
@@ -66,6 +68,10 @@ impl Kind for Subnet {
             .named("subnet_domain_name", "subnetDomainName", told(Type::String, "The domain of its host names."))
             .named("virtual_router_ip", "virtualRouterIp", told(Type::String, "The address of its router."))
             .named("virtual_router_mac", "virtualRouterMac", told(Type::String, "The MAC address of its router."))
+            .any_case(["availability_domain", "dns_label"])
+            .moving_with("cidr_block", ["ipv4cidr_blocks", "virtual_router_ip"])
+            .moving_with("ipv6cidr_block", ["ipv6cidr_blocks", "ipv6virtual_router_ip"])
+            .moving_with("ipv6cidr_blocks", ["ipv6cidr_block", "ipv6virtual_router_ip"])
             .times(USUAL)
     }
 
@@ -73,5 +79,14 @@ impl Kind for Subnet {
         let mut found = conflicts(config, "cidr_block", &["ipv4cidr_blocks"]);
         found.extend(at_least_one_of(config, &["cidr_block", "ipv4cidr_blocks", "ipv6cidr_block", "ipv6cidr_blocks"]));
         found
+    }
+
+    async fn update(at: &Place<'_>, id: &str, prior: &Value, planned: &Value) -> Result<bool, Fault> {
+        if differs(prior, planned, "ipv4cidr_blocks") {
+            let detail = "Blocks of addresses of a subnet that is there are not added or taken away here.";
+            let hint = format!("oci network subnet add-ipv4-subnet-cidr --subnet-id {id}");
+            return Err(Diagnostic::error(NOT_IN_PLACE, detail).on(Path::of("ipv4cidr_blocks")).hint(hint).into());
+        }
+        Cloud::update::<Self>(at, id, prior, planned).await
     }
 }

@@ -36,6 +36,7 @@ impl Kind for Vcn {
             .named("cidr_blocks", "cidrBlocks", either(list(), "Its addresses. They may be added to and taken from."))
             .named("dns_label", "dnsLabel", either(Type::String, "Its name in host names.").forces_replacement())
             .equivalent("cidr_blocks", is_same_set)
+            .any_case(["dns_label"])
             .named("is_ipv6enabled", "isIpv6Enabled", either(Type::Bool, "Whether it has IPv6 addresses."))
             .named(
                 "is_oracle_gua_allocation_enabled",

@@ -111,7 +111,7 @@ impl Kind for Object {
             })?;
             call = call.header(header.0, header.1);
         }
-        at.endpoint.send(&call.body(body)).await?;
+        at.endpoint.send_new(&call.body(body)).await?;
         let id = path.join("/");
         let seen = Self::look(at, &id, planned).await?;
         seen.ok_or_else(|| {

@@ -7,4 +7,5 @@ mod cloud {
     mod lives;
     mod lost;
     mod refused;
+    mod waiting;
 }
