@@ -23,6 +23,8 @@ pub fn registry(environment: &dyn Environment) -> Registry {
     registry.model = Some(models::model());
     registry.add(pipectl_provider_terraform::provider(crate::backend::kinds()));
     pipectl_provider_utility::register(&mut registry);
+    #[cfg(feature = "oci")]
+    registry.add(pipectl_provider_oci::Oci::new());
     #[cfg(feature = "openstack")]
     registry.add(pipectl_provider_openstack::OpenStack::new());
     registry
