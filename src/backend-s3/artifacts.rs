@@ -15,12 +15,12 @@ use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use pipectl_core::{Attribute, Diagnostics, Schema, Type, Value};
 use pipectl_provider::{SharedObjects, SharedObjectsKind};
+use pipectl_s3_client::{Fault, Repeat};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::Encrypted;
-use crate::connection::{Connection, Repeat};
-use crate::fault::Fault;
+use crate::bucket::Bucket;
 use crate::settings::{Settings, schema};
 
 /// Objects of more bytes than this are carried in parts of so many: 16 MiB.
@@ -69,7 +69,7 @@ impl SharedObjectsKind for S3Shared {
 /// The artifacts below one key of a bucket.
 #[derive(Clone, Debug)]
 pub struct S3Artifacts {
-    connection: Arc<Connection>,
+    bucket: Arc<Bucket>,
     /// What their keys begin with, with a `/` at the end.
     prefix: String,
     /// How many parts may still be on their way, of all objects together.
@@ -81,13 +81,13 @@ impl S3Artifacts {
     pub fn open(settings: Settings) -> Self {
         let prefix = format!("{}/", settings.key);
         let parts = Arc::new(Semaphore::new(PARTS_OF_ALL));
-        Self { connection: Arc::new(Connection::new(settings, Repeat::Calls)), prefix, parts }
+        Self { bucket: Arc::new(Bucket::new(settings, Repeat::Calls)), prefix, parts }
     }
 
     /// Where an object is, to be carried somewhere else.
     fn at(&self, key: &str) -> Result<At, String> {
-        let client = self.connection.client().map_err(|error| error.to_string())?;
-        let settings = self.connection.settings();
+        let client = self.bucket.client().map_err(|error| error.to_string())?;
+        let settings = self.bucket.settings();
         Ok(At {
             client,
             bucket: settings.bucket.clone(),
@@ -101,13 +101,13 @@ impl S3Artifacts {
         &self,
         call: impl Future<Output = Result<T, String>> + Send + 'static,
     ) -> Result<T, String> {
-        self.connection.call(call).map_err(|error| error.to_string())?
+        self.bucket.call(call).map_err(|error| error.to_string())?
     }
 }
 
 impl SharedObjects for S3Artifacts {
     fn name(&self) -> String {
-        format!("s3://{}/{}", self.connection.settings().bucket, self.prefix.trim_end_matches('/'))
+        format!("s3://{}/{}", self.bucket.settings().bucket, self.prefix.trim_end_matches('/'))
     }
 
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
@@ -163,7 +163,7 @@ struct At {
 }
 
 fn said(fault: impl Into<Fault>) -> String {
-    fault.into().error.to_string()
+    fault.into().text
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> String {

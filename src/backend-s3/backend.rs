@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pipectl_core::{Diagnostics, Schema, Value};
+use pipectl_s3_client::Repeat;
 use pipectl_state::{
     Backend, BackendKind, Encryption, ObjectError, RemoteOptions, RemoteStore, StateError, StateOfTerraform, StateStore,
 };
 
-use crate::connection::{Connection, Repeat};
+use crate::bucket::Bucket;
 use crate::settings::{DEFAULT, schema};
 use crate::{S3Objects, Settings};
 
@@ -32,23 +33,23 @@ impl BackendKind for S3 {
 
     fn open(&self, arguments: &Value, root: &Path) -> Result<Box<dyn Backend>, Diagnostics> {
         let settings = Settings::usable(arguments, root)?;
-        let states = Connection::new(settings.clone(), Repeat::Nothing);
+        let states = Bucket::new(settings.clone(), Repeat::Nothing);
         states.ready()?;
-        let reads = Arc::new(Connection::new(settings, Repeat::Calls));
-        Ok(Box::new(Bucket { states: Arc::new(states), reads }))
+        let reads = Arc::new(Bucket::new(settings, Repeat::Calls));
+        Ok(Box::new(States { states: Arc::new(states), reads }))
     }
 }
 
 /// The states of a root's workspaces in a bucket.
 #[derive(Debug)]
-struct Bucket {
+struct States {
     /// For the store of states, which repeats calls by itself.
-    states: Arc<Connection>,
+    states: Arc<Bucket>,
     /// For all else, which only reads.
-    reads: Arc<Connection>,
+    reads: Arc<Bucket>,
 }
 
-impl Bucket {
+impl States {
     fn objects(&self, workspace: &str) -> S3Objects {
         S3Objects::new(Arc::clone(&self.states), &self.states.settings().place(workspace))
     }
@@ -62,7 +63,7 @@ impl Bucket {
     }
 }
 
-impl Backend for Bucket {
+impl Backend for States {
     fn shown(&self, workspace: &str) -> String {
         let settings = self.reads.settings();
         format!("s3://{}/{}", settings.bucket, settings.place(workspace))

@@ -1,15 +1,12 @@
 //! States and artifacts in a bucket of Amazon S3, Ceph RGW, SeaweedFS, or whoever else speaks S3: the backend `s3`, the artifact store `s3`.
 //!
-//! Owns the arguments of the blocks, which are those of Terraform's backend of the same name, the client, and how answers of such servers are to be
-//! understood. What a state is made of in an object store, who may write it and how calls are repeated is
+//! Owns the arguments of the blocks, which are those of Terraform's backend of the same name. Who signs, the client, and how answers of such servers
+//! are to be understood is `pipectl_s3_client`'s. What a state is made of in an object store, who may write it and how calls are repeated is
 //! [`pipectl_state::RemoteStore`]'s; what is shared of artifacts is `pipectl_artifact::SharedStore`'s.
 
 mod artifacts;
 mod backend;
-mod blocking;
-mod client;
-mod connection;
-mod fault;
+mod bucket;
 mod objects;
 mod settings;
 

@@ -9,11 +9,11 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
+use pipectl_s3_client::{Fault, Repeat};
 use pipectl_state::{Object, ObjectError, ObjectStore, Put, Tag};
 
 use crate::Settings;
-use crate::connection::{Connection, Repeat};
-use crate::fault::Fault;
+use crate::bucket::{Bucket, failed};
 use crate::settings::DEFAULT;
 
 /// How many objects are read at the same time.
@@ -22,7 +22,7 @@ const READ_AT_ONCE: usize = 32;
 /// The objects below one key of a bucket.
 #[derive(Clone, Debug)]
 pub struct S3Objects {
-    connection: Arc<Connection>,
+    bucket: Arc<Bucket>,
     /// What their keys begin with, with a `/` at the end.
     prefix: String,
 }
@@ -31,12 +31,12 @@ impl S3Objects {
     /// The objects of the workspace `default`. Nothing is asked for yet.
     pub fn open(settings: Settings) -> Self {
         let prefix = settings.place(DEFAULT);
-        Self::new(Arc::new(Connection::new(settings, Repeat::Nothing)), &prefix)
+        Self::new(Arc::new(Bucket::new(settings, Repeat::Nothing)), &prefix)
     }
 
     /// The objects whose keys begin with `prefix` and a `/`.
-    pub(crate) fn new(connection: Arc<Connection>, prefix: &str) -> Self {
-        Self { connection, prefix: format!("{prefix}/") }
+    pub(crate) fn new(bucket: Arc<Bucket>, prefix: &str) -> Self {
+        Self { bucket, prefix: format!("{prefix}/") }
     }
 
     fn key(&self, key: &str) -> String {
@@ -44,8 +44,8 @@ impl S3Objects {
     }
 
     fn write(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<Put, ObjectError> {
-        let client = self.connection.client()?;
-        let settings = self.connection.settings();
+        let client = self.bucket.client()?;
+        let settings = self.bucket.settings();
         let body = ByteStream::from(bytes.to_vec());
         let put = client.put_object().bucket(&settings.bucket).key(self.key(key)).body(body);
         let put = settings.encrypted.of_put(put);
@@ -53,7 +53,7 @@ impl S3Objects {
             Condition::Absent => put.if_none_match("*"),
             Condition::Match(tag) => put.if_match(tag),
         };
-        let sent = self.connection.call(async move { put.send().await.map_err(Fault::from) })?;
+        let sent = self.bucket.call(async move { put.send().await.map_err(Fault::from) })?;
         match sent {
             Ok(done) => match done.e_tag {
                 Some(tag) => Ok(Put::Done(Tag(tag))),
@@ -63,7 +63,7 @@ impl S3Objects {
             Err(fault) if fault.is_refused_condition() => Ok(Put::Refused),
             // What is to be replaced is gone.
             Err(fault) if fault.is_missing() && matches!(condition, Condition::Match(_)) => Ok(Put::Refused),
-            Err(fault) => Err(fault.error),
+            Err(fault) => Err(failed(fault)),
         }
     }
 }
@@ -76,15 +76,15 @@ enum Condition<'a> {
 
 impl ObjectStore for S3Objects {
     fn name(&self) -> String {
-        format!("s3://{}/{}", self.connection.settings().bucket, self.prefix.trim_end_matches('/'))
+        format!("s3://{}/{}", self.bucket.settings().bucket, self.prefix.trim_end_matches('/'))
     }
 
     fn get(&self, key: &str) -> Result<Option<Object>, ObjectError> {
-        self.connection.get(self.key(key))
+        self.bucket.get(self.key(key))
     }
 
     fn get_many(&self, keys: &[String]) -> Vec<Result<Option<Object>, ObjectError>> {
-        let client = match self.connection.client() {
+        let client = match self.bucket.client() {
             Ok(client) => client,
             Err(error) => return keys.iter().map(|_| Err(error.clone())).collect(),
         };
@@ -92,9 +92,9 @@ impl ObjectStore for S3Objects {
         for window in keys.chunks(READ_AT_ONCE) {
             let reads: Vec<_> = window
                 .iter()
-                .map(|key| read(client.clone(), self.connection.settings().bucket.clone(), self.key(key)))
+                .map(|key| read(client.clone(), self.bucket.settings().bucket.clone(), self.key(key)))
                 .collect();
-            let read = self.connection.call(async move {
+            let read = self.bucket.call(async move {
                 let tasks: Vec<_> = reads.into_iter().map(tokio::spawn).collect();
                 let mut answers = Vec::with_capacity(tasks.len());
                 for task in tasks {
@@ -113,7 +113,7 @@ impl ObjectStore for S3Objects {
 
     fn put_if_match(&self, key: &str, bytes: &[u8], tag: &Tag) -> Result<Put, ObjectError> {
         let bare = tag.0.trim_matches('"');
-        if self.connection.wants_bare_tags() {
+        if self.bucket.connection.wants_bare_tags() {
             return self.write(key, bytes, Condition::Match(bare));
         }
         let quoted = format!("\"{bare}\"");
@@ -122,7 +122,7 @@ impl ObjectStore for S3Objects {
         if put == Put::Refused && self.get(key)?.is_some_and(|object| object.tag.0.trim_matches('"') == bare) {
             let put = self.write(key, bytes, Condition::Match(bare))?;
             if matches!(put, Put::Done(_)) {
-                self.connection.remember_bare_tags();
+                self.bucket.connection.remember_bare_tags();
             }
             return Ok(put);
         }
@@ -130,17 +130,17 @@ impl ObjectStore for S3Objects {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
-        let keys = self.connection.list(&self.key(prefix))?;
+        let keys = self.bucket.list(&self.key(prefix))?;
         Ok(keys.into_iter().filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned)).collect())
     }
 
     fn delete(&self, key: &str) -> Result<(), ObjectError> {
-        let client = self.connection.client()?;
-        let delete = client.delete_object().bucket(&self.connection.settings().bucket).key(self.key(key));
-        match self.connection.call(async move { delete.send().await.map_err(Fault::from) })? {
+        let client = self.bucket.client()?;
+        let delete = client.delete_object().bucket(&self.bucket.settings().bucket).key(self.key(key));
+        match self.bucket.call(async move { delete.send().await.map_err(Fault::from) })? {
             Ok(_) => Ok(()),
             Err(fault) if fault.is_missing() => Ok(()),
-            Err(fault) => Err(fault.error),
+            Err(fault) => Err(failed(fault)),
         }
     }
 }
@@ -152,7 +152,7 @@ pub(crate) async fn read(client: Client, bucket: String, key: String) -> Result<
     let answer = match get.send().await.map_err(Fault::from) {
         Ok(answer) => answer,
         Err(fault) if fault.is_missing() => return Ok(None),
-        Err(fault) => return Err(fault.error),
+        Err(fault) => return Err(failed(fault)),
     };
     let age = clock.age(&answer);
     let tag = answer

@@ -1,15 +1,15 @@
 //! The arguments of `backend "s3" { ... }`: those of Terraform's backend of that name, as far as they have a meaning here.
 
-use std::fmt;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 
 use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::types::ServerSideEncryption;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
+use pipectl_s3_client::Settings as Server;
 
 /// Where states lie in a bucket, and how to get there.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The bucket. It must be there.
     pub bucket: String,
@@ -18,24 +18,8 @@ pub struct Settings {
     pub key: String,
     /// What stands before the workspace and the key for all other workspaces: `env:`.
     pub workspace_prefix: String,
-    /// The region. `None`: what the environment or the profile says.
-    pub region: Option<String>,
-    /// The server's URL. `None`: Amazon's, or what the environment or the profile says.
-    pub endpoint: Option<String>,
-    /// Whether the bucket stands in the path of a URL rather than in its host.
-    pub is_path_style: bool,
-    /// Access key, secret key, session token. `None`: what the environment or the profile says.
-    pub credentials: Option<(String, String, Option<String>)>,
-    /// The profile in the shared files.
-    pub profile: Option<String>,
-    /// Shared configuration files, in place of `~/.aws/config`.
-    pub config_files: Vec<PathBuf>,
-    /// Shared credentials files, in place of `~/.aws/credentials`.
-    pub credentials_files: Vec<PathBuf>,
-    /// Whether a machine of Amazon's is never asked who it is.
-    pub is_metadata_api_skipped: bool,
-    /// A file with certificates, as PEM, to trust besides the system's.
-    pub ca_bundle: Option<PathBuf>,
+    /// Who signs, and which server is asked.
+    pub server: Server,
     /// What encryption the server is asked for.
     pub encrypted: Encrypted,
 }
@@ -73,28 +57,14 @@ impl Encrypted {
     }
 }
 
-impl fmt::Debug for Settings {
-    /// Without credentials.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("bucket", &self.bucket)
-            .field("key", &self.key)
-            .field("region", &self.region)
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Workspaces other than `default` lie below this, unless `workspace_key_prefix` says otherwise: as with Terraform.
 const WORKSPACES: &str = "env:";
 
 pub(crate) fn schema() -> Schema {
     let text = |name: &'static str, what: &str| (name, Attribute::optional(Type::String, what));
-    let secret = |name: &'static str, what: &str| (name, Attribute::optional(Type::String, what).sensitive());
     let flag = |name: &'static str, what: &str| (name, Attribute::optional(Type::Bool, what));
-    let files = |name: &'static str, what: &str| (name, Attribute::optional(Type::List(Box::new(Type::String)), what));
     let endpoints = Type::Map(Box::new(Type::String));
-    Schema::of([
+    let mut schema = Schema::of([
         ("bucket", Attribute::required(Type::String, "The bucket, which must be there.")),
         (
             "key",
@@ -104,30 +74,19 @@ pub(crate) fn schema() -> Schema {
                  of that, so that both lie beside each other.",
             ),
         ),
-        text("region", "Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, or what the profile says."),
         ("endpoints", Attribute::optional(endpoints, "`{ s3 = \"https://..\" }`: a server other than Amazon's.")),
         text("endpoint", "Deprecated: `endpoints = { s3 = .. }`."),
         flag("use_path_style", "The bucket stands in the URL's path. Servers other than Amazon's mostly need that."),
         flag("force_path_style", "Deprecated: `use_path_style`."),
-        secret("access_key", "Default: `AWS_ACCESS_KEY_ID`, the profile, or who the machine is. Better not in a file."),
-        secret("secret_key", "Default: `AWS_SECRET_ACCESS_KEY`, likewise. Better not in a file."),
-        secret("token", "Default: `AWS_SESSION_TOKEN`, likewise."),
-        text("profile", "The profile in the shared files. Default: `AWS_PROFILE`."),
-        files("shared_config_files", "Default: `~/.aws/config`."),
-        files("shared_credentials_files", "Default: `~/.aws/credentials`."),
-        text("custom_ca_bundle", "A file of certificates, as PEM, to trust besides the system's. Default: `AWS_CA_BUNDLE`."),
         text("workspace_key_prefix", "What stands before the names of other workspaces. Default: `env:`."),
         flag("encrypt", "Ask the server to encrypt what it stores, with keys of its own."),
         text("kms_key_id", "With `encrypt`: with this key of its key service."),
         text("dynamodb_table", "Has no effect: a state is always locked, by an object beside it."),
         flag("use_lockfile", "Has no effect: a state is always locked, by an object beside it."),
-        flag("skip_metadata_api_check", "Never ask the metadata service of a machine who it is."),
-        flag("skip_credentials_validation", "Has no effect: nothing is asked but the bucket."),
-        flag("skip_region_validation", "Has no effect: the region is taken as it is."),
-        flag("skip_requesting_account_id", "Has no effect: nobody asks."),
         flag("skip_s3_checksum", "Has no effect: no checksums are sent that a server might not know."),
-    ])
-    .described("States in a bucket of Amazon S3, Ceph, SeaweedFS, or whoever else speaks S3.")
+    ]);
+    schema.attributes.extend(Server::schema().attributes);
+    schema.described("States in a bucket of Amazon S3, Ceph, SeaweedFS, or whoever else speaks S3.")
 }
 
 impl Settings {
@@ -147,10 +106,6 @@ impl Settings {
             text.filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let flag = |name: &str| arguments.attribute(name).and_then(Value::as_bool).unwrap_or(false);
-        let files = |name: &str| -> Vec<PathBuf> {
-            let items = arguments.attribute(name).and_then(Value::as_slice).unwrap_or_default();
-            items.iter().filter_map(|item| Some(root.join(at_home(item.as_str()?)))).collect()
-        };
         for (old, new) in [("endpoint", "endpoints = { s3 = .. }"), ("force_path_style", "use_path_style = true")] {
             if arguments.attribute(old).is_some_and(|value| !value.is_null()) {
                 let detail = format!("The argument `{old}` is deprecated.");
@@ -181,29 +136,9 @@ impl Settings {
         let of_s3 = endpoints.and_then(|endpoints| endpoints.get("s3")?.as_str()).map(str::to_owned);
         let place = if of_s3.is_some() { Path::of("endpoints").name("s3") } else { Path::of("endpoint") };
         let endpoint = of_s3.or_else(|| text("endpoint"));
-        if let Some(url) = &endpoint
-            && !(url.starts_with("https://") || url.starts_with("http://"))
-        {
-            let detail = format!("`{url}` is not the URL of a server: it begins with neither https:// nor http://.");
-            problems.push(Diagnostic::error("Invalid endpoint", detail).on(place));
-        }
-        let credentials = match (text("access_key"), text("secret_key")) {
-            (Some(access), Some(secret)) => Some((access, secret, text("token"))),
-            (None, None) => {
-                if text("token").is_some() {
-                    let detail = "`token` stands here without `access_key` and `secret_key`: they go together.";
-                    problems.push(Diagnostic::error("Incomplete credentials", detail).on(Path::of("token")));
-                }
-                None
-            }
-            (access, _) => {
-                let (given, missing) =
-                    if access.is_some() { ("access_key", "secret_key") } else { ("secret_key", "access_key") };
-                let detail = format!("`{given}` stands here without `{missing}`: they go together.");
-                problems.push(Diagnostic::error("Incomplete credentials", detail).on(Path::of(given)));
-                None
-            }
-        };
+        let server = Server::read(arguments, root, &mut problems).with_endpoint(endpoint, place, &mut problems);
+        let is_path_style = flag("use_path_style") || flag("force_path_style");
+        let server = Server { is_path_style, ..server };
         let encrypted = match (flag("encrypt"), text("kms_key_id")) {
             (true, Some(key)) => Encrypted::With(key),
             (true, None) => Encrypted::ByTheServer,
@@ -214,21 +149,7 @@ impl Settings {
             }
             (false, None) => Encrypted::AsTheBucketDoes,
         };
-        let settings = Self {
-            bucket,
-            key,
-            workspace_prefix,
-            region: text("region"),
-            endpoint,
-            is_path_style: flag("use_path_style") || flag("force_path_style"),
-            credentials,
-            profile: text("profile"),
-            config_files: files("shared_config_files"),
-            credentials_files: files("shared_credentials_files"),
-            is_metadata_api_skipped: flag("skip_metadata_api_check"),
-            ca_bundle: text("custom_ca_bundle").map(|path| root.join(at_home(&path))),
-            encrypted,
-        };
+        let settings = Self { bucket, key, workspace_prefix, server, encrypted };
         (settings, problems)
     }
 
@@ -262,13 +183,4 @@ fn required(text: &dyn Fn(&str) -> Option<String>, name: &'static str, problems:
         problems.push(Diagnostic::error("Missing argument", detail).on(Path::of(name)));
         String::new()
     })
-}
-
-/// `~` at the beginning is the home folder.
-#[expect(clippy::disallowed_methods, reason = "it is the folder in which the SDK looks for its own files")]
-fn at_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
-    }
 }

@@ -60,10 +60,13 @@ fn main() {
     let settings = Settings {
         bucket: bucket.clone(),
         key: "ours".to_owned(),
-        region: Some("us-east-1".to_owned()),
-        endpoint: Some(endpoint.clone()),
-        is_path_style: true,
-        credentials: Some((KEYS.0.to_owned(), KEYS.1.to_owned(), None)),
+        server: pipectl_s3_client::Settings {
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some(endpoint.clone()),
+            is_path_style: true,
+            credentials: Some((KEYS.0.to_owned(), KEYS.1.to_owned(), None)),
+            ..pipectl_s3_client::Settings::default()
+        },
         ..Settings::default()
     };
     let ours = S3Artifacts::open(settings);

@@ -18,10 +18,13 @@ fn settings(server: &Server) -> Settings {
     Settings {
         bucket: "states".to_owned(),
         key: "hep".to_owned(),
-        endpoint: Some(server.url()),
-        is_path_style: true,
-        credentials: Some(("key".to_owned(), "secret-hunter2".to_owned(), None)),
-        is_metadata_api_skipped: true,
+        server: pipectl_s3_client::Settings {
+            endpoint: Some(server.url()),
+            is_path_style: true,
+            credentials: Some(("key".to_owned(), "secret-hunter2".to_owned(), None)),
+            is_metadata_api_skipped: true,
+            ..pipectl_s3_client::Settings::default()
+        },
         ..Settings::default()
     }
 }
@@ -124,9 +127,9 @@ fn what_may_be_tried_again_is_told_from_what_may_not() {
 fn without_keys_it_is_told_at_once() {
     let server = Server::start(Tags::Quoted);
     let mut settings = settings(&server);
-    settings.credentials = None;
+    settings.server.credentials = None;
     // A profile of that name is in no file.
-    settings.profile = Some("nobody-has-this".to_owned());
+    settings.server.profile = Some("nobody-has-this".to_owned());
     let began = Instant::now();
     let error = S3Objects::open(settings).get("header").unwrap_err();
     assert!(!error.is_uncertain() && error.to_string().contains("credentials"), "{error}");

@@ -61,10 +61,13 @@ fn settings(bucket: &str) -> Settings {
         bucket: bucket.to_owned(),
         key: "hep".to_owned(),
         workspace_prefix: "env:".to_owned(),
-        region: Some("us-east-1".to_owned()),
-        endpoint: Some(endpoint()),
-        is_path_style: true,
-        credentials: Some((KEYS.0.to_owned(), KEYS.1.to_owned(), None)),
+        server: pipectl_s3_client::Settings {
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some(endpoint()),
+            is_path_style: true,
+            credentials: Some((KEYS.0.to_owned(), KEYS.1.to_owned(), None)),
+            ..pipectl_s3_client::Settings::default()
+        },
         ..Settings::default()
     }
 }
@@ -112,7 +115,7 @@ fn the_suite_of_all_stores_on_a_network_that_dies() {
     let places = Places::new();
     let network = BadNetwork::before(&endpoint());
     check_all(&|| {
-        let objects = places.next(|settings| settings.endpoint = Some(network.url()));
+        let objects = places.next(|settings| settings.server.endpoint = Some(network.url()));
         Arc::new(RemoteStore::new(objects, options()))
     });
     let cut = network.cut();
@@ -265,16 +268,18 @@ fn what_the_server_refuses_is_told_at_once_and_without_keys() {
         assert!(began.elapsed() < Duration::from_secs(10));
         error.to_string()
     };
-    let told = refused(&|settings| settings.credentials = Some((KEYS.0.to_owned(), "wrong-hunter2".to_owned(), None)));
-    assert!(told.contains("403 SignatureDoesNotMatch") && !told.contains("hunter2"), "{told}");
     let told =
-        refused(&|settings| settings.credentials = Some(("nobody".to_owned(), "wrong-hunter2".to_owned(), None)));
+        refused(&|settings| settings.server.credentials = Some((KEYS.0.to_owned(), "wrong-hunter2".to_owned(), None)));
+    assert!(told.contains("403 SignatureDoesNotMatch") && !told.contains("hunter2"), "{told}");
+    let told = refused(&|settings| {
+        settings.server.credentials = Some(("nobody".to_owned(), "wrong-hunter2".to_owned(), None))
+    });
     assert!(told.contains("403 InvalidAccessKeyId") && !told.contains("hunter2"), "{told}");
     let told = refused(&|settings| "no-such-bucket".clone_into(&mut settings.bucket));
     assert!(told.contains("404 NoSuchBucket"), "{told}");
     let mut settings = settings(&bucket);
     // Nobody listens there.
-    settings.endpoint = Some("http://127.0.0.1:9".to_owned());
+    settings.server.endpoint = Some("http://127.0.0.1:9".to_owned());
     let error = S3Objects::open(settings).get("header").unwrap_err();
     assert!(error.is_uncertain(), "{error}");
 }

@@ -71,7 +71,7 @@ fn a_network_that_dies_costs_time_only() {
     fs::write(&from, &content).unwrap();
     // Parts have 16 MiB: none gets through a connection that carries nine.
     let networks = [BadNetwork::carrying(&endpoint(), 9 << 20), BadNetwork::carrying(&endpoint(), 9 << 20)];
-    let through = |network: &BadNetwork| artifacts(&bucket, |settings| settings.endpoint = Some(network.url()));
+    let through = |network: &BadNetwork| artifacts(&bucket, |settings| settings.server.endpoint = Some(network.url()));
     through(&networks[0]).upload("blobs/a", &from, BYTES as u64).unwrap();
     assert!(through(&networks[1]).download("blobs/a", &to, BYTES as u64).unwrap());
     assert_eq!(Digest::of(&fs::read(&to).unwrap()), Digest::of(&content));

@@ -1,29 +1,27 @@
-//! A bucket: its settings, its client, and a runtime for the client's calls.
+//! A server: its settings, its client, and a runtime for the client's calls.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_s3::Client;
 use pipectl_core::Diagnostic;
-use pipectl_state::{Object, ObjectError};
 
 use crate::Settings;
 use crate::blocking::Blocking;
 use crate::fault::Fault;
-use crate::objects::read;
 
 /// Whether the SDK repeats calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub enum Repeat {
     /// The store of states does, and it alone knows which may be.
     Nothing,
     /// All calls may be repeated.
     Calls,
 }
 
-/// A bucket, which all workspaces of a root share.
+/// A server, which all that ask for its objects share.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     settings: Settings,
     repeat: Repeat,
     /// Both are made when they are first needed: a command that has nothing to ask starts no threads, and asks nobody who this machine is.
@@ -34,7 +32,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(settings: Settings, repeat: Repeat) -> Self {
+    /// A server that nobody has asked for anything yet.
+    pub fn new(settings: Settings, repeat: Repeat) -> Self {
         Self {
             settings,
             repeat,
@@ -44,15 +43,18 @@ impl Connection {
         }
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    pub(crate) fn wants_bare_tags(&self) -> bool {
+    /// Whether the server wants ETags without their quotes.
+    pub fn wants_bare_tags(&self) -> bool {
         self.wants_bare_tags.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn remember_bare_tags(&self) {
+    /// Takes notice that it does.
+    pub fn remember_bare_tags(&self) {
         self.wants_bare_tags.store(true, Ordering::Relaxed);
     }
 
@@ -60,7 +62,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the settings, with what the environment adds to them, cannot be used.
-    pub(crate) fn ready(&self) -> Result<(), Diagnostic> {
+    pub fn ready(&self) -> Result<(), Diagnostic> {
         if self.client.get().is_some() {
             return Ok(());
         }
@@ -72,46 +74,30 @@ impl Connection {
         Ok(())
     }
 
-    pub(crate) fn client(&self) -> Result<Client, ObjectError> {
-        self.ready().map_err(|problem| ObjectError::Refused(problem.detail.trim_end_matches('.').to_owned()))?;
+    /// The client.
+    ///
+    /// # Errors
+    /// As [`Connection::ready`].
+    pub fn client(&self) -> Result<Client, Fault> {
+        self.ready().map_err(|problem| Fault::here(problem.detail.trim_end_matches('.').to_owned()))?;
         Ok(self.client.get().expect("it was just made").clone())
     }
 
     /// Waits for a call of the SDK's.
-    pub(crate) fn call<T: Send + 'static>(
-        &self,
-        call: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, ObjectError> {
+    ///
+    /// # Errors
+    /// When no thread can be started for it, or it panics.
+    pub fn call<T: Send + 'static>(&self, call: impl Future<Output = T> + Send + 'static) -> Result<T, Fault> {
         // A panic inside the SDK says nothing of how far it came.
-        self.blocking()?.wait(call).ok_or_else(|| ObjectError::Uncertain("the client has failed".to_owned()))
+        self.blocking()?.wait(call).ok_or_else(|| Fault::on_the_way("the client has failed".to_owned()))
     }
 
-    fn blocking(&self) -> Result<&Blocking, ObjectError> {
+    fn blocking(&self) -> Result<&Blocking, Fault> {
         if let Some(blocking) = self.blocking.get() {
             return Ok(blocking);
         }
         let made = Blocking::new();
-        let made = made.map_err(|error| ObjectError::Refused(format!("no thread can be started: {error}")))?;
+        let made = made.map_err(|error| Fault::here(format!("no thread can be started: {error}")))?;
         Ok(self.blocking.get_or_init(|| made))
-    }
-
-    /// An object of the bucket; `None` where there is none.
-    pub(crate) fn get(&self, key: String) -> Result<Option<Object>, ObjectError> {
-        let (client, bucket) = (self.client()?, self.settings.bucket.clone());
-        self.call(read(client, bucket, key))?
-    }
-
-    /// All keys that begin with this.
-    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
-        let (client, bucket, prefix) = (self.client()?, self.settings.bucket.clone(), prefix.to_owned());
-        self.call(async move {
-            let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-            let mut keys = Vec::new();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| Fault::from(error).error)?;
-                keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
-            }
-            Ok(keys)
-        })?
     }
 }

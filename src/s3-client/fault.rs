@@ -1,40 +1,55 @@
 //! What an answer that is none means: whether the call may have been carried out, and what people are told.
 
 use std::error::Error as _;
+use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{RequestId, RequestIdExt};
-use pipectl_state::ObjectError;
 
 /// A failed call.
-pub(crate) struct Fault {
-    pub(crate) error: ObjectError,
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What people are told.
+    pub text: String,
+    /// Whether there was no answer, or one that says to try again: the call may have been carried out, or be carried out later.
+    pub is_uncertain: bool,
     /// The answer's status, where there was one.
-    pub(crate) status: Option<u16>,
+    pub status: Option<u16>,
     /// The server's own word: `NoSuchKey`.
-    pub(crate) code: Option<String>,
+    pub code: Option<String>,
     /// Whether the answer is one of a server that speaks S3, as far as can be told, and not of somebody between it and us.
     is_of_s3: bool,
 }
 
 impl Fault {
     /// Whether there is no such object, in a bucket that is there.
-    pub(crate) fn is_missing(&self) -> bool {
+    pub fn is_missing(&self) -> bool {
         let is_said = matches!(self.code.as_deref(), Some("NoSuchKey" | "NotFound"));
         // To HEAD a server answers without a body, and so without a code.
         self.status == Some(404) && (is_said || self.code.is_none() && self.is_of_s3)
     }
 
-    /// A failure of this machine's.
-    pub(crate) fn here(text: String) -> Self {
-        Self { error: ObjectError::Refused(text), status: None, code: None, is_of_s3: false }
+    /// A failure of this machine's: nothing was asked for.
+    pub fn here(text: String) -> Self {
+        Self { text, is_uncertain: false, status: None, code: None, is_of_s3: false }
+    }
+
+    /// A failure of this machine's, of which nobody knows how far it came.
+    pub fn on_the_way(text: String) -> Self {
+        Self { is_uncertain: true, ..Self::here(text) }
     }
 
     /// Whether the condition of a write does not hold.
-    pub(crate) fn is_refused_condition(&self) -> bool {
+    pub fn is_refused_condition(&self) -> bool {
         self.status == Some(412)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -50,21 +65,18 @@ where
             is_signed || response.body().bytes().is_some_and(<[u8]>::is_empty)
         });
         let text = told(&error, status);
-        let error = match &error {
-            SdkError::ConstructionFailure(_) => ObjectError::Refused(text),
-            SdkError::DispatchFailure(failure) if failure.is_user() => ObjectError::Refused(text),
+        let (text, is_uncertain) = match &error {
+            SdkError::ConstructionFailure(_) => (text, false),
+            SdkError::DispatchFailure(failure) if failure.is_user() => (text, false),
             SdkError::DispatchFailure(failure) if is_unsigned(failure.as_connector_error()) => {
-                ObjectError::Refused(format!("there are no credentials to sign with: {text}"))
+                (format!("there are no credentials to sign with: {text}"), false)
             }
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-                ObjectError::Uncertain(text)
-            }
-            SdkError::ServiceError(_) if is_worth_repeating(status, code.as_deref()) => ObjectError::Uncertain(text),
-            SdkError::ServiceError(_) => ObjectError::Refused(text),
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => (text, true),
+            SdkError::ServiceError(_) => (text, is_worth_repeating(status, code.as_deref())),
             // The SDK may learn of more ways to fail: whoever cannot tell must not say that nothing was done.
-            _ => ObjectError::Uncertain(text),
+            _ => (text, true),
         };
-        Self { error, status, code, is_of_s3 }
+        Self { text, is_uncertain, status, code, is_of_s3 }
     }
 }
 

@@ -45,7 +45,7 @@ const USUAL_REGION: &str = "us-east-1";
 ///
 /// # Errors
 /// When a file cannot be read, or nobody says which region it is.
-pub(crate) async fn client(settings: &Settings, repeat: Repeat) -> Result<Client, Diagnostic> {
+pub async fn client(settings: &Settings, repeat: Repeat) -> Result<Client, Diagnostic> {
     let mut loader = aws_config::from_env().http_client(http_client(settings)?).profile_files(profile_files(settings));
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
@@ -126,7 +126,7 @@ fn variable(name: &str) -> Option<OsString> {
 /// Who signs, where it is not as the SDK finds out by itself.
 fn credentials(settings: &Settings) -> Option<SharedCredentialsProvider> {
     if let Some((access, secret, token)) = &settings.credentials {
-        let credentials = Credentials::new(access, secret, token.clone(), None, "the backend's block");
+        let credentials = Credentials::new(access, secret, token.clone(), None, "the block");
         return Some(SharedCredentialsProvider::new(credentials));
     }
     let profile = ProfileFileCredentialsProvider::builder().profile_files(profile_files(settings));
