@@ -2,11 +2,8 @@
 
 use std::path::Path as FilePath;
 
-use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
-use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
-use aws_sdk_s3::types::ServerSideEncryption;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Schema, Type, Value};
-use pipectl_s3_client::Settings as Server;
+use pipectl_s3_client::{Encrypted, Settings as Server};
 
 /// Where states lie in a bucket, and how to get there.
 #[derive(Clone, Debug, Default)]
@@ -22,39 +19,6 @@ pub struct Settings {
     pub server: Server,
     /// What encryption the server is asked for.
     pub encrypted: Encrypted,
-}
-
-/// What encryption of its own a server is asked for when it stores an object. Not to be confused with the state's encryption, whose key no server
-/// has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Encrypted {
-    /// Whatever the bucket does by itself.
-    #[default]
-    AsTheBucketDoes,
-    /// With keys of the server (SSE-S3).
-    ByTheServer,
-    /// With this key of a key service (SSE-KMS).
-    With(String),
-}
-
-impl Encrypted {
-    /// A write, asking for it.
-    pub(crate) fn of_put(&self, put: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
-        match self {
-            Encrypted::AsTheBucketDoes => put,
-            Encrypted::ByTheServer => put.server_side_encryption(ServerSideEncryption::Aes256),
-            Encrypted::With(key) => put.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key),
-        }
-    }
-
-    /// The beginning of an upload in parts, asking for it.
-    pub(crate) fn of_upload(&self, upload: CreateMultipartUploadFluentBuilder) -> CreateMultipartUploadFluentBuilder {
-        match self {
-            Encrypted::AsTheBucketDoes => upload,
-            Encrypted::ByTheServer => upload.server_side_encryption(ServerSideEncryption::Aes256),
-            Encrypted::With(key) => upload.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key),
-        }
-    }
 }
 
 /// Workspaces other than `default` lie below this, unless `workspace_key_prefix` says otherwise: as with Terraform.

@@ -8,7 +8,8 @@ mod server;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pipectl_backend_s3::{Encrypted, S3Objects, Settings};
+use pipectl_backend_s3::{S3Objects, Settings};
+use pipectl_s3_client::Encrypted;
 use pipectl_state::conformance::check_all;
 use pipectl_state::{ObjectStore as _, Put, RemoteOptions, RemoteStore};
 
