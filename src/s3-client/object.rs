@@ -152,18 +152,31 @@ impl Object {
         }
     }
 
-    /// An upload of its own. What is left of one that fails is removed.
+    /// An upload of its own. What is left of one that does not come to its end is removed.
     async fn upload_anew(&self, from: &Path, bytes: u64, begun: &(dyn Fn(&str) + Sync)) -> Result<(), Fault> {
-        let upload = self.begin_upload().await?;
+        // In a task: whoever does not wait for the answer any longer does not leave an upload behind of which nobody knows.
+        let object = self.clone();
+        let begin = tokio::spawn(async move {
+            let upload = object.begin_upload().await?;
+            Ok::<_, Fault>((Open { id: Some(upload.id.clone()), object }, upload))
+        });
+        let (mut open, upload) = begin.await.map_err(|error| Fault::here(error.to_string()))??;
         begun(&upload.id);
-        let mut open = Open { object: self.clone(), id: Some(upload.id.clone()) };
         let carried = self.carry(from, bytes, upload).await;
         let id = open.id.take();
         if let (Err(_), Some(id)) = (&carried, id) {
-            // Why it failed is told, and not that it could not be cleared away.
-            let _ = self.give_up(&id).await;
+            self.clear(&id).await;
         }
         carried
+    }
+
+    /// Gives an upload up of which parts may be on their way: those that come too late are removed, too. Why it failed is told elsewhere, and not
+    /// that it could not be cleared away.
+    async fn clear(&self, id: &str) {
+        const LATE: Duration = Duration::from_millis(500);
+        let _ = self.give_up(id).await;
+        tokio::time::sleep(LATE).await;
+        let _ = self.give_up(id).await;
     }
 
     /// Gives an upload up, and removes its parts. One that is gone is no fault.
@@ -379,7 +392,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) {
             let object = self.object.clone();
-            runtime.spawn(async move { object.give_up(&id).await });
+            runtime.spawn(async move { object.clear(&id).await });
         }
     }
 }
