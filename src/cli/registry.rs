@@ -23,6 +23,8 @@ pub fn registry(environment: &dyn Environment) -> Registry {
     registry.model = Some(models::model());
     registry.add(pipectl_provider_terraform::provider(crate::backend::kinds()));
     pipectl_provider_utility::register(&mut registry);
+    #[cfg(feature = "aws")]
+    registry.add(pipectl_provider_aws::Aws::new());
     #[cfg(feature = "oci")]
     registry.add(pipectl_provider_oci::Oci::new());
     #[cfg(feature = "openstack")]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps states and artifacts in a bucket of a real server, SeaweedFS, with the real program, and looks at the bucket with boto3.
+"""Keeps states and artifacts in a bucket of a real server, SeaweedFS, makes buckets there, with the real program, and looks at them with boto3.
 
 usage: tests/peers/s3_interop.py
 
@@ -282,6 +282,78 @@ def artifacts(folder: pathlib.Path) -> None:
     assert "404 NoSuchBucket" in said and "Artifact store failed" in said, said
 
 
+def kinds(folder: pathlib.Path) -> None:
+    """Buckets and objects of the provider `aws`, as stacks/data-bucket has them: boto3 sees them, and its changes are planned away."""
+    stack = folder / "stack"
+    shutil.copytree(ROOT / "stacks/data-bucket", stack)
+    bucket = BUCKET.replace("states", "kinds")
+    events = ROOT / "pipelines/data/hep/test-0.parquet"
+    given = [f"-var={name}={value}" for name, value in (("bucket", bucket), ("endpoint", ENDPOINT), ("events", events))]
+
+    def asked(verb: str, *words: str, status: int = 0) -> str:
+        approved = [] if verb == "plan" else ["-auto-approve"]
+        return run(stack, verb, *approved, *given, *words, status=status)
+
+    def there(key: str) -> bytes:
+        return S3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    assert "Plan: 5 to add" in asked("plan")
+    asked("apply")
+    assert "No changes" in asked("plan", "-detailed-exitcode")
+    assert there("events/test-0.parquet") == events.read_bytes()
+    readme = there("README.md")
+    assert run(stack, "output", "-raw", "readme").encode() == readme
+    assert S3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "project", "Value": "hep"}]
+    assert S3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert S3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"] == {"Days": 14}
+
+    # What others change is shown, and changed back.
+    S3.put_object(Bucket=bucket, Key="README.md", Body=b"# Not ours", ContentType="text/markdown")
+    S3.delete_object(Bucket=bucket, Key="events/test-0.parquet")
+    S3.delete_bucket_tagging(Bucket=bucket)
+    S3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    S3.delete_bucket_lifecycle(Bucket=bucket)
+    said = asked("plan", "-detailed-exitcode", status=2)
+    assert "Plan: 2 to add, 3 to change, 0 to destroy" in said and "# Not ours" in said, said
+    asked("apply")
+    assert "No changes" in asked("plan", "-detailed-exitcode")
+    assert there("README.md") == readme and there("events/test-0.parquet") == events.read_bytes()
+
+    # A run that is killed while it sends a large file leaves parts, which the next run removes.
+    large = folder / "large.bin"
+    large.write_bytes(os.urandom(1 << 20) * 400)
+    given[2] = f"-var=events={large}"
+    child = subprocess.Popen(
+        [PIPECTL, "apply", "-auto-approve", *given],
+        cwd=stack,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until = time.monotonic() + 60
+    while not any(
+        S3.list_parts(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]).get("Parts")
+        for upload in S3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    ):
+        assert time.monotonic() < until and child.poll() is None, "it was killed too late"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert len(S3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
+    asked("apply")
+    assert "Uploads" not in S3.list_multipart_uploads(Bucket=bucket)
+    assert "No changes" in asked("plan", "-detailed-exitcode")
+    digest = hashlib.md5(large.read_bytes()).hexdigest()
+    assert S3.head_object(Bucket=bucket, Key="events/large.bin")["Metadata"] == {"pipectl-md5": digest}
+    assert hashlib.md5(there("events/large.bin")).hexdigest() == digest
+
+    S3.put_object(Bucket=bucket, Key="theirs", Body=b"of somebody else")
+    assert "still holds `theirs`" in asked("destroy", status=1)
+    for found in S3.list_object_versions(Bucket=bucket).get("Versions", []):
+        S3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+    asked("destroy")
+    assert bucket not in {found["Name"] for found in S3.list_buckets()["Buckets"]}
+
+
 def mistakes(folder: pathlib.Path) -> None:
     (folder / "main.tf").write_text(SITE)
     said = run(folder, "plan", status=1, AWS_SECRET_ACCESS_KEY="hunter2")
@@ -300,7 +372,7 @@ def mistakes(folder: pathlib.Path) -> None:
 
 def main() -> None:
     S3.create_bucket(Bucket=BUCKET)
-    for check in (cycle, reading, beside_terraform, locks, sealed, artifacts, mistakes):
+    for check in (cycle, reading, beside_terraform, locks, sealed, artifacts, kinds, mistakes):
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder)
