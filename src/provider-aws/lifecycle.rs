@@ -398,3 +398,39 @@ fn filter_seen(filter: &LifecycleRuleFilter) -> Json {
         ("object_size_less_than", filter.object_size_less_than().map(Json::from)),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_seen_as_they_were_told() {
+        let rules = [
+            json!({ "id": "a", "status": "Enabled", "filter": { "prefix": "tmp/" }, "expiration": { "days": 7 },
+                "transition": [{ "days": 1, "storage_class": "STANDARD_IA" }, { "date": "2030-01-01T00:00:00Z", "storage_class": "GLACIER" }],
+                "noncurrent_version_transition": [] }),
+            json!({ "id": "b", "status": "Disabled", "filter": { "and": { "prefix": "a", "tags": { "x": "y" }, "object_size_less_than": 9 } },
+                "expiration": { "date": "2030-01-01T00:00:00Z" }, "transition": [],
+                "noncurrent_version_transition": [{ "noncurrent_days": 3, "storage_class": "GLACIER" }],
+                "noncurrent_version_expiration": { "noncurrent_days": 30, "newer_noncurrent_versions": 2 } }),
+            json!({ "id": "c", "status": "Enabled", "filter": { "tag": { "key": "x", "value": "y" } }, "transition": [],
+                "expiration": { "expired_object_delete_marker": true }, "noncurrent_version_transition": [],
+                "abort_incomplete_multipart_upload": { "days_after_initiation": 3 } }),
+            json!({ "id": "d", "status": "Enabled", "filter": { "object_size_greater_than": 1 }, "transition": [],
+                "expiration": { "days": 1 }, "noncurrent_version_transition": [] }),
+            json!({ "id": "e", "status": "Enabled", "prefix": "old/", "transition": [], "expiration": { "days": 1 },
+                "noncurrent_version_transition": [] }),
+        ];
+        for rule in rules {
+            let Ok(told) = told(&rule) else { panic!("{rule}") };
+            assert_eq!(seen(&told), rule);
+        }
+        // All objects: servers want to be told so.
+        let Ok(all) = told(&json!({ "id": "f", "status": "Enabled", "expiration": { "days": 1 } })) else { panic!() };
+        assert_eq!(all.filter().and_then(LifecycleRuleFilter::prefix), Some(""));
+        let Err(fault) = told(&json!({ "id": "g", "status": "Enabled", "expiration": { "date": "soon" } })) else {
+            panic!("it is no date")
+        };
+        assert!(!fault.may_have_acted());
+    }
+}

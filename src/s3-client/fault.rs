@@ -106,8 +106,9 @@ fn told<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
+    // An answer that says that all went well, and cannot be read, is told by what is wrong with it.
     let mut text = match (error.as_service_error(), status) {
-        (Some(service), Some(status)) => {
+        (Some(service), Some(status)) if status >= 300 => {
             let code = service.code().map(|code| format!(" {code}")).unwrap_or_default();
             let message = service.message().filter(|message| !message.is_empty());
             let message = message.map(|message| format!(": {}", message.trim_end_matches('.'))).unwrap_or_default();

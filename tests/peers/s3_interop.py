@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps states and artifacts in a bucket of a real server, SeaweedFS, makes buckets there, with the real program, and looks at them with boto3.
+"""Keeps states and artifacts on a real server, SeaweedFS, and makes buckets there, with the real program; looks at all of it with boto3.
 
 usage: tests/peers/s3_interop.py
 
@@ -283,7 +283,7 @@ def artifacts(folder: pathlib.Path) -> None:
 
 
 def kinds(folder: pathlib.Path) -> None:
-    """Buckets and objects of the provider `aws`, as stacks/data-bucket has them: boto3 sees them, and its changes are planned away."""
+    """What stacks/data-bucket makes: boto3 sees it, and what boto3 changes is planned away."""
     stack = folder / "stack"
     shutil.copytree(ROOT / "stacks/data-bucket", stack)
     bucket = BUCKET.replace("states", "kinds")

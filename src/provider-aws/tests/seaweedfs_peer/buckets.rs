@@ -148,3 +148,17 @@ async fn a_rule_without_a_filter_is_for_all() {
     let given = json!({ "bucket": name, "rule": [{ "id": "parts", "status": "Enabled", "abort_incomplete_multipart_upload": [{ "days_after_initiation": 3 }] }] });
     bed.made(lifecycles, &given, "t1").await;
 }
+
+#[tokio::test]
+async fn rules_for_some_objects_stay_as_they_were_given() {
+    let (bed, name) = Bed::with_bucket().await;
+    let lifecycles = bed.kind("aws_s3_bucket_lifecycle_configuration");
+    let given = json!({ "bucket": name, "rule": [
+        { "id": "marked", "status": "Enabled", "filter": [{ "tag": [{ "key": "keep", "value": "no" }] }], "expiration": [{ "days": 1 }] },
+        { "id": "large", "status": "Enabled", "filter": [{ "and": [{ "prefix": "tmp/", "object_size_greater_than": 1000 }] }], "expiration": [{ "days": 2 }] },
+        { "id": "old", "status": "Disabled", "filter": [{ "prefix": "a/" }],
+          "noncurrent_version_expiration": [{ "noncurrent_days": 30, "newer_noncurrent_versions": 2 }] },
+    ] });
+    let lifecycle = bed.made(lifecycles, &given, "t1").await;
+    bed.removed(lifecycles, &lifecycle).await;
+}
