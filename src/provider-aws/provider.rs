@@ -88,6 +88,8 @@ impl Provider for Aws {
             return Err(problems);
         }
         let settings = completed(settings, cx.environment.as_ref());
+        // Who cannot ask at all learns it here, once, and not from every object.
+        pipectl_s3_client::signer(&settings).await?;
         let client = pipectl_s3_client::client(&settings, Repeat::Calls).await?;
         let region = client.config().region().map(ToString::to_string).unwrap_or_default();
         let environment = Arc::clone(&cx.environment);

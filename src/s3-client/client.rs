@@ -1,8 +1,10 @@
 //! The SDK's client: who signs, whom to trust, which way to go.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -11,6 +13,7 @@ use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::{
@@ -41,11 +44,29 @@ const ATTEMPTS: u32 = 6;
 /// Where a server other than Amazon's is named without a region: most have none, and take this one.
 const USUAL_REGION: &str = "us-east-1";
 
-/// The client for these settings, together with what the environment and the shared files add to them.
+/// Whether anybody says who signs, asked once for all calls that are to come.
 ///
 /// # Errors
-/// When a file cannot be read, or nobody says which region it is.
-pub async fn client(settings: &Settings, repeat: Repeat) -> Result<Client, Diagnostic> {
+/// When nobody does, or a file cannot be read.
+pub async fn signer(settings: &Settings) -> Result<(), Diagnostic> {
+    let Some(provider) = shared(settings).await?.credentials_provider() else {
+        return Err(unsigned("nobody is asked"));
+    };
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(unsigned(&error.source().map_or_else(|| error.to_string(), ToString::to_string))),
+    }
+}
+
+fn unsigned(why: &str) -> Diagnostic {
+    let detail = format!("Nobody says with which keys to sign: {}.", why.trim_end_matches('.'));
+    Diagnostic::error("Missing credentials", detail).hint(
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile. At CERN: openstack ec2 credentials create",
+    )
+}
+
+/// These settings as the SDK has them, together with what the environment and the shared files add to them.
+async fn shared(settings: &Settings) -> Result<SdkConfig, Diagnostic> {
     let mut loader = aws_config::from_env().http_client(http_client(settings)?).profile_files(profile_files(settings));
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
@@ -57,7 +78,15 @@ pub async fn client(settings: &Settings, repeat: Repeat) -> Result<Client, Diagn
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    let shared = loader.load().await;
+    Ok(loader.load().await)
+}
+
+/// The client for these settings, together with what the environment and the shared files add to them.
+///
+/// # Errors
+/// When a file cannot be read, or nobody says which region it is.
+pub async fn client(settings: &Settings, repeat: Repeat) -> Result<Client, Diagnostic> {
+    let shared = shared(settings).await?;
     let config = aws_sdk_s3::config::Builder::from(&shared)
         .interceptor(Log)
         .force_path_style(settings.is_path_style)

@@ -12,7 +12,7 @@ mod object;
 mod properties;
 mod settings;
 
-pub use client::client;
+pub use client::{client, signer};
 pub use connection::{Connection, Repeat};
 pub use fault::Fault;
 pub use object::{Interrupted, Object, PART, Turns};

@@ -56,10 +56,13 @@ fn arguments_are_judged() {
 #[tokio::test]
 async fn settings_are_judged() {
     let steps = Steps::new(Aws::new(), "aws_s3_bucket.x");
+    steps.write("empty", "");
+    let nobody = json!({ "region": "eu-west-1", "profile": "nobody", "shared_credentials_files": ["empty"], "shared_config_files": ["empty"] });
     for (block, expected) in [
         (json!({ "access_key": "a" }), "they go together"),
         (json!({ "endpoints": { "s3": "localhost:8333" } }), "Invalid endpoint"),
         (json!({ "region": "eu-west-1", "custom_ca_bundle": "missing.pem" }), "Invalid certificates"),
+        (nobody, "Missing credentials"),
     ] {
         let said = words(&steps.configure(&block).await.err().expect("it is wrong"));
         assert!(said.contains(expected), "{block}: {said}");
