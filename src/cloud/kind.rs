@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use pipectl_core::{Diagnostics, Value};
-use pipectl_provider::Reason;
+use pipectl_provider::{Cx, Reason};
 use serde_json::{Map, Value as Json};
 
 use crate::{Cloud, Condition, Fault, Fields, Observed, Place};
@@ -58,6 +58,18 @@ pub trait Kind: Sized + Send + Sync + 'static {
     fn replaces(prior: &Value, planned: &Value) -> Option<Reason> {
         let _ = (prior, planned);
         None
+    }
+
+    /// An object before as it is compared with what is given, and why it has to be made anew beyond what the two say: what takes a look at files.
+    async fn compared(cx: &Cx, prior: Value, config: &Value) -> (Value, Option<Reason>) {
+        let _ = (cx, config);
+        (prior, None)
+    }
+
+    /// What is wrong with making an object anew.
+    fn judge_replacement(prior: &Value, planned: &Value) -> Diagnostics {
+        let _ = (prior, planned);
+        Diagnostics::new()
     }
 
     /// The id of an object.

@@ -280,17 +280,21 @@ impl<K: Kind> Resource for KindResource<K> {
         Ok(ReadOutcome::Present { instance: Box::new(instance), drift: Vec::new() })
     }
 
-    async fn plan(&self, _cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
+    async fn plan(&self, cx: &Cx, request: PlanRequest<'_>) -> Result<PlanResponse, Diagnostics> {
         let config = &self.fields.with_defaults(request.config);
-        let aligned = |prior: &Instance| {
-            let attributes = self.fields.before(&prior.attributes, config);
-            Instance { attributes, ..prior.clone() }
+        let mut reasons = Vec::new();
+        let aligned = match request.prior {
+            Some(prior) => {
+                let before = self.fields.before(&prior.attributes, config);
+                let (attributes, reason) = K::compared(cx, before, config).await;
+                reasons.extend(reason);
+                Some(Instance { attributes, ..prior.clone() })
+            }
+            None => None,
         };
-        let aligned = request.prior.map(aligned);
         let request = PlanRequest { config, prior: aligned.as_ref(), ..request };
         let mut response = plan_by_schema(&self.fields.schema, &request);
         let prior = request.prior.map(|prior| &prior.attributes);
-        let mut reasons = Vec::new();
         if response.effect == Effect::Update
             && let Some(prior) = prior
         {
@@ -327,6 +331,12 @@ impl<K: Kind> Resource for KindResource<K> {
                 }
             }
             Effect::NoOp | Effect::Run | Effect::RunIfChanged => {}
+        }
+        if let (Effect::Replace, Some(prior)) = (response.effect, prior) {
+            let wrong = K::judge_replacement(prior, &response.planned);
+            if wrong.has_errors() {
+                return Err(wrong);
+            }
         }
         let before = prior.filter(|_| response.effect == Effect::Update);
         if response.effect != Effect::NoOp {

@@ -71,7 +71,10 @@ fn launch(world: &mut World, call: &Call<'_>) -> Outcome {
         ("bootVolumeId", json!(volume)),
     ];
     body.extend(given.map(|(name, value)| (name.to_owned(), value)));
-    body.entry("sourceDetails").or_insert_with(|| json!({"sourceType": "image", "imageId": image}));
+    let source = body.entry("sourceDetails").or_insert_with(|| json!({"sourceType": "image", "imageId": image}));
+    if let (true, Some(source)) = (world.settings.hides_disks, source.as_object_mut()) {
+        source.retain(|name, _| ["sourceType", "imageId"].contains(&name.as_str()));
+    }
     body.entry("metadata").or_insert_with(|| json!({}));
     body.entry("extendedMetadata").or_insert_with(|| json!({}));
     check_metadata(&body["metadata"], &body["extendedMetadata"])?;

@@ -44,6 +44,8 @@ pub struct Settings {
     pub faults: Vec<Fault>,
     /// Work requests that fail. An entry is taken out when it has been used up.
     pub work_request_failures: Vec<WorkRequestFailure>,
+    /// Whether instances tell nothing of their disks but what they were made of, as some real ones do.
+    pub hides_disks: bool,
     /// `host:port` of the Kubernetes API that clusters name. `None`: an address of documentation.
     pub kubernetes_endpoint: Option<String>,
 }
@@ -69,6 +71,7 @@ impl Default for Settings {
             chance: Chance::default(),
             faults: Vec::new(),
             work_request_failures: Vec::new(),
+            hides_disks: false,
             kubernetes_endpoint: None,
         }
     }

@@ -11,6 +11,7 @@ use pipectl_http::{Answer, Method, Repeat, StatusCode};
 use pipectl_oci_client::Service;
 use pipectl_provider::arguments::{map_of_text, text as given, text_map};
 use pipectl_provider::rules::conflicts;
+use pipectl_provider::{Cx, Reason};
 use serde_json::{Map, Value as Json};
 
 use super::path::{self, parts};
@@ -61,11 +62,9 @@ impl Kind for Object {
             .named(
                 "content_md5",
                 "content-md5",
-                fixed(either(
-                    Type::String,
-                    "The MD5 of what is in it, in base64. Give it beside `source` to have changes of the file seen.",
-                )),
+                fixed(either(Type::String, "The MD5 of what is in it, in base64 or as `filemd5` gives it.")),
             )
+            .equivalent("content_md5", is_same_digest)
             .named("metadata", "metadata", fixed(option(map_of_text(), "What is said of it.")))
             .named(
                 "storage_tier",
@@ -89,14 +88,49 @@ impl Kind for Object {
         Some(format!("n/{}/b/{}/o/{}", text("namespace")?, text("bucket")?, text("object")?))
     }
 
+    /// What is there is what is given if it has the same digest, whoever put it there.
+    async fn compared(cx: &Cx, prior: Value, config: &Value) -> (Value, Option<Reason>) {
+        let source = ["source", "content"].into_iter().find(|name| given(config, name).is_some());
+        let Some((argument, there)) = source.zip(given(&prior, "content_md5")) else { return (prior, None) };
+        // What cannot be read yet may be made in this run.
+        let Ok(wanted) = digest(cx, given(config, "source"), given(config, "content")).await else {
+            return (prior, None);
+        };
+        if wanted == in_base64(there) {
+            let told = ["source", "content"].into_iter().fold(prior, |prior, name| match config.attribute(name) {
+                Some(value) => prior.with_attribute(name, value.clone()),
+                None => prior,
+            });
+            return (told, None);
+        }
+        let is_other = given(&prior, argument) != given(config, argument);
+        let why = format!("what is there is not what `{argument}` says");
+        let reason = (!is_other).then(|| Reason::on(&Path::of(argument), why));
+        (prior, reason)
+    }
+
+    /// What was imported may be there without anybody here having its content.
+    fn judge_replacement(prior: &Value, planned: &Value) -> Diagnostics {
+        let is_given = |name: &str| planned.set_attribute(name).is_some();
+        let is_empty = given(prior, "content_length").is_none_or(|length| length == "0");
+        if is_empty || is_given("content") || is_given("source") {
+            return Diagnostics::new();
+        }
+        let name = given(prior, "object").unwrap_or_default();
+        let detail = format!(
+            "The object `{name}` would be made anew for this change, and nothing says what is in it: it would be empty then."
+        );
+        Diagnostic::error("Content not given", detail).hint("Give the argument `content` or `source`.").into()
+    }
+
     async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
         let of = |name: &str| given(planned, name).unwrap_or_default();
         let path = ["n", of("namespace"), "b", of("bucket"), "o", of("object")];
-        let body = body(at, given(planned, "source"), given(planned, "content"))?;
-        let digest = STANDARD.encode(Md5::digest(&body));
+        let body = body(at, given(planned, "source"), given(planned, "content")).await?;
+        let (body, digest) = digested(body).await?;
         let mut call = at.endpoint.call(Method::PUT, &path, &[]).repeat(Repeat::Safe).timeout(allowance(body.len()));
         // The digest that was given counts, so that what is not what was meant is refused.
-        let mut headers = vec![("content-md5".to_owned(), given(planned, "content_md5").unwrap_or(&digest).to_owned())];
+        let mut headers = vec![("content-md5".to_owned(), given(planned, "content_md5").map_or(digest, in_base64))];
         headers.extend(
             HEADERS.iter().filter_map(|(name, header)| Some(((*header).to_owned(), given(planned, name)?.to_owned()))),
         );
@@ -141,8 +175,7 @@ impl Kind for Object {
     async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
         let of = |name: &str| arguments.get(name).and_then(Json::as_str);
         // What has other content is not what was put there. It is put there again, over what is there.
-        let Ok(wanted) = body(at, of("source"), of("content")) else { return Ok(Vec::new()) };
-        let wanted = STANDARD.encode(Md5::digest(&wanted));
+        let Ok(wanted) = digest(at.cx, of("source"), of("content")).await else { return Ok(Vec::new()) };
         let mut found = path::candidates::<Self>(at, arguments).await?;
         found.retain(|object| object.get("content-md5").and_then(Json::as_str) == Some(&wanted));
         Ok(found)
@@ -193,7 +226,7 @@ fn seen(path: &[&str], answer: &Answer) -> Json {
 }
 
 /// What is put there.
-fn body(at: &Place<'_>, source: Option<&str>, content: Option<&str>) -> Result<Vec<u8>, Diagnostics> {
+async fn body(at: &Place<'_>, source: Option<&str>, content: Option<&str>) -> Result<Vec<u8>, Diagnostics> {
     let Some(source) = source else {
         return Ok(content.unwrap_or_default().as_bytes().to_vec());
     };
@@ -202,7 +235,7 @@ fn body(at: &Place<'_>, source: Option<&str>, content: Option<&str>) -> Result<V
         let detail = format!("`{}` cannot be read: {error}.", path.display());
         Diagnostics::from(Diagnostic::error("Unreadable file", detail).on(Path::of("source")))
     };
-    let size = std::fs::metadata(&path).map_err(unreadable)?.len();
+    let size = tokio::fs::metadata(&path).await.map_err(unreadable)?.len();
     if size > LARGEST {
         let detail = format!(
             "`{}` has {size} bytes. Objects are put there in one piece, of no more than {LARGEST}.",
@@ -213,7 +246,47 @@ fn body(at: &Place<'_>, source: Option<&str>, content: Option<&str>) -> Result<V
             .hint("oci os object put sends larger ones in parts.")
             .into());
     }
-    std::fs::read(&path).map_err(unreadable)
+    tokio::fs::read(&path).await.map_err(unreadable)
+}
+
+/// The MD5 of what is put there, in base64. Files may be large: others have their turn meanwhile.
+async fn digest(cx: &Cx, source: Option<&str>, content: Option<&str>) -> std::io::Result<String> {
+    let Some(source) = source else {
+        return Ok(STANDARD.encode(Md5::digest(content.unwrap_or_default())));
+    };
+    let path = cx.root.join(source);
+    let read = move || {
+        let mut digest = Md5::new();
+        std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
+        Ok(STANDARD.encode(digest.finalize()))
+    };
+    tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| Err(error.into()))
+}
+
+/// The same of what is in memory, with that.
+async fn digested(body: Vec<u8>) -> Result<(Vec<u8>, String), Diagnostics> {
+    let digest = move || {
+        let digest = STANDARD.encode(Md5::digest(&body));
+        (body, digest)
+    };
+    tokio::task::spawn_blocking(digest).await.map_err(|error| {
+        let detail = format!("The digest of what is put there was not made: {error}.");
+        Diagnostic::error("Digest not made", detail).into()
+    })
+}
+
+/// A digest in base64: `filemd5` gives it in hexadecimal digits.
+fn in_base64(digest: &str) -> String {
+    let digits = |at: usize| u8::from_str_radix(digest.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digest.len()).step_by(2).map(digits).collect();
+    match bytes.filter(|bytes| bytes.len() == 16) {
+        Some(bytes) => STANDARD.encode(bytes),
+        None => digest.to_owned(),
+    }
+}
+
+fn is_same_digest(one: &Value, other: &Value) -> bool {
+    one.as_str().zip(other.as_str()).is_some_and(|(one, other)| in_base64(one) == in_base64(other))
 }
 
 /// How long an upload may take: a minute, and more for what is large, at 1 MiB a second.

@@ -1,5 +1,6 @@
 //! Ids that are paths: what buckets and objects have in common.
 
+use percent_encoding::percent_decode_str;
 use pipectl_core::{Diagnostic, Diagnostics, Path, Value};
 use pipectl_provider::arguments::text;
 use serde_json::Value as Json;
@@ -33,8 +34,11 @@ pub(super) async fn candidates<K: Kind<Cloud = Cloud>>(at: &Place<'_>, arguments
     Ok(K::look(at, &id, &Value::null()).await?.into_iter().collect())
 }
 
-/// An id for `import`, which has a form: `n/NAMESPACE/b/NAME`.
+/// An id for `import`, which has a form: `n/NAMESPACE/b/NAME`. Terraform's provider writes `%2F` for a slash in a name.
 pub(super) fn imported<K: Kind>(id: &str, form: &str) -> Result<(String, Known), Diagnostics> {
+    let is_escaped = id.split('/').count() == parts(form).len();
+    let plain = if is_escaped { percent_decode_str(id).decode_utf8().ok() } else { None };
+    let id = plain.as_deref().unwrap_or(id);
     let (given, wanted) = (parts(id), parts(form));
     let fits = |(given, wanted): (&&str, &&str)| {
         !given.is_empty() && (given == wanted || wanted.starts_with(|letter: char| letter.is_ascii_uppercase()))

@@ -6,6 +6,7 @@ mod cloud {
     mod clusters;
     mod lives;
     mod lost;
+    mod objects;
     mod refused;
     mod waiting;
 }
