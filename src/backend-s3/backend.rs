@@ -69,6 +69,13 @@ impl Backend for States {
         format!("s3://{}/{}", settings.bucket, settings.place(workspace))
     }
 
+    fn place(&self, workspace: &str) -> String {
+        match &self.reads.settings().server.endpoint {
+            Some(server) => format!("{} at {}", self.shown(workspace), server.trim_end_matches('/')),
+            None => self.shown(workspace),
+        }
+    }
+
     fn store(&self, workspace: &str, encryption: Encryption) -> Box<dyn StateStore> {
         Box::new(self.remote(workspace).encrypted(encryption))
     }
@@ -98,5 +105,31 @@ impl Backend for States {
             }
         }
         Ok(there)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_from_that_of_the_same_name_elsewhere() {
+        let place = |endpoint: Option<&str>, workspace: &str| {
+            let text = |text: &str| Value::from(text);
+            let endpoints = endpoint.map(|url| Value::object([("s3".to_owned(), text(url))]));
+            let arguments = [
+                ("bucket", text("b")),
+                ("key", text("net/terraform.tfstate")),
+                ("secret_key", text("CANARY")),
+                ("region", text("r")),
+            ];
+            let arguments = arguments.into_iter().chain([("access_key", text("CANARY"))]);
+            let arguments = arguments.chain(endpoints.map(|endpoints| ("endpoints", endpoints)));
+            let arguments = Value::object(arguments.map(|(name, value)| (name.to_owned(), value)));
+            S3.open(&arguments, Path::new(".")).expect("the arguments are whole").place(workspace)
+        };
+        assert_eq!(place(None, DEFAULT), "s3://b/net/terraform.pipectl");
+        assert_eq!(place(Some("http://one/"), DEFAULT), "s3://b/net/terraform.pipectl at http://one");
+        assert_eq!(place(Some("http://two"), "dev"), "s3://b/env:/dev/net/terraform.pipectl at http://two");
     }
 }

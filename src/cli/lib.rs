@@ -17,6 +17,7 @@ mod environment;
 mod exit;
 mod files;
 mod foreign;
+mod former_place;
 mod generate;
 mod interrupt;
 mod judgement;

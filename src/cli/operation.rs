@@ -25,7 +25,7 @@ use crate::reporter::{Follower, Reporter};
 use crate::roots::{Root, WithoutFiles};
 use crate::variables;
 use crate::view::outputs::Output;
-use crate::{backend, backend_settings};
+use crate::{backend, backend_settings, former_place};
 
 /// How long an apply may take to end after the second interrupt before it is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -116,6 +116,10 @@ pub async fn plan(
     let (state, writer) = match purpose {
         Purpose::Look => (project.read_state().map_err(|error| fail(&error.into(), &sources))?, None),
         Purpose::Apply => {
+            // A lock leaves a folder behind, or an object: not where no state is to begin.
+            let moved =
+                former_place::left(&project).and_then(|former| former.map_or(Ok(None), |_| project.read_state()));
+            moved.map_err(|error| fail(&error.into(), &sources))?;
             let writer = lock(app, reporter, &project, arguments.lock_timeout, (word(mode), options.seed)).await?;
             let known = writer.state();
             let state = match known.lineage.is_empty() {

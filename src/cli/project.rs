@@ -18,6 +18,7 @@ use crate::backend::{self, Misplaced, Place};
 use crate::backend_settings::{self, BackendSettings};
 use crate::environment::started_in;
 use crate::files::RootFiles;
+use crate::former_place;
 use crate::roots::Root;
 use crate::spelling::for_shell;
 use crate::view::figures::count;
@@ -83,14 +84,14 @@ pub struct Project {
 impl Project {
     /// Reads the configuration of a root module. All that is wrong with it is in the diagnostics; the project is there in any case.
     pub fn load(root: Root, environment: &Arc<dyn Environment>) -> (Self, Diagnostics) {
-        let (project, mut diagnostics) = Self::load_without_state(root, environment);
+        let (project, mut diagnostics) = Self::load_with(root, environment, BackendSettings::Stored);
         diagnostics.extend(project.incomplete.clone());
         (project, diagnostics)
     }
 
     /// The same for who does not look at the state: where it lies may be left to `init -backend-config`.
     pub fn load_without_state(root: Root, environment: &Arc<dyn Environment>) -> (Self, Diagnostics) {
-        Self::load_with(root, environment, BackendSettings::Stored)
+        Self::load_with(root, environment, BackendSettings::Ignored)
     }
 
     /// The same with other settings of the backend than those that are stored.
@@ -166,13 +167,11 @@ impl Project {
         folder: PathBuf,
         entry: String,
         shown: String,
-        mut configuration: Arc<Configuration>,
+        configuration: Arc<Configuration>,
         environment: &Arc<dyn Environment>,
         settings: BackendSettings,
     ) -> (Self, Diagnostics) {
         let pipeline = configuration.pipeline.as_ref().map_or_else(|| DEFAULT.to_owned(), |block| block.name.clone());
-        let is_stored = matches!(settings, BackendSettings::Stored);
-        let mut problems = settings.add_to(&mut configuration, &workspaces_folder(&folder, &pipeline));
         let given = environment.variable(OVERRIDE).filter(|name| !name.is_empty());
         let mut project = Self {
             folder,
@@ -188,15 +187,13 @@ impl Project {
             incomplete: None,
             encryption: OnceLock::new(),
         };
-        if is_stored {
-            problems.extend(backend_settings::left_under_another_name(&project));
-        }
+        let mut problems = settings.add_to(&mut project);
         match backend::place(&project.configuration, &project.folder) {
             Ok((place, warnings)) => {
                 project.place = place;
                 problems.extend(warnings);
             }
-            Err(Misplaced::Wrong(wrong)) => problems.extend(wrong),
+            Err(Misplaced::Wrong(wrong)) => problems.extend(backend_settings::with_way_out(&project, wrong)),
             Err(Misplaced::Incomplete { problem, given }) => {
                 project.incomplete = Some(problem.hint(project.folders().command("init", &given)));
             }
@@ -210,7 +207,7 @@ impl Project {
 
     /// The folder of a pipeline's workspaces.
     pub fn workspaces_folder(&self) -> PathBuf {
-        workspaces_folder(&self.folder, &self.pipeline)
+        self.folder.join(".pipectl").join(&self.pipeline)
     }
 
     fn selected_workspace(&self) -> Option<String> {
@@ -303,7 +300,7 @@ impl Project {
 
     /// The folder of working files, and of the state where no `backend` block names another.
     pub fn work(&self) -> PathBuf {
-        self.folder.join(".pipectl").join(&self.pipeline).join(&self.workspace)
+        self.workspaces_folder().join(&self.workspace)
     }
 
     /// The store of the state.
@@ -331,7 +328,8 @@ impl Project {
             outputs.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
             Ok(())
         };
-        Ok((self.state_store_with(self.encryption()?.leaving_behind(leaving))?, left))
+        let store = self.state_store_with(self.encryption()?.leaving_behind(leaving))?;
+        Ok((former_place::remembering(self, store)?, left))
     }
 
     /// The store of the state for whoever looks at its lock only: nothing in it can be read.
@@ -396,8 +394,20 @@ impl Project {
     /// The state as last committed; `None` where there is none yet.
     ///
     /// # Errors
-    /// When it cannot be read, is damaged, belongs to another root, or was left behind under another name.
+    /// When it cannot be read, is damaged, belongs to another root, or was left behind under another name or in another place.
     pub fn read_state(&self) -> Result<Option<State>, Diagnostic> {
+        let state = self.read_state_here()?;
+        if state.is_none() {
+            former_place::check(self)?;
+        }
+        Ok(state)
+    }
+
+    /// The same for who knows that the state lay in another place before.
+    ///
+    /// # Errors
+    /// As above, but for the other place.
+    pub fn read_state_here(&self) -> Result<Option<State>, Diagnostic> {
         let state = self.state_store()?.read().map_err(|error| self.state_error(&error))?;
         match &state {
             Some(state) => self.check_owner(state)?,
@@ -547,10 +557,6 @@ impl Project {
 /// Whether a state was only begun, or all that it had is gone.
 pub fn holds_nothing(state: &State) -> bool {
     state.resources.is_empty() && state.outputs.is_empty() && state.intents.is_empty()
-}
-
-fn workspaces_folder(folder: &Path, pipeline: &str) -> PathBuf {
-    folder.join(".pipectl").join(pipeline)
 }
 
 /// Whether a workspace can be called so: what stands in a URL as it is, as with Terraform, and can be the name of a folder.

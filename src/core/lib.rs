@@ -24,6 +24,7 @@ pub mod suggest;
 pub mod target;
 pub mod types;
 pub mod unify;
+pub mod url;
 pub mod value;
 pub mod version;
 
@@ -40,5 +41,6 @@ pub use schema::{Attribute, Block, BlockBody, Nesting, Schema};
 pub use span::{BYTE_ORDER_MARK, Source, SourceId, SourceMap, Span, without_byte_order_mark};
 pub use target::Target;
 pub use types::{ObjectField, Type};
+pub use url::names_user;
 pub use value::{Kind, Marks, Refinement, Unknown, Value};
 pub use version::{Version, VersionConstraints};

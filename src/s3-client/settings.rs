@@ -115,7 +115,10 @@ impl Settings {
     /// The same with a server other than Amazon's, which the argument at `place` names.
     #[must_use]
     pub fn with_endpoint(mut self, url: Option<String>, place: Path, problems: &mut Diagnostics) -> Self {
-        if let Some(url) = &url
+        if url.as_deref().is_some_and(pipectl_core::names_user) {
+            let detail = "The URL of a server holds no user and no password: requests are signed with keys.";
+            problems.push(Diagnostic::error("Invalid endpoint", detail).on(place));
+        } else if let Some(url) = &url
             && !(url.starts_with("https://") || url.starts_with("http://"))
         {
             let detail = format!("`{url}` is not the URL of a server: it begins with neither https:// nor http://.");

@@ -30,6 +30,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// What people call the state of a workspace: `s3://bucket/hep`.
     fn shown(&self, workspace: &str) -> String;
 
+    /// What tells the place of a workspace's state from all others, in one line and without secrets: what is shown, and the server where the
+    /// arguments name one. Checkouts remember it, so it stays the same as long as the place does.
+    fn place(&self, workspace: &str) -> String;
+
     /// The state of a workspace, which need not be there yet.
     fn store(&self, workspace: &str, encryption: Encryption) -> Box<dyn StateStore>;
 

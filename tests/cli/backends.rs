@@ -115,25 +115,26 @@ fn init_completes_a_backend_for_this_checkout() {
     scenario.run("init -backend-config=path=states/a.tfstate");
     scenario.run("apply -auto-approve");
     assert!(
-        scenario.file("states/a.pipectl/default/log").is_file() && !scenario.file(".pipectl/default/default").exists()
+        scenario.file("states/a.pipectl/default/log").is_file()
+            && !scenario.file(".pipectl/default/default/log").exists()
     );
     // Of several the last counts, and a later `init` keeps them.
-    scenario.write("ci.hcl", "path = \"states/b.tfstate\"\n");
-    scenario.run("init -backend-config=path=states/c.tfstate -backend-config=ci.hcl");
+    scenario.write("ci.tfbackend", "path = \"states/b.tfstate\"\n");
+    scenario.run("init -backend-config=path=states/c.tfstate -backend-config=ci.tfbackend");
     scenario.quietly("init -backend-config=path=states/a.tfstate");
-    scenario.run("init -reconfigure -backend-config=path=states/c.tfstate -backend-config=ci.hcl");
+    scenario.run("init -reconfigure -backend-config=path=states/c.tfstate -backend-config=ci.tfbackend");
     scenario.quietly("init");
     scenario.quietly("apply -auto-approve");
     assert!(scenario.file("states/b.pipectl/default/log").is_file() && !scenario.file("states/c.pipectl").exists());
     // What is wrong is not stored.
     scenario.run("init -backend-config=paht=CANARY");
-    scenario.write("misspelt.hcl", "paht = \"CANARY\"\n");
-    scenario.run("init -backend-config=misspelt.hcl");
+    scenario.write("misspelt.tfbackend", "paht = \"CANARY\"\n");
+    scenario.run("init -backend-config=misspelt.tfbackend");
     scenario.run("init '-backend-config=pa th=CANARY'");
-    assert_eq!(scenario.files_with("CANARY"), ["misspelt.hcl"]);
-    scenario.run("init -backend-config=none.hcl");
-    scenario.write("broken.hcl", "path = [\n");
-    scenario.run("init -backend-config=broken.hcl");
+    assert_eq!(scenario.files_with("CANARY"), ["misspelt.tfbackend"]);
+    scenario.run("init -backend-config=none.tfbackend");
+    scenario.write("broken.tfbackend", "path = [\n");
+    scenario.run("init -backend-config=broken.tfbackend");
     scenario.run("output");
     assert!(scenario.file("states/b.pipectl/default/log").is_file());
     scenario.quietly("init -reconfigure");
@@ -200,4 +201,156 @@ fn a_saved_plan_is_applied_with_its_settings_only() {
     scenario.quietly("apply p.plan");
     assert!(scenario.file("states/a.pipectl/default/log").is_file());
     scenario.check("a_saved_plan_is_applied_with_its_settings_only");
+}
+
+/// What a checkout has made is not made a second time because its `backend` block, or what completes it, is another.
+#[test]
+fn a_state_does_not_begin_anew_where_its_backend_has_changed() {
+    let mut scenario = Scenario::empty();
+    let resource = "resource \"terraform_data\" \"a\" {}\n";
+    let within = |block: &str| format!("pipeline \"p\" {{\n{block}}}\n\n{resource}");
+    let local = |path: &str| within(&format!("  backend \"local\" {{\n    path = \"{path}\"\n  }}\n"));
+    scenario.write("in/p.hcl", &within(""));
+    scenario.quietly("apply -auto-approve in");
+    scenario.note("backend \"local\" { path = \"one\" }");
+    scenario.write("in/p.hcl", &local("one"));
+    for command in ["plan in", "apply -auto-approve in", "init in", "show in"] {
+        scenario.run(command);
+    }
+    scenario.run("init -backend-config=path=two in");
+    assert!(!scenario.file("in/one").exists() && !scenario.file("in/.pipectl/p/.backend.hcl").exists());
+    // The way that the error names.
+    scenario.write("in/p.hcl", &within(""));
+    let pulled = scenario.run("state pull in/p.hcl");
+    std::fs::write(scenario.file("p.state"), &pulled.stdout).expect("a file can be written");
+    scenario.write("in/p.hcl", &local("one"));
+    scenario.run("init -reconfigure in");
+    scenario.run("state push in/p.hcl p.state");
+    scenario.run("plan -detailed-exitcode in");
+    // It is remembered where it lies now, in which workspace.
+    scenario.write("in/p.hcl", &local("three"));
+    scenario.run("plan in");
+    scenario.quietly("workspace new in/p.hcl dev");
+    scenario.run("plan in");
+    scenario.quietly("workspace select in/p.hcl default");
+    scenario.run("plan in");
+    // Whoever has moved it by hand need not say so.
+    std::fs::rename(scenario.file("in/one"), scenario.file("in/three")).expect("the folder can be moved");
+    scenario.run("plan -detailed-exitcode in");
+    scenario.quietly("apply -auto-approve in");
+    scenario.write("in/p.hcl", &within(""));
+    scenario.quietly("init -reconfigure in");
+    // A copy has its own.
+    scenario.write("copy/p.hcl", &local("three"));
+    scenario.run("plan -detailed-exitcode copy");
+    scenario.check("a_state_does_not_begin_anew_where_its_backend_has_changed");
+}
+
+#[test]
+fn settings_of_a_backend_that_cannot_be_followed_name_the_way_out() {
+    let mut scenario = Scenario::empty();
+    let root = "terraform {\n  backend \"local\" {}\n}\n\noutput \"one\" {\n  value = 1\n}\n";
+    scenario.write("stack/main.tf", root);
+    scenario.quietly("init -backend-config=path=a.tfstate stack");
+    let stored = scenario.read("stack/.pipectl/default/.backend.hcl");
+    assert_eq!(
+        stored,
+        "# What `init -backend-config` was given for `.`.\nbackend \"local\" {\n  path = \"a.tfstate\"\n}\n"
+    );
+    let file = "stack/.pipectl/default/.backend.hcl";
+    for text in ["", "backend \"local\" {\n", "path = \"a.tfstate\"\n", "backend \"local\" {\n  paht = \"a\"\n}\n"] {
+        scenario.note(&format!("{file}: {text:?}"));
+        scenario.write(file, text);
+        scenario.run("plan stack");
+        scenario.run("init -backend-config=path=b.tfstate stack");
+        assert_eq!(scenario.read(file), text);
+        // Who does not look at the state does without.
+        scenario.quietly("validate stack");
+        scenario.quietly("test stack");
+        scenario.quietly("init -backend=false stack");
+    }
+    std::fs::write(scenario.file(file), b"\xff").expect("a file can be written");
+    scenario.run("plan stack");
+    scenario.run("init -backend-config=path=b.tfstate stack");
+    scenario.quietly("init -reconfigure -backend-config=path=a.tfstate stack");
+    // Another spelling is no other place.
+    scenario
+        .write(file, "# checked out on another machine\r\nbackend \"local\" {\r\n  path = \"./a.tfstate\"\r\n}\r\n");
+    scenario.quietly("init -backend-config=path=a.tfstate stack");
+    scenario.edit(
+        "stack/main.tf",
+        "backend \"local\" {}",
+        "backend \"s3\" {\n    bucket = \"b\"\n    key    = \"k\"\n  }",
+    );
+    scenario.run("plan stack");
+    scenario.write("stack/main.tf", "output \"one\" {\n  value = 1\n}\n");
+    scenario.run("plan stack");
+    scenario.run("init -reconfigure stack");
+    scenario.quietly("plan stack");
+    assert!(!scenario.file(file).exists());
+    scenario.check("settings_of_a_backend_that_cannot_be_followed_name_the_way_out");
+}
+
+#[test]
+fn settings_of_several_pipelines_are_not_forgotten_at_once() {
+    let mut scenario = Scenario::empty();
+    for name in ["a", "b"] {
+        scenario.write(&format!("{name}.hcl"), &format!("pipeline \"{name}\" {{\n  backend \"local\" {{}}\n}}\n"));
+        scenario.quietly(&format!("init {name}.hcl -backend-config=path=states/{name}"));
+    }
+    scenario.run("init -reconfigure");
+    assert!(["a", "b"].iter().all(|name| scenario.file(&format!(".pipectl/{name}/.backend.hcl")).is_file()));
+    scenario.check("settings_of_several_pipelines_are_not_forgotten_at_once");
+}
+
+/// Of many that begin at once, one stores its settings, and all others are told.
+#[test]
+fn settings_of_a_backend_are_stored_once() {
+    let scenario = Scenario::empty();
+    scenario.write("main.tf", "terraform {\n  backend \"local\" {}\n}\n");
+    let begun: Vec<_> = (0..8)
+        .map(|number| {
+            let mut command = scenario.command(&format!("init -backend-config=path={number}.tfstate"));
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            command.spawn().expect("the program starts")
+        })
+        .collect();
+    let ended: Vec<_> = begun.into_iter().map(|child| child.wait_with_output().expect("it ends")).collect();
+    let (ready, refused): (Vec<_>, Vec<_>) = ended.into_iter().partition(|output| output.status.success());
+    assert_eq!((ready.len(), refused.len()), (1, 7));
+    for output in refused {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("error: Backend configuration changed"), "{said}");
+    }
+}
+
+#[test]
+fn secrets_in_settings_of_a_backend_are_not_shown() {
+    let mut scenario = Scenario::empty();
+    scenario.write("p.hcl", "pipeline \"p\" {\n  backend \"s3\" {}\n}\n");
+    for (number, line) in [
+        "secret_key = \"CANARY",
+        "secret_key = CANARY",
+        "secret_key \"CANARY\"",
+        "secret_key = \"CANARY\" \"x\"",
+        "CANARY {}",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("{number}.tfbackend");
+        scenario.write(&name, &format!("bucket = \"b\"\n{line}\n"));
+        scenario.run(&format!("init p.hcl -backend-config={name}"));
+        std::fs::remove_file(scenario.file(&name)).expect("it was written");
+    }
+    for word in ["secret_key:CANARY", "'endpoints={ s3 = \"http://user:CANARY@host\" }'", "endpoint=http://CANARY@host"]
+    {
+        let line = format!("init p.hcl -backend-config={word}");
+        let output = scenario.command(&line).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && !said.contains("CANARY"), "{said}");
+        scenario.note(&format!("{}\n{said}", line.replace("CANARY", "..")));
+    }
+    assert!(scenario.files_with("CANARY").is_empty());
+    scenario.check("secrets_in_settings_of_a_backend_are_not_shown");
 }

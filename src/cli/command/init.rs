@@ -2,13 +2,15 @@
 //! that it is given: folders are made when they are needed.
 
 use pipectl_core::{AddressKind, Diagnostic, Diagnostics};
+use pipectl_state::State;
 
 use crate::app::{App, Effort};
 use crate::arguments::InitArguments;
 use crate::backend::Place;
-use crate::backend_settings::{self, BackendSettings};
+use crate::backend_settings::{self, BackendSettings, Storing};
 use crate::console::Color;
 use crate::exit::Exit;
+use crate::former_place;
 use crate::project::Project;
 use crate::reporter::Follower;
 use crate::roots::{self, Root, WithoutFiles};
@@ -21,48 +23,69 @@ pub fn run(app: &App, arguments: &InitArguments) -> Exit {
         Ok(roots) => roots,
         Err(exit) => return exit,
     };
-    if roots.len() > 1 && !arguments.backend_config.is_empty() {
+    if roots.len() > 1 && arguments.backend && changes_settings(arguments) {
         let names: Vec<&str> = roots.iter().map(|root| root.shown.as_str()).collect();
-        let detail =
-            format!("-backend-config is for one pipeline at a time, and there are several: {}.", names.join(", "));
+        let detail = format!(
+            "-backend-config and -reconfigure are for one pipeline at a time, and there are several: {}.",
+            names.join(", ")
+        );
         let error = Diagnostic::error("Several pipelines", detail);
         return app.fail(error.hint(format!("Name one of them: {}", for_shell(names[0]))));
     }
     roots.into_iter().fold(Exit::Success, |exit, root| exit.and(one(app, root, arguments)))
 }
 
-/// A root module with the settings of the backend that are given, and those settings where they are to be stored.
-fn load(app: &App, root: Root, arguments: &InitArguments) -> Result<(Project, Diagnostics, Option<String>), Exit> {
+fn changes_settings(arguments: &InitArguments) -> bool {
+    arguments.reconfigure || !arguments.backend_config.is_empty()
+}
+
+/// A root module with the settings of the backend that are given, and what is to be done with them.
+fn load(app: &App, root: Root, arguments: &InitArguments) -> Result<(Project, Diagnostics, Option<Storing>), Exit> {
     if !arguments.backend {
         let (project, mut diagnostics) = Project::load_without_state(root, &app.environment);
-        if arguments.reconfigure || !arguments.backend_config.is_empty() {
+        if changes_settings(arguments) {
             let detail = "With -backend=false nothing is done about the backend: -backend-config and -reconfigure change nothing.";
             diagnostics.push(Diagnostic::warning("Settings of the backend not stored", detail));
         }
         return Ok((project, diagnostics, None));
     }
-    if arguments.backend_config.is_empty() && !arguments.reconfigure {
+    if !changes_settings(arguments) {
         let (project, diagnostics) = Project::load(root, &app.environment);
         return Ok((project, diagnostics, None));
     }
-    let (before, _) = Project::load_without_state(root.clone(), &app.environment);
-    let given = backend_settings::of_arguments(app, &before, &arguments.backend_config);
-    let text = given.map_err(|problems| {
+    let held = if arguments.reconfigure { BackendSettings::Ignored } else { BackendSettings::Stored };
+    let (before, _) = Project::load_with(root.clone(), &app.environment, held);
+    let text = backend_settings::of_arguments(app, &before, &arguments.backend_config).map_err(|problems| {
         app.complain(&problems, &before.configuration.sources);
         Exit::Failure
     })?;
-    let text = text.unwrap_or_default();
-    if !arguments.reconfigure {
-        backend_settings::check_unchanged(&before, &text).map_err(|problem| app.fail(problem))?;
-    }
-    let settings = BackendSettings::Given(text.clone());
+    let settings = text.clone().map_or(BackendSettings::Ignored, BackendSettings::Given);
     let (project, mut diagnostics) = Project::load_with(root, &app.environment, settings);
     diagnostics.extend(project.incomplete.clone());
-    Ok((project, diagnostics, Some(text)))
+    let storing = match text {
+        Some(text) if !arguments.reconfigure => {
+            if !diagnostics.has_errors() {
+                backend_settings::check_unchanged(&before, &project)
+                    .map_err(|problem| app.fail_in(problem, &project.configuration.sources))?;
+            }
+            Storing::of(&project, text)
+        }
+        text => Storing::Instead(text),
+    };
+    Ok((project, diagnostics, Some(storing)))
+}
+
+/// The state, and what is left where it lay before.
+fn state(project: &Project, arguments: &InitArguments) -> Result<(Option<State>, Option<Diagnostic>), Diagnostic> {
+    if !arguments.reconfigure {
+        return Ok((project.read_state()?, None));
+    }
+    let state = project.read_state_here()?;
+    Ok((state, former_place::left(project)?.map(|former| former_place::warning(project, &former))))
 }
 
 fn one(app: &App, root: Root, arguments: &InitArguments) -> Exit {
-    let (project, mut diagnostics, settings) = match load(app, root, arguments) {
+    let (project, mut diagnostics, storing) = match load(app, root, arguments) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -70,16 +93,24 @@ fn one(app: &App, root: Root, arguments: &InitArguments) -> Exit {
     diagnostics.extend(engine.check_kinds(&project.configuration));
     let state = match diagnostics.has_errors() || !arguments.backend {
         true => None,
-        false => project.read_state().unwrap_or_else(|error| {
-            diagnostics.push(error);
-            None
-        }),
+        false => match state(&project, arguments) {
+            Ok((state, warning)) => {
+                diagnostics.extend(warning);
+                state
+            }
+            Err(error) => {
+                diagnostics.push(error);
+                None
+            }
+        },
     };
     app.complain(&diagnostics, &project.configuration.sources);
     if diagnostics.has_errors() {
         return Exit::Failure;
     }
-    if let Some(Err(error)) = settings.map(|text| backend_settings::store(&project, &text)) {
+    if let Some(storing) = storing
+        && let Err(error) = storing.run(&project).and_then(|()| former_place::accept(&project))
+    {
         return app.fail(error);
     }
     let configuration = &project.configuration;

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::arguments::{WorkspaceCommand, split_root};
 use crate::backend::Place;
 use crate::exit::Exit;
+use crate::former_place;
 use crate::operation::holder;
 use crate::project::{OVERRIDE, Project, is_folder_name};
 
@@ -93,6 +94,7 @@ fn new(app: &App, mut project: Project, name: &str) -> Result<Exit, Exit> {
 
 /// Makes the state of a workspace, so that it is there for others, too.
 fn begin(app: &App, project: &Project) -> Result<(), Exit> {
+    former_place::check(project).map_err(|error| app.fail_in(error, &project.configuration.sources))?;
     let mut writer = writer(app, project, "workspace new")?;
     if writer.state().lineage.is_empty() {
         let begun = writer.begin(&Seed::random().draw("lineage"), &project.entry);

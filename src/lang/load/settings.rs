@@ -104,14 +104,35 @@ impl Configuration {
         of_pipeline.or(self.terraform_backend.as_ref()).map(|(kind, body)| (kind.as_str(), body))
     }
 
-    /// Adds the arguments of a file to the `backend` block that says where the state lies. They count before those of the block. The file joins the
-    /// sources. What is wrong with its syntax is returned.
+    /// Adds the arguments of a file, which holds one `backend` block, to that which says where the state lies. They count before its own. The file
+    /// joins the sources. What is wrong with the file is returned; where there is no block to complete, nothing is.
     pub fn complete_backend(&mut self, file: &SourceFile) -> Diagnostics {
-        let of_pipeline = self.pipeline.as_mut().and_then(|block| block.backend.as_mut());
-        let Some((_, body)) = of_pipeline.or(self.terraform_backend.as_mut()) else { return Diagnostics::new() };
+        if self.backend().is_none() {
+            return Diagnostics::new();
+        }
         let source = self.sources.add(file.name.as_str(), file.text.as_str());
-        let (given, problems) = syntax::parse_file(&file.text, source, &[]);
-        *body = body.overridden_by(&given);
+        let (given, mut problems) = syntax::parse_file(&file.text, source, &[]);
+        let of_pipeline = self.pipeline.as_mut().and_then(|block| block.backend.as_mut());
+        let Some((kind, body)) = of_pipeline.or(self.terraform_backend.as_mut()) else { return problems };
+        let blocks: Vec<&NestedBlock> = given.blocks().collect();
+        match blocks.as_slice() {
+            _ if problems.has_errors() => {}
+            [block] if block.kind == "backend" && block.labels.len() == 1 && given.arguments().next().is_none() => {
+                let (of_file, span) = &block.labels[0];
+                if of_file == kind {
+                    *body = body.overridden_by(&block.body);
+                } else {
+                    let detail = format!(
+                        "The file completes a backend {of_file:?}, and the configuration has a backend {kind:?}."
+                    );
+                    problems.push(Diagnostic::error("Backend of another kind", detail).at(span.clone()));
+                }
+            }
+            _ => {
+                let detail = format!("`{}` holds something else than one `backend` block.", file.name);
+                problems.push(Diagnostic::error("Settings of the backend not readable", detail));
+            }
+        }
         problems
     }
 }
