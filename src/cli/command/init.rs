@@ -64,11 +64,13 @@ fn load(app: &App, root: Root, arguments: &InitArguments) -> Result<(Project, Di
     diagnostics.extend(project.incomplete.clone());
     let storing = match text {
         Some(text) if !arguments.reconfigure => {
+            // Before anybody looks at those that are there: whoever stores some meanwhile is not overwritten.
+            let storing = Storing::of(&project, text);
             if !diagnostics.has_errors() {
                 backend_settings::check_unchanged(&before, &project)
                     .map_err(|problem| app.fail_in(problem, &project.configuration.sources))?;
             }
-            Storing::of(&project, text)
+            storing
         }
         text => Storing::Instead(text),
     };

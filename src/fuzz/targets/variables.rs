@@ -10,6 +10,6 @@ fuzz_target!(|text: &str| {
         let _ = parse_variable_file(SourceFile { name: name.to_owned(), text: text.to_owned() });
     }
     for ty in [Type::Any, Type::Number, Type::Bool, Type::String, Type::list(Type::Any), Type::map(Type::String)] {
-        let _ = parse_variable_value(text, &ty, "a");
+        let _ = parse_variable_value(text, Some(&ty), "a");
     }
 });
