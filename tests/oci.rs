@@ -4,4 +4,5 @@ mod oci {
     mod bed;
     mod interrupted;
     mod lifecycle;
+    mod stack;
 }

@@ -9,4 +9,5 @@ mod openstack {
     mod credentials;
     mod networks;
     mod servers;
+    mod stack;
 }

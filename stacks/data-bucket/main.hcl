@@ -41,22 +41,18 @@ provider "aws" {
   }
 }
 
-resource "aws_s3_bucket" "data" {
-  bucket = var.bucket
+module "bucket" {
+  source = "../../modules/bucket/s3"
+
+  name           = var.bucket
+  keeps_versions = true
   tags = {
     project = "hep"
   }
 }
 
-resource "aws_s3_bucket_versioning" "data" {
-  bucket = aws_s3_bucket.data.bucket
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
 resource "aws_s3_bucket_lifecycle_configuration" "data" {
-  bucket = aws_s3_bucket.data.bucket
+  bucket = module.bucket.name
   rule {
     id     = "tmp"
     status = "Enabled"
@@ -71,9 +67,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
 
 resource "aws_s3_object" "events" {
   # The versions of an object go with it only where it is known that it has some.
-  depends_on = [aws_s3_bucket_versioning.data]
+  depends_on = [module.bucket]
 
-  bucket       = aws_s3_bucket.data.bucket
+  bucket       = module.bucket.name
   key          = "events/${basename(var.events)}"
   source       = var.events
   etag         = filemd5(var.events)
@@ -81,9 +77,9 @@ resource "aws_s3_object" "events" {
 }
 
 resource "aws_s3_object" "readme" {
-  depends_on = [aws_s3_bucket_versioning.data]
+  depends_on = [module.bucket]
 
-  bucket       = aws_s3_bucket.data.bucket
+  bucket       = module.bucket.name
   key          = "README.md"
   content_type = "text/markdown"
   content      = <<-EOT

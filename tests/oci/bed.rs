@@ -14,17 +14,42 @@ const TEXT: &str = include_str!("training.hcl");
 /// A root with a state and a cloud of its own.
 pub struct Bed {
     folder: tempfile::TempDir,
+    /// What stands in the place of the folder's own configuration.
+    root: &'static str,
     pub server: Rc<Server>,
     variables: Vec<String>,
 }
 
 impl Bed {
     pub fn new() -> Self {
+        let mut bed = Self::empty();
+        bed.write("main.hcl", TEXT);
+        let own = [("endpoint", bed.server.endpoint()), ("compartment", COMPARTMENT.to_owned())];
+        own.iter().for_each(|(name, value)| bed.set(name, value));
+        bed.set("namespace", NAMESPACE);
+        bed
+    }
+
+    /// With `stacks/oci`, and the modules beside it.
+    pub fn of_stack() -> Self {
+        let mut bed = Self { root: "stacks/oci", ..Self::empty() };
+        for folder in ["modules", "stacks"] {
+            let copied = Command::new("cp").arg("-a").arg(folder).arg(bed.path(".")).status().expect("cp is there");
+            assert!(copied.success());
+        }
+        let endpoint = bed.server.endpoint();
+        let overrides = ["iaas", "containerengine", "objectstorage", "identity", "auth"]
+            .map(|service| format!("{service} = \"{endpoint}\""));
+        bed.set("endpoint_overrides", &format!("{{ {} }}", overrides.join(", ")));
+        bed.set("compartment_id", COMPARTMENT);
+        bed
+    }
+
+    fn empty() -> Self {
         let server = Rc::new(Server::start().expect("a port of loopback is free"));
         let folder = tempfile::tempdir().expect("there is room for a folder");
-        let bed = Self { folder, server, variables: Vec::new() };
+        let bed = Self { folder, root: ".", server, variables: Vec::new() };
         let profile = bed.server.profile();
-        bed.write("main.hcl", TEXT);
         bed.write("home/.oci/key.pem", &profile.private_key);
         bed.write("home/.oci/config", &profile.config_file("~/.oci/key.pem"));
         bed
@@ -36,7 +61,7 @@ impl Bed {
         let (from, to) = (self.path("."), folder.path());
         let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp is there");
         assert!(copied.success());
-        Self { folder, server: Rc::clone(&self.server), variables: Vec::new() }
+        Self { folder, root: self.root, server: Rc::clone(&self.server), variables: self.variables.clone() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -57,19 +82,15 @@ impl Bed {
 
     fn command(&self, verb: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipectl"));
-        let own = [
-            format!("endpoint={}", self.server.endpoint()),
-            format!("compartment={COMPARTMENT}"),
-            format!("namespace={NAMESPACE}"),
-        ];
         let takes_variables = ["plan", "apply", "destroy"].contains(&verb[0]);
-        let variables = own.iter().chain(&self.variables).filter(|_| takes_variables);
+        let variables = self.variables.iter().filter(|_| takes_variables);
         command
             .args([&verb[..1], &["-no-color"]].concat())
             .args(variables.flat_map(|variable| ["-var", variable]))
             .args(&verb[1..])
-            .current_dir(self.folder.path())
+            .current_dir(self.path(self.root))
             .env("HOME", self.path("home"))
+            .env("PIPECTL_PASSPHRASE", "the passphrase of a test")
             .env("TF_LOG", "trace")
             .env("TF_LOG_PATH", self.path("log"));
         command
@@ -122,6 +143,11 @@ impl Bed {
 
     pub fn output(&self, name: &str) -> String {
         self.ends(&["output", "-raw", name], 0)
+    }
+
+    /// The same of an output that is no text.
+    pub fn output_json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.ends(&["output", "-json", name], 0)).expect("it is JSON")
     }
 
     /// How many objects of a kind the cloud has: `cluster`, `nodepool`, `vcn`.

@@ -25,16 +25,32 @@ pub const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9mVTNd0kNa4g
 /// A root with a state of its own.
 pub struct Bed {
     folder: tempfile::TempDir,
+    /// What stands in the place of the folder's own configuration.
+    root: &'static str,
     variables: Vec<String>,
 }
 
 impl Bed {
     pub fn new(text: &str) -> Self {
+        let bed = Self::empty(".");
+        std::fs::write(bed.path("main.tf"), format!("{HEAD}{text}")).unwrap();
+        bed
+    }
+
+    /// With `stacks/cern-openstack`, and the modules beside it.
+    pub fn of_stack() -> Self {
+        let bed = Self::empty("stacks/cern-openstack");
+        for folder in ["modules", "stacks"] {
+            let copied = Command::new("cp").arg("-a").arg(folder).arg(bed.path("")).status();
+            assert!(copied.expect("cp is there").success());
+        }
+        bed
+    }
+
+    fn empty(root: &'static str) -> Self {
         let clouds = clouds();
         assert!(clouds.exists(), "there is no {}: tests/servers/openstack.sh up", clouds.display());
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("main.tf"), format!("{HEAD}{text}")).unwrap();
-        Self { folder, variables: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), root, variables: Vec::new() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -62,12 +78,13 @@ impl Bed {
             .args([&verb[..1], &["-no-color"]].concat())
             .args(variables)
             .args(&verb[1..])
-            .current_dir(self.folder.path())
+            .current_dir(self.path(self.root))
             .env("OS_CLIENT_CONFIG_FILE", clouds())
             .env("PIPECTL_PASSPHRASE", "the passphrase of a test")
             .env("TF_LOG", "trace")
             .env("TF_LOG_PATH", self.path("log"))
-            .env_remove("OS_CLOUD");
+            // A root of its own names the cloud.
+            .env("OS_CLOUD", "pipectl");
         command
     }
 

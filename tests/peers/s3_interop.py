@@ -284,8 +284,9 @@ def artifacts(folder: pathlib.Path) -> None:
 
 def kinds(folder: pathlib.Path) -> None:
     """What stacks/data-bucket makes: boto3 sees it, and what boto3 changes is planned away."""
-    stack = folder / "stack"
+    stack = folder / "stacks/data-bucket"
     shutil.copytree(ROOT / "stacks/data-bucket", stack)
+    shutil.copytree(ROOT / "modules", folder / "modules")
     bucket = BUCKET.replace("states", "kinds")
     events = ROOT / "pipelines/data/hep/test-0.parquet"
     given = [f"-var={name}={value}" for name, value in (("bucket", bucket), ("endpoint", ENDPOINT), ("events", events))]
