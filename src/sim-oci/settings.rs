@@ -46,6 +46,8 @@ pub struct Settings {
     pub work_request_failures: Vec<WorkRequestFailure>,
     /// Whether instances tell nothing of their disks but what they were made of, as some real ones do.
     pub hides_disks: bool,
+    /// Whether work requests tell only when they are over what they are about.
+    pub hides_resources: bool,
     /// `host:port` of the Kubernetes API that clusters name. `None`: an address of documentation.
     pub kubernetes_endpoint: Option<String>,
 }
@@ -72,6 +74,7 @@ impl Default for Settings {
             faults: Vec::new(),
             work_request_failures: Vec::new(),
             hides_disks: false,
+            hides_resources: false,
             kubernetes_endpoint: None,
         }
     }

@@ -147,8 +147,12 @@ pub(crate) fn handle(world: &mut World, call: &Call<'_>) -> Option<Outcome> {
     let Some(request) = world.work_requests.all.get(call.id()) else { return Some(Err(Refusal::not_found())) };
     Some(match name {
         "get_work_request" => {
+            let mut body = request.body.clone();
+            if world.settings.hides_resources && !body.contains_key("timeFinished") {
+                body.insert("resources".to_owned(), json!([]));
+            }
             // How long to wait before looking again.
-            Ok(Answer::json(Json::Object(request.body.clone())).field("retry-after", "1"))
+            Ok(Answer::json(Json::Object(body)).field("retry-after", "1"))
         }
         "list_work_request_errors" => Ok(Answer::json(json!(request.errors))),
         "list_work_request_logs" => Ok(Answer::json(json!(request.logs))),

@@ -3,6 +3,7 @@
 
 mod cloud {
     mod bed;
+    mod changes;
     mod clusters;
     mod lives;
     mod lost;

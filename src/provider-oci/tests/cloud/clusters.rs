@@ -1,34 +1,10 @@
 //! Clusters, node pools and instances: long operations, their failures, and the ways to reach what they make.
 
-use pipectl_core::Value;
-use pipectl_provider::{Effect, Found, Resource};
+use pipectl_provider::{Effect, Found};
 use pipectl_sim_oci::{COMPARTMENT, Fault, WorkRequestFailure};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use super::bed::{Bed, clock, config, text, words};
-
-/// A network with a subnet.
-async fn network(bed: &Bed, of: impl Fn(&str) -> std::sync::Arc<dyn Resource>) -> (String, String) {
-    let vcn = bed
-        .made(&*of("oci_core_vcn"), &json!({ "compartment_id": COMPARTMENT, "cidr_block": "10.0.0.0/16" }), "v")
-        .await;
-    let vcn = text(&vcn, "id").to_owned();
-    let subnet = json!({ "compartment_id": COMPARTMENT, "vcn_id": vcn, "cidr_block": "10.0.1.0/24" });
-    let subnet = bed.made(&*of("oci_core_subnet"), &subnet, "s").await;
-    (vcn, text(&subnet, "id").to_owned())
-}
-
-async fn looked(bed: &Bed, source: &dyn pipectl_provider::DataSource, given: Json) -> Value {
-    source
-        .read(&bed.cx("d"), &config(source.schema(), &given))
-        .await
-        .unwrap_or_else(|found| panic!("{}", words(&found)))
-}
-
-fn first(value: &Value, list: &str, name: &str) -> String {
-    let first = value.attribute(list).and_then(|list| list.as_slice()?.first().cloned()).unwrap();
-    first.attribute(name).unwrap().as_str().unwrap().to_owned()
-}
+use super::bed::{Bed, clock, first, looked, network, text, words};
 
 #[tokio::test]
 async fn a_cluster_lives() {
