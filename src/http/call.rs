@@ -29,6 +29,7 @@ pub struct Call {
     pub(crate) body: Option<Bytes>,
     pub(crate) repeat: Repeat,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) is_private: bool,
 }
 
@@ -39,7 +40,16 @@ impl Call {
             Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE => Repeat::Safe,
             _ => Repeat::Unsafe,
         };
-        Self { method, url, headers: HeaderMap::new(), body: None, repeat, timeout: None, is_private: false }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            repeat,
+            timeout: None,
+            idle_timeout: None,
+            is_private: false,
+        }
     }
 
     /// Asks for something.
@@ -99,6 +109,14 @@ impl Call {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// The same without a limit for an attempt as a whole, so that a slow line is not cut: it ends when for so long nothing of the body was taken, or,
+    /// from the end of the body on, there was no whole answer.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
         self
     }
 

@@ -11,6 +11,7 @@ use tracing::{debug, trace};
 use crate::answer::request_id;
 use crate::authorize::Anonymous;
 use crate::error::{Place, may_have_acted};
+use crate::pieces::{Movement, Pieces};
 use crate::{Answer, Authorize, Call, Error, Failure, Pace, Retry, Settings, SettingsError, redact};
 
 const LOG: &str = "pipectl::http";
@@ -135,7 +136,7 @@ impl Client {
 
     async fn request(&self, call: &Call) -> Result<Request, Failure> {
         let mut builder = self.http.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
-        if let Some(limit) = call.timeout.or(self.timeout) {
+        if let Some(limit) = call.timeout.or(self.timeout).filter(|_| call.idle_timeout.is_none()) {
             builder = builder.timeout(limit);
         }
         if let Some(body) = &call.body {
@@ -146,19 +147,30 @@ impl Client {
         Ok(request)
     }
 
-    async fn exchange(&self, request: Request, call: &Call, place: &Place) -> Result<Reply, Failure> {
+    async fn exchange(&self, mut request: Request, call: &Call, place: &Place) -> Result<Reply, Failure> {
         let shown = |body: &[u8]| redact::body_of(body, call.is_private);
         let url = if call.is_private { call.url.origin().ascii_serialization() } else { place.url.clone() };
         let method = &place.method;
         let body = call.body.as_deref().unwrap_or_default();
         trace!(target: LOG, "{method} {url}\n{}\n\n{}", redact::headers(request.headers()), shown(body));
         let began = Instant::now();
+        let movement = Movement::new();
+        if let (Some(body), Some(_)) = (&call.body, call.idle_timeout) {
+            // What was signed are the same bytes.
+            *request.body_mut() = Some(reqwest::Body::wrap(Pieces::of(body.clone(), &movement)));
+        }
         let reply = async {
             let response = self.http.execute(request).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             Ok((status, headers, response.bytes().await?))
         };
-        let reply = reply.await.map_err(failure);
+        let reply = match call.idle_timeout {
+            Some(longest) => match movement.watch(longest, reply).await {
+                Some(reply) => reply.map_err(failure),
+                None => Err(Failure::TimedOut),
+            },
+            None => reply.await.map_err(failure),
+        };
         let taken = began.elapsed().as_millis();
         match &reply {
             Ok((status, headers, body)) => {

@@ -15,6 +15,7 @@ mod call;
 mod client;
 mod error;
 mod pace;
+mod pieces;
 pub mod redact;
 mod retry;
 mod settings;

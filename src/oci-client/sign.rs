@@ -40,8 +40,8 @@ const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-content-sha256");
 /// When a header field to be signed holds no text. Those that are signed are made here or by this program.
 pub fn signature(identity: &Identity, request: &mut Request, now: &str) -> String {
     let (method, url) = (request.method().clone(), request.url().clone());
-    let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default().to_vec();
-    let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let is_body_signed = matches!(method, Method::POST | Method::PUT | Method::PATCH) && !is_upload(&method, &url);
+    let body = request.body().and_then(|body| body.as_bytes()).filter(|_| is_body_signed).unwrap_or_default().to_vec();
     let headers = request.headers_mut();
     let text = |text: &str| HeaderValue::try_from(text).expect("dates, numbers and base64 are what header fields hold");
     headers.entry(DATE).or_insert_with(|| text(now));
@@ -49,7 +49,7 @@ pub fn signature(identity: &Identity, request: &mut Request, now: &str) -> Strin
     if identity.signs_host {
         signed.push("host");
     }
-    if has_body && !is_upload(&method, &url) {
+    if is_body_signed {
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, text(&body.len().to_string()));
         headers.insert(CONTENT_SHA256, text(&STANDARD.encode(Sha256::digest(&body))));

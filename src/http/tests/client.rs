@@ -209,3 +209,47 @@ async fn the_log_tells_what_happened_and_no_secret() {
         assert!(told.contains(kept), "{kept} in {told}");
     }
 }
+
+/// A server that reads so much and then waits, again and again, and answers at the end; with `None` it reads nothing.
+fn slow_reader(bytes: usize, pace: Option<(usize, Duration)>) -> Url {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of loopback is free");
+    let url = format!("http://{}/a", listener.local_addr().expect("it has an address"));
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody comes");
+        let Some((piece, wait)) = pace else {
+            std::thread::sleep(Duration::from_secs(5));
+            return;
+        };
+        let (mut buffer, mut head, mut left) = (vec![0; piece], Vec::new(), bytes);
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("there is a head");
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        assert!(head.contains(&format!("content-length: {bytes}\r\n")), "{head}");
+        while left > 0 {
+            left -= stream.read(&mut buffer).expect("the body comes");
+            std::thread::sleep(wait);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").expect("somebody waits for it");
+    });
+    Url::parse(&url).expect("it is a URL")
+}
+
+#[tokio::test]
+async fn a_slow_line_is_not_cut_and_a_dead_one_is() {
+    const BYTES: usize = 64 << 20;
+    let idle = Duration::from_millis(1500);
+    let call = |url: Url| Call::new(pipectl_http::Method::PUT, url).body(vec![7; BYTES]).idle_timeout(idle);
+    let began = Instant::now();
+    let url = slow_reader(BYTES, Some((256 << 10, Duration::from_millis(12))));
+    client().send(&call(url)).await.expect("it moves all the time");
+    assert!(began.elapsed() > idle, "it took longer than nothing may move: {:?}", began.elapsed());
+
+    let began = Instant::now();
+    let error = client().send(&call(slow_reader(BYTES, None)).repeat(Repeat::Unsafe)).await.expect_err("nothing moves");
+    assert!(matches!(error.failure(), Failure::TimedOut), "{error}");
+    assert!(began.elapsed() >= idle, "{:?}", began.elapsed());
+}
