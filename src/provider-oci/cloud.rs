@@ -11,9 +11,11 @@ use pipectl_core::{Diagnostic, Diagnostics, Value};
 use pipectl_http::{Answer, Client, Error, Method, StatusCode};
 use pipectl_oci_client::{Refusal, Region, Service, Signer};
 use serde_json::{Map, Value as Json, json};
+use tokio::sync::Semaphore;
 
 use crate::endpoint::{ETAG, Endpoint};
 use crate::kind::{Fault, Kind, Place, SETTLES, condition, is_there, text};
+use crate::recent::Recent;
 use crate::tags;
 
 /// OCI as one of its users sees it.
@@ -26,6 +28,10 @@ pub(crate) struct Cloud {
     pub(crate) now: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     pub(crate) clocks: Arc<Clocks>,
     pub(crate) turns: Turns,
+    /// What was made a short time ago.
+    pub(crate) recent: Arc<Recent>,
+    /// How many MiB of files may be in memory to be uploaded.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 #[async_trait]
@@ -49,7 +55,7 @@ impl pipectl_cloud::Cloud for Cloud {
         let note = Arc::new(move |answer: &pipectl_http::Answer| clocks.note(answer));
         let now = Arc::clone(&self.now);
         let endpoint = pipectl_oci_client::Endpoint::new(self.client.clone(), service, &address, now, note)?;
-        Ok(Endpoint(endpoint))
+        Ok(Endpoint(endpoint, Arc::clone(&self.recent)))
     }
 
     fn clocks(&self) -> &Clocks {

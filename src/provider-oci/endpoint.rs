@@ -1,5 +1,6 @@
 //! Where a service answers, as kinds use it: objects know the version that was seen, and errors are faults.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pipectl_cloud::settling::SHOWS_WITHIN;
@@ -9,6 +10,7 @@ use pipectl_provider::Cx;
 use serde_json::Value as Json;
 
 use crate::kind::{Fault, text};
+use crate::recent::Recent;
 
 /// The member that an object's entity tag is kept in.
 pub(crate) const ETAG: &str = "etag";
@@ -43,8 +45,8 @@ pub(crate) enum Change {
     Perhaps(Fault),
 }
 
-/// Where a service answers.
-pub(crate) struct Endpoint(pub(crate) pipectl_oci_client::Endpoint);
+/// Where a service answers, and what was made a short time ago.
+pub(crate) struct Endpoint(pub(crate) pipectl_oci_client::Endpoint, pub(crate) Arc<Recent>);
 
 /// Why a call has no answer that is of use, as kinds tell it.
 pub(crate) fn fault(failed: Failed) -> Fault {
@@ -80,10 +82,12 @@ impl Endpoint {
         self.insist(call, |fault, waited| says(fault, &IN_THE_WAY) && waited < IN_THE_WAY_FOR).await
     }
 
-    /// The same for a call that makes something of what may have been made a moment ago, and is not to be seen everywhere yet.
-    pub(crate) async fn send_new(&self, call: &Call) -> Result<Answer, Fault> {
+    /// The same for a call that makes something of what may have been made a moment ago, and is not to be seen everywhere yet. `words` are those of the
+    /// call: of what nobody has made a moment ago it is heard at once that it is not there.
+    pub(crate) async fn send_new(&self, call: &Call, words: &str) -> Result<Answer, Fault> {
+        let is_recent = self.1.is_named_in(words);
         let passes = |fault: &Fault, waited| match says(fault, &NOT_SEEN) {
-            true => waited < SHOWS_WITHIN,
+            true => is_recent && waited < SHOWS_WITHIN,
             false => says(fault, &IN_THE_WAY) && waited < IN_THE_WAY_FOR,
         };
         self.insist(call, passes).await
@@ -107,16 +111,30 @@ impl Endpoint {
             match self.make_time(cx, path, body, time).await {
                 // What an earlier call has made is gone: nothing is left that this could make twice.
                 Err(fault) if is_used_up(&fault) && time < TIMES => time += 1,
-                made => return made,
+                made => {
+                    let id =
+                        made.as_ref().ok().and_then(|answer| text(&serde_json::from_slice(&answer.body).ok()?, "id"));
+                    if let Some(id) = id {
+                        self.made(&id);
+                    }
+                    return made;
+                }
             }
         }
     }
 
-    /// The same, for the so manyth time: what was made before is gone.
+    /// Takes notice of what was made: for a short time a service may say that it is not there.
+    pub(crate) fn made(&self, name: &str) {
+        self.1.note(name);
+    }
+
+    /// The same as [`Endpoint::make`], for the so manyth time: what was made before is gone.
     pub(crate) async fn make_time(&self, cx: &Cx, path: &[&str], body: &Json, time: u32) -> Result<Answer, Fault> {
         let time = if time == 0 { String::new() } else { format!(" {time}") };
-        let token = retry_token(&format!("{} {}{time}", cx.token, path.join("/")), body.to_string().as_bytes());
-        self.send_new(&self.0.once(self.call(Method::POST, path, &[]).json(body), &token)).await
+        let (place, words) = (path.join("/"), body.to_string());
+        let token = retry_token(&format!("{} {place}{time}", cx.token), words.as_bytes());
+        let call = self.0.once(self.call(Method::POST, path, &[]).json(body), &token);
+        self.send_new(&call, &format!("{place} {words}")).await
     }
 
     /// Changes the version of an object that was seen. Where an earlier try may have done it, the object tells.

@@ -17,6 +17,7 @@ mod listing;
 mod networking;
 mod objectstorage;
 mod provider;
+mod recent;
 mod settings;
 mod tags;
 

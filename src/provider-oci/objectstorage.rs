@@ -7,7 +7,9 @@ mod bucket;
 mod namespace;
 mod object;
 mod path;
+mod upload;
 
 pub(crate) use bucket::Bucket;
 pub(crate) use namespace::NamespaceData;
 pub(crate) use object::Object;
+pub(crate) use upload::ROOM;

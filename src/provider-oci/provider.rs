@@ -9,6 +9,7 @@ use pipectl_oci_client::Signer;
 use pipectl_provider::arguments::map_of_text;
 use pipectl_provider::rules::{at_least, conflicts};
 use pipectl_provider::{Cx, Kinds, Provider};
+use tokio::sync::Semaphore;
 
 use crate::cloud::Cloud;
 use crate::compute::{ImagesData, Instance};
@@ -18,20 +19,25 @@ use crate::networking::{
     InternetGateway, NatGateway, RouteTable, SecurityGroup, SecurityList, SecurityRule, ServiceGateway, ServicesData,
     Subnet, Vcn,
 };
-use crate::objectstorage::{Bucket, NamespaceData, Object};
+use crate::objectstorage::{Bucket, NamespaceData, Object, ROOM};
+use crate::recent::Recent;
 use crate::settings::Settings;
 
 /// The provider `oci`.
 pub struct Oci {
     schema: Schema,
     kinds: Kinds,
+    /// What was made a short time ago, by whichever configuration.
+    recent: Arc<Recent>,
+    room: Arc<Semaphore>,
 }
 
 impl Oci {
     /// The provider, which knows of no tenancy yet.
     #[expect(clippy::new_without_default, reason = "there is nothing that it is the default of")]
     pub fn new() -> Self {
-        Self { schema: schema(), kinds: kinds(None) }
+        let room = Arc::new(Semaphore::new(ROOM));
+        Self { schema: schema(), kinds: kinds(None), recent: Arc::default(), room }
     }
 }
 
@@ -132,6 +138,8 @@ impl Provider for Oci {
             now,
             clocks: Arc::new(Clocks::new(move || environment.now())),
             turns: Turns::default(),
+            recent: Arc::clone(&self.recent),
+            room: Arc::clone(&self.room),
         });
         // Who cannot ask at all learns it here, once, and not from every object.
         cloud.check().await?;

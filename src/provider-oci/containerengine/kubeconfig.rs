@@ -45,7 +45,7 @@ async fn content(at: &Place<'_>, id: &str, body: Map<String, Json>) -> Result<St
     let path = ["clusters", id, "kubeconfig", "content"];
     // It makes nothing: it may be asked for as often as one likes.
     let call = at.endpoint.call(Method::POST, &path, &[]).json(&body).repeat(pipectl_http::Repeat::Safe).private();
-    let answer = at.endpoint.send_new(&call).await?;
+    let answer = at.endpoint.send_new(&call, &path.join("/")).await?;
     Ok(String::from_utf8_lossy(&answer.body).into_owned())
 }
 

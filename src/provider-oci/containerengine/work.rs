@@ -54,6 +54,7 @@ pub(super) async fn made<K: Kind<Cloud = crate::cloud::Cloud>>(
             }
         };
         let id = Wait::at_most(limit).until(at.cx, &what, look).await.map_err(Fault::open)??;
+        at.endpoint.made(&id);
         return Ok(json!({ "id": id, "lifecycleState": "CREATING" }));
     }
 }

@@ -82,8 +82,9 @@ impl Kind for SecurityRule {
     async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
         let rule = Self::body(at.fields, planned);
         let path = [GROUPS, group(planned), "actions", "addSecurityRules"];
-        let answer =
-            at.endpoint.send_new(&at.endpoint.call(Method::POST, &path, &[]).json(&json!({ RULES: [rule] }))).await?;
+        let body = json!({ RULES: [rule] });
+        let call = at.endpoint.call(Method::POST, &path, &[]).json(&body);
+        let answer = at.endpoint.send_new(&call, &format!("{} {body}", path.join("/"))).await?;
         let answer: Json = answer.json()?;
         Ok(answer.get(RULES).and_then(|rules| rules.get(0)).cloned().unwrap_or_default())
     }

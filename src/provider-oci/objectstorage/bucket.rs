@@ -97,7 +97,11 @@ impl Kind for Bucket {
     async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
         let path = ["n", given(planned, "namespace").unwrap_or_default(), "b"];
         let body = Json::Object(Self::body(at.fields, planned));
-        Ok(at.endpoint.send(&at.endpoint.call(Method::POST, &path, &[]).json(&body)).await?.json()?)
+        let bucket: Json = at.endpoint.send(&at.endpoint.call(Method::POST, &path, &[]).json(&body)).await?.json()?;
+        if let Some(path) = Self::id(&bucket) {
+            at.endpoint.made(&path);
+        }
+        Ok(bucket)
     }
 
     async fn look(at: &Place<'_>, id: &str, _known: &Value) -> Result<Option<Json>, Fault> {

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use md5::{Digest, Md5};
 use pipectl_cloud::Fields;
 use pipectl_core::{Attribute, Diagnostic, Diagnostics, Path, Type, Value};
 use pipectl_http::header::{HeaderName, HeaderValue};
@@ -15,8 +14,9 @@ use pipectl_provider::{Cx, Reason};
 use serde_json::{Map, Value as Json};
 
 use super::path::{self, parts};
+use super::upload::{self, Content, DIGEST, UPLOAD, digest};
 use crate::cloud::Cloud;
-use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, told};
+use crate::kind::{Fault, Kind, Known, Place, USUAL, either, needed, option, text, told};
 
 /// Arguments that are header fields.
 const HEADERS: [(&str, &str); 6] = [
@@ -27,10 +27,10 @@ const HEADERS: [(&str, &str); 6] = [
     ("content_type", "content-type"),
     ("storage_tier", "storage-tier"),
 ];
-const META: &str = "opc-meta-";
+pub(super) const META: &str = "opc-meta-";
 
-/// The largest file that is sent as one: it is held in memory meanwhile.
-const LARGEST: u64 = 2 << 30;
+/// What is in an object of which nothing says it.
+const PLAIN: &str = "application/octet-stream";
 
 pub(crate) struct Object;
 
@@ -126,26 +126,15 @@ impl Kind for Object {
     async fn create(at: &Place<'_>, planned: &Value) -> Result<Json, Fault> {
         let of = |name: &str| given(planned, name).unwrap_or_default();
         let path = ["n", of("namespace"), "b", of("bucket"), "o", of("object")];
-        let body = body(at, given(planned, "source"), given(planned, "content")).await?;
-        let (body, digest) = digested(body).await?;
-        let mut call = at.endpoint.call(Method::PUT, &path, &[]).repeat(Repeat::Safe).timeout(allowance(body.len()));
-        // The digest that was given counts, so that what is not what was meant is refused.
-        let mut headers = vec![("content-md5".to_owned(), given(planned, "content_md5").map_or(digest, in_base64))];
-        headers.extend(
-            HEADERS.iter().filter_map(|(name, header)| Some(((*header).to_owned(), given(planned, name)?.to_owned()))),
-        );
-        headers.extend(text_map(planned, "metadata").into_iter().map(|(name, value)| (format!("{META}{name}"), value)));
-        if !headers.iter().any(|(name, _)| name == "content-type") {
-            headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
+        let wanted = given(planned, "content_md5").map(in_base64);
+        let content = Content::of(at.cx, given(planned, "source"), given(planned, "content")).await?;
+        match content {
+            Content::Small(bytes) => put(at, &path, planned, bytes, wanted).await?,
+            Content::Large(file) => {
+                let about = details(planned);
+                upload::in_parts(at, &path, about, &file, wanted).await?;
+            }
         }
-        for (name, value) in headers {
-            let header = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(value).ok()).ok_or_else(|| {
-                let detail = format!("The header field `{name}` cannot hold what is given for it.");
-                Diagnostic::error("Invalid header field", detail)
-            })?;
-            call = call.header(header.0, header.1);
-        }
-        at.endpoint.send_new(&call.body(body)).await?;
         let id = path.join("/");
         let seen = Self::look(at, &id, planned).await?;
         seen.ok_or_else(|| {
@@ -172,10 +161,14 @@ impl Kind for Object {
         path::delete::<Self>(at, id, prior).await
     }
 
-    async fn candidates(at: &Place<'_>, arguments: &Json, _before: &Json) -> Result<Vec<Json>, Fault> {
+    async fn candidates(at: &Place<'_>, arguments: &Json, before: &Json) -> Result<Vec<Json>, Fault> {
         let of = |name: &str| arguments.get(name).and_then(Json::as_str);
         // What has other content is not what was put there. It is put there again, over what is there.
         let Ok(wanted) = digest(at.cx, of("source"), of("content")).await else { return Ok(Vec::new()) };
+        if let Some((id, upload)) = Self::id(arguments).zip(text(before, UPLOAD)) {
+            // Whoever sent its parts is not there any more.
+            upload::give_up(&at.endpoint.0, &parts(&id), &upload).await?;
+        }
         let mut found = path::candidates::<Self>(at, arguments).await?;
         found.retain(|object| object.get("content-md5").and_then(Json::as_str) == Some(&wanted));
         Ok(found)
@@ -191,6 +184,58 @@ impl Kind for Object {
     }
 }
 
+/// Puts an object there in one piece.
+async fn put(
+    at: &Place<'_>,
+    path: &[&str; 6],
+    planned: &Value,
+    body: Vec<u8>,
+    wanted: Option<String>,
+) -> Result<(), Fault> {
+    let (body, digest) = upload::digested(body).await?;
+    // A slow line may take as long as it moves.
+    let mut call = at.endpoint.call(Method::PUT, path, &[]).repeat(Repeat::Safe).idle_timeout(upload::IDLE);
+    // The digest that was given counts, so that what is not what was meant is refused.
+    let mut headers = vec![("content-md5".to_owned(), wanted.unwrap_or(digest))];
+    headers.extend(
+        HEADERS.iter().filter_map(|(name, header)| Some(((*header).to_owned(), given(planned, name)?.to_owned()))),
+    );
+    headers.extend(text_map(planned, "metadata").into_iter().map(|(name, value)| (format!("{META}{name}"), value)));
+    if !headers.iter().any(|(name, _)| name == "content-type") {
+        headers.push(("content-type".to_owned(), PLAIN.to_owned()));
+    }
+    for (name, value) in headers {
+        let header = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(value).ok()).ok_or_else(|| {
+            let detail = format!("The header field `{name}` cannot hold what is given for it.");
+            Diagnostic::error("Invalid header field", detail)
+        })?;
+        call = call.header(header.0, header.1);
+    }
+    at.endpoint.send_new(&call.body(body), &path.join("/")).await?;
+    Ok(())
+}
+
+/// What is said of an object that is sent in parts: the same as header fields, as members of the request that begins it.
+fn details(planned: &Value) -> Map<String, Json> {
+    let members = HEADERS.iter().filter_map(|(name, header)| Some((camel(header), given(planned, name)?.into())));
+    let mut details: Map<String, Json> = members.collect();
+    details.entry("contentType").or_insert_with(|| PLAIN.into());
+    let metadata = text_map(planned, "metadata").into_iter();
+    let metadata: Map<String, Json> = metadata.map(|(name, text)| (format!("{META}{name}"), text.into())).collect();
+    details.insert("metadata".to_owned(), Json::Object(metadata));
+    details
+}
+
+/// `content-type` as a member: `contentType`.
+fn camel(header: &str) -> String {
+    let mut words = header.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(word.len().min(1));
+        name + &head.to_ascii_uppercase() + tail
+    })
+}
+
 /// Metadata are header fields, whose names come back in small letters.
 fn judge_metadata(config: &Value) -> Diagnostics {
     let is_wrong = |(name, text): &(String, String)| {
@@ -198,7 +243,12 @@ fn judge_metadata(config: &Value) -> Diagnostics {
             || HeaderName::try_from(format!("{META}{name}")).is_err()
             || !text.is_ascii()
     };
-    let wrong = text_map(config, "metadata").into_iter().filter(is_wrong).map(|(name, _)| {
+    let metadata = text_map(config, "metadata");
+    if metadata.contains_key(DIGEST) {
+        let detail = format!("`{DIGEST}` is where pipectl keeps the digest of large objects: it cannot be given.");
+        return Diagnostic::error("Invalid metadata", detail).on(Path::of("metadata")).into();
+    }
+    let wrong = metadata.into_iter().filter(is_wrong).map(|(name, _)| {
         let detail = format!(
             "`{name}` cannot be kept as it is: names have small letters, digits and hyphens, and what is said is ASCII. They are header fields."
         );
@@ -221,58 +271,13 @@ fn seen(path: &[&str], answer: &Answer) -> Json {
             None => object.insert(name.as_str().to_owned(), value.into()),
         };
     }
+    // What was sent in parts has no digest of its own, but one of those of its parts.
+    let borne = metadata.remove(DIGEST).or_else(|| object.get("opc-multipart-md5").cloned());
+    if let Some(digest) = borne.filter(|_| !object.contains_key("content-md5")) {
+        object.insert("content-md5".to_owned(), digest);
+    }
     object.insert("metadata".to_owned(), Json::Object(metadata));
     Json::Object(object)
-}
-
-/// What is put there.
-async fn body(at: &Place<'_>, source: Option<&str>, content: Option<&str>) -> Result<Vec<u8>, Diagnostics> {
-    let Some(source) = source else {
-        return Ok(content.unwrap_or_default().as_bytes().to_vec());
-    };
-    let path = at.cx.root.join(source);
-    let unreadable = |error: std::io::Error| {
-        let detail = format!("`{}` cannot be read: {error}.", path.display());
-        Diagnostics::from(Diagnostic::error("Unreadable file", detail).on(Path::of("source")))
-    };
-    let size = tokio::fs::metadata(&path).await.map_err(unreadable)?.len();
-    if size > LARGEST {
-        let detail = format!(
-            "`{}` has {size} bytes. Objects are put there in one piece, of no more than {LARGEST}.",
-            path.display()
-        );
-        return Err(Diagnostic::error("File too large", detail)
-            .on(Path::of("source"))
-            .hint("oci os object put sends larger ones in parts.")
-            .into());
-    }
-    tokio::fs::read(&path).await.map_err(unreadable)
-}
-
-/// The MD5 of what is put there, in base64. Files may be large: others have their turn meanwhile.
-async fn digest(cx: &Cx, source: Option<&str>, content: Option<&str>) -> std::io::Result<String> {
-    let Some(source) = source else {
-        return Ok(STANDARD.encode(Md5::digest(content.unwrap_or_default())));
-    };
-    let path = cx.root.join(source);
-    let read = move || {
-        let mut digest = Md5::new();
-        std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
-        Ok(STANDARD.encode(digest.finalize()))
-    };
-    tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| Err(error.into()))
-}
-
-/// The same of what is in memory, with that.
-async fn digested(body: Vec<u8>) -> Result<(Vec<u8>, String), Diagnostics> {
-    let digest = move || {
-        let digest = STANDARD.encode(Md5::digest(&body));
-        (body, digest)
-    };
-    tokio::task::spawn_blocking(digest).await.map_err(|error| {
-        let detail = format!("The digest of what is put there was not made: {error}.");
-        Diagnostic::error("Digest not made", detail).into()
-    })
 }
 
 /// A digest in base64: `filemd5` gives it in hexadecimal digits.
@@ -287,9 +292,4 @@ fn in_base64(digest: &str) -> String {
 
 fn is_same_digest(one: &Value, other: &Value) -> bool {
     one.as_str().zip(other.as_str()).is_some_and(|(one, other)| in_base64(one) == in_base64(other))
-}
-
-/// How long an upload may take: a minute, and more for what is large, at 1 MiB a second.
-fn allowance(bytes: usize) -> std::time::Duration {
-    std::time::Duration::from_secs(60 + (bytes >> 20) as u64)
 }

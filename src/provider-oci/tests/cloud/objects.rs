@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pipectl_provider::{Effect, PlanRequest, Resource};
-use pipectl_sim_oci::{COMPARTMENT, NAMESPACE};
+use pipectl_provider::{Effect, Found, PlanRequest, Resource};
+use pipectl_sim_oci::{COMPARTMENT, Effect as Effects, Fault, NAMESPACE};
 use serde_json::{Value as Json, json};
 
-use super::bed::{Bed, config, done, read, text, words};
+use super::bed::{Bed, clock, config, done, read, text, words};
 
 /// A bucket, and the kind of what is in it.
 async fn bucket(bed: &Bed) -> Arc<dyn Resource> {
@@ -98,4 +98,84 @@ async fn a_digest_is_written_in_either_way() {
     let outcome = bed.create(&*objects, &wrong, "wrong").await;
     assert!(outcome.instance.is_none());
     assert!(words(&outcome.diagnostics).contains("UnmatchedContentMD5"), "{}", words(&outcome.diagnostics));
+}
+
+/// A file of two whole parts and a little, whose bytes repeat in no part.
+fn large() -> String {
+    let line = |number: usize| format!("{number:015}\n");
+    (0..(2 << 20) + 1).map(line).collect()
+}
+
+fn uploads(bed: &Bed) -> usize {
+    bed.server.objects().iter().filter(|object| object["kind"] == "upload").count()
+}
+
+#[tokio::test]
+async fn a_large_file_is_sent_in_parts_whatever_answers_are_lost() {
+    let bed = Bed::new();
+    let objects = bucket(&bed).await;
+    bed.write("large", &large());
+    let given = object("large", json!({ "source": "large", "metadata": { "rows": "2" }, "content_type": "text/csv" }));
+    let lost = [("upload_part", 1), ("commit_multipart_upload", 0)].map(|(operation, skip)| Fault {
+        operation: operation.to_owned(),
+        skip,
+        times: 1,
+        effect: Effects::DropAfter,
+    });
+    bed.server.change(|settings| settings.faults = lost.to_vec());
+    let made = bed.made(&*objects, &given, "o1").await;
+    assert!(bed.server.settings().faults.is_empty(), "both answers were lost");
+    let requests = bed.server.requests();
+    assert_eq!(requests["upload_part"], 4, "three parts, one of them twice");
+    assert_eq!((text(&made, "content_length"), uploads(&bed)), ("33554448", 0));
+    assert_eq!(text(&made, "content_type"), "text/csv");
+    let again =
+        bed.plan(&*objects, &given, Some(&read(&*objects, &bed.cx("r"), &made).await.expect("it is there"))).await;
+    assert_eq!(again.effect, Effect::NoOp, "{:?}", again.reasons);
+    // The digest that it bears is that of the whole: an upload of the same bytes elsewhere is the same.
+    bed.write("copy", &large());
+    let copy = object("large", json!({ "source": "copy", "metadata": { "rows": "2" }, "content_type": "text/csv" }));
+    assert_eq!(bed.plan(&*objects, &copy, Some(&made)).await.effect, Effect::NoOp);
+    bed.write("large", &large().replacen("0001", "0002", 1));
+    assert_eq!(bed.plan(&*objects, &given, Some(&made)).await.effect, Effect::Replace);
+    bed.removed(&*objects, &made).await;
+}
+
+#[tokio::test]
+async fn an_upload_that_fails_leaves_no_parts() {
+    let refuse = |operation: &str| {
+        let effect = Effects::Refuse { status: 403, code: "NotAllowed".to_owned(), message: "No.".to_owned() };
+        Fault::next(operation, effect)
+    };
+    let bed = Bed::new();
+    let objects = bucket(&bed).await;
+    bed.write("large", &large());
+    let given = object("large", json!({ "source": "large" }));
+    bed.server.change(|settings| settings.faults = vec![refuse("upload_part")]);
+    let outcome = bed.create(&*objects, &given, "o1").await;
+    assert!(outcome.instance.is_none() && words(&outcome.diagnostics).contains("NotAllowed"));
+    assert_eq!((bed.server.requests()["create_multipart_upload"], uploads(&bed)), (1, 0));
+
+    // One that could not be cleared away, as if the run had been killed: the next run finds it by what was recorded.
+    bed.server.change(|settings| settings.faults = vec![refuse("upload_part"), refuse("abort_multipart_upload")]);
+    bed.create(&*objects, &given, "o2").await;
+    assert_eq!(uploads(&bed), 1);
+    let intent = bed.intent(&*objects, &given, "o2", clock()).await;
+    let kinds = bed.kinds().await;
+    let objects = &*kinds.resources["oci_objectstorage_object"];
+    let found = objects.find(&bed.cx("o2"), &intent).await.unwrap_or_else(|found| panic!("{}", words(&found)));
+    assert!(matches!(found, Found::None), "{found:?}");
+    assert_eq!(uploads(&bed), 0, "its parts are gone");
+
+    // What is not what was meant is not sent at all.
+    let wrong = object("large", json!({ "source": "large", "content_md5": "9dd4e461268c8034f5c8564e155c67a6" }));
+    let before = bed.server.requests()["create_multipart_upload"];
+    let outcome = bed.create(objects, &wrong, "o3").await;
+    assert!(words(&outcome.diagnostics).contains("`content_md5` says"), "{}", words(&outcome.diagnostics));
+    assert_eq!(bed.server.requests()["create_multipart_upload"], before);
+    // A bucket that is not there is told at once.
+    let nowhere = json!({ "namespace": NAMESPACE, "bucket": "none", "object": "large", "source": "large" });
+    let outcome = bed.create(objects, &nowhere, "o4").await;
+    assert!(words(&outcome.diagnostics).contains("BucketNotFound"), "{}", words(&outcome.diagnostics));
+    assert_eq!(bed.server.requests()["create_multipart_upload"], before + 1);
 }

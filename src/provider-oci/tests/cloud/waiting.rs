@@ -61,12 +61,40 @@ async fn what_is_in_the_way_may_leave_another_version_behind() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_at_all_is_waited_for_in_vain() {
+async fn what_is_not_there_at_all_is_told_at_once() {
     let bed = Bed::new();
     let kinds = bed.kinds().await;
-    let given = json!({ "compartment_id": COMPARTMENT, "vcn_id": "ocid1.vcn.oc1..none", "cidr_block": "10.0.0.0/24" });
-    let began = Instant::now();
-    let outcome = bed.create(&*kinds.resources["oci_core_subnet"], &given, "s").await;
+    let of = |name: &str| &*kinds.resources[name];
+    // What was made a moment ago is something else.
+    let given = json!({ "compartment_id": COMPARTMENT, "cidr_block": "10.0.0.0/16" });
+    let network = bed.made(of("oci_core_vcn"), &given, "v").await;
+    let refused = |operation: &str| {
+        let log = bed.server.log();
+        log.iter().filter(|logged| logged.operation == operation && logged.status == 404).count()
+    };
+    let subnet = |vcn: &str| json!({ "compartment_id": COMPARTMENT, "vcn_id": vcn, "cidr_block": "10.0.0.0/24" });
+    let outcome = bed.create(of("oci_core_subnet"), &subnet("ocid1.vcn.oc1..none"), "s").await;
     assert!(words(&outcome.diagnostics).contains("NotAuthorizedOrNotFound"), "{}", words(&outcome.diagnostics));
-    assert!(began.elapsed() < Duration::from_secs(40), "not for ever");
+    assert_eq!(refused("create_subnet"), 1, "it is asked for once");
+    let given = json!({ "namespace": NAMESPACE, "bucket": "none", "object": "a", "content": "x" });
+    let outcome = bed.create(of("oci_objectstorage_object"), &given, "o").await;
+    assert!(words(&outcome.diagnostics).contains("BucketNotFound"), "{}", words(&outcome.diagnostics));
+    assert_eq!(refused("put_object"), 1, "it is asked for once");
+    let given = json!({ "network_security_group_id": "ocid1.networksecuritygroup.oc1..none", "direction": "INGRESS", "protocol": "6",
+        "source": "10.0.0.0/16" });
+    let outcome = bed.create(of("oci_core_network_security_group_security_rule"), &given, "r").await;
+    assert!(words(&outcome.diagnostics).contains("NotAuthorizedOrNotFound"), "{}", words(&outcome.diagnostics));
+    let log = bed.server.log();
+    let asked = log.iter().filter(|logged| logged.operation.starts_with("add_network_security_group"));
+    assert_eq!(asked.count(), 1, "it is asked for once");
+
+    // What was made here a moment ago is waited for, where a service does not know it yet.
+    let refusal = Effect::Refuse {
+        status: 404,
+        code: "NotAuthorizedOrNotFound".to_owned(),
+        message: "It is not there.".to_owned(),
+    };
+    bed.server.change(|settings| settings.faults = vec![Fault::next("create_subnet", refusal)]);
+    done(bed.create(of("oci_core_subnet"), &subnet(text(&network, "id")), "s2").await);
+    assert_eq!(refused("create_subnet"), 2);
 }
